@@ -1,0 +1,135 @@
+"""The phone network, as the rest of the house sees it. Two implementations, one contract suite.
+
+A trunk places calls and hands each one's events and audio to a `CallHandler`: two synchronous methods, called
+on the loop, no await, task, queue or timer per frame."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Literal, Protocol
+
+
+class DialOutcome(StrEnum):
+    """How one try over the network ended. One enum everywhere; each trunk maps its causes to it once."""
+
+    ANSWERED = "answered"
+    VOICEMAIL = "voicemail"  # answered by a machine; the call session decides this, never the network
+    BUSY = "busy"
+    REJECTED = "rejected"
+    NO_ANSWER = "no_answer"
+    POWERED_OFF = "powered_off"
+    SUSPENDED = "suspended"
+    INVALID_NUMBER = "invalid_number"
+    UNREACHABLE = "unreachable"
+    CONGESTION = "congestion"
+    CANCELLED = "cancelled"  # we gave up before the answer
+    FAILED = "failed"  # our own side: no codec, trunk down, bad configuration
+    UNKNOWN = "unknown"  # after a crash: nobody can say any more
+
+
+@dataclass(frozen=True, slots=True)
+class OriginateRequest:
+    attempt_id: str  # uuid4; the call's id in the network too, wherever it can carry one
+    phone: str  # E.164
+    caller_id: str | None = None
+    ring_timeout_s: float = 45.0
+    variables: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """Why a call ended: mapped, and raw as the network said it."""
+
+    outcome: DialOutcome
+    raw: str  # "sip 486, q850 17 User busy"
+    by: Literal["callee", "us", "network"]
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Early media has begun: announcements, ring-back music. Not an answer."""
+
+    at_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Ringing:
+    at_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    at_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class KeyPressed:
+    at_s: float
+    key: str  # 0-9 * # A-D
+    duration_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class HungUp:
+    """The last event of every call, exactly once, even of one that never rang."""
+
+    at_s: float
+    cause: Cause
+
+
+CallEvent = Progress | Ringing | Answered | KeyPressed | HungUp
+
+
+class CallHandler(Protocol):
+    """Whoever talks on a call."""
+
+    def on_event(self, event: CallEvent) -> None: ...
+
+    def on_tick(self, frame: bytes) -> bytes | None:
+        """Every 20 ms from answer to hang-up: 320 bytes s16le heard in, 320 bytes to say out, or None."""
+
+
+class Call(Protocol):
+    attempt_id: str
+
+    def hangup(self) -> None:
+        """Ask for the end; HungUp follows. Harmless when the call is over or being hung up."""
+
+    def record(self, path: Path) -> None:
+        """Record from now to the last hang-up: stereo WAV, callee left, we right."""
+
+    def pause_recording(self) -> None:
+        """Both sides silent in the recording, time line kept, until `resume_recording`."""
+
+    def resume_recording(self) -> None: ...
+
+    def bridge(self, other: Call) -> None:
+        """Let the two parties hear each other; our handlers hear and say nothing until one side ends."""
+
+
+class Trunk(Protocol):
+    name: str
+    channels: int  # how many calls at once
+
+    async def start(self) -> None: ...
+
+    async def originate(self, request: OriginateRequest, handler: CallHandler) -> Call:
+        """Place the call and return at once, before the answer; the outcome comes as events."""
+
+    async def reconcile(self) -> frozenset[str]:
+        """attempt_ids of the calls that the network still holds."""
+
+    async def close(self) -> None:
+        """Hang up what is left; every handler gets its HungUp before this returns."""
+
+
+class TrunkError(Exception):
+    """The trunk can't be used as configured. The message is one sentence and names the mend."""
+
+    def __init__(self, template: str, **params: object) -> None:
+        super().__init__(template.format(**params))
+        self.template = template
+        self.params = params
