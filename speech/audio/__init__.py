@@ -1,4 +1,4 @@
-"""Pure audio functions and the few constants of telephone audio. No state, no I/O beyond files given by name."""
+"""Pure audio functions and the few constants of telephone audio. No state; files only where named."""
 
 from speech.audio.frames import (
     FRAME_BYTES,

@@ -1,0 +1,78 @@
+"""What every measurement returns, prints and writes: figures beside their limits, with the machine's name."""
+
+from __future__ import annotations
+
+import os
+import platform
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from rich.console import Console
+from rich.table import Table
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """A bound on one figure: `at_most` or `at_least`."""
+
+    kind: Literal["at_most", "at_least"]
+    value: float
+
+    def holds(self, figure: float) -> bool:
+        return figure <= self.value if self.kind == "at_most" else figure >= self.value
+
+    def __str__(self) -> str:
+        return f"{'≤' if self.kind == 'at_most' else '≥'} {self.value:g}"
+
+
+@dataclass(frozen=True, slots=True)
+class BenchResult:
+    name: str
+    figures: dict[str, float | int | str]
+    limits: dict[str, Limit] = field(default_factory=dict)
+    details: tuple[str, ...] = ()  # lines printed under the table
+
+    @property
+    def holds(self) -> bool:
+        return all(self._holds(name) for name in self.limits)
+
+    def _holds(self, name: str) -> bool:
+        figure = self.figures.get(name)
+        return isinstance(figure, (int, float)) and self.limits[name].holds(figure)
+
+    def as_json(self) -> dict[str, object]:
+        return {
+            "name": self.name,
+            "machine": machine_name(),
+            "figures": self.figures,
+            "limits": {name: {limit.kind: limit.value} for name, limit in self.limits.items()},
+            "holds": self.holds,
+        }
+
+    def print(self, console: Console) -> None:
+        table = Table(title=f"{self.name} · {machine_name()}")
+        table.add_column("figure")
+        table.add_column("measured", justify="right")
+        table.add_column("limit", justify="right")
+        table.add_column("holds?")
+        for name, figure in self.figures.items():
+            limit = self.limits.get(name)
+            verdict = "" if limit is None else ("yes" if self._holds(name) else "NO")
+            shown = f"{figure:.4g}" if isinstance(figure, float) else str(figure)
+            table.add_row(name, shown, "" if limit is None else str(limit), verdict)
+        console.print(table)
+        for line in self.details:
+            console.print(line, highlight=False)
+
+
+def machine_name() -> str:
+    """Processor, cores and Python, enough to compare two tables; no host name."""
+    cpu = platform.processor() or platform.machine()
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.exists():
+        names = [
+            line.split(":", 1)[1].strip() for line in cpuinfo.read_text().splitlines() if "model name" in line
+        ]
+        cpu = names[0] if names else cpu
+    return f"{cpu}, {os.cpu_count()} cores, {platform.python_implementation()} {platform.python_version()}"

@@ -1,0 +1,78 @@
+"""The stable result of a campaign run: what `ivr rehearse --json` and `report.json` hold (see docs/results.md).
+
+Additions are allowed in a minor version; a field never changes its meaning or goes away within one `schema`."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+RESULTS_SCHEMA = 1
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class AnswerResult(_Model):
+    """One answer as it counted: the last one given to its question."""
+
+    value: str
+    modality: Literal["speech", "keys", "agent"]
+    confidence: float | None = None  # 0..1 on the recogniser's own scale; None for keys
+    transcript: str | None = None  # None for keys
+    reaction_ms: int | None = None  # from the prompt's end; negative when the caller talked over it
+    pending: bool = False  # accepted by voice, still to be confirmed
+
+
+class AttemptResult(_Model):
+    """One try over the network and the conversation on it."""
+
+    attempt_id: str
+    phone: str  # E.164
+    number: int  # 1 is the first try of this contact
+    outcome: str  # trunk.ports.DialOutcome
+    cause: str  # raw, as the network said it
+    disposition: str  # business result: the flow's, or the network outcome's name when nobody answered
+    intention: Literal["unreachable", "success", "strongly_interested", "interested", "declined"] | None
+    answers: dict[str, AnswerResult] = Field(default_factory=dict)
+    path: tuple[str, ...] = ()  # flow nodes in the order they were entered
+    started_s: float  # from the campaign's start
+    ring_s: float
+    talk_s: float
+    hung_up_by: Literal["callee", "us", "network"]
+    opted_out: bool = False
+    recording: str | None = None  # file name below the recording directory
+
+
+class Summary(_Model):
+    """Counts over the attempts; rates are numerator / denominator as in docs/results.md."""
+
+    campaign: str
+    flow: str
+    flow_version: str  # content hash
+    language: str
+    purpose: str
+    recognizer: str
+    seed: int | None
+    contacts: int
+    rejected_rows: int
+    attempts: int
+    connected: int  # attempts with talk time > 0 s
+    contact_rate: float  # contacts connected / contacts dialled
+    outcomes: dict[str, int]
+    dispositions: dict[str, int]  # of each contact's last attempt
+    intentions: dict[str, int]  # of each contact's last attempt
+    answers: dict[str, dict[str, int]]  # question -> value -> count
+    modalities: dict[str, int]  # answers by keys and by speech
+    opted_out: int
+    mean_talk_s: float  # over connected attempts
+    talk_s: float
+    finished: bool
+
+
+class Results(_Model):
+    schema_version: int = Field(default=RESULTS_SCHEMA, alias="schema")
+    summary: Summary
+    attempts: tuple[AttemptResult, ...]
