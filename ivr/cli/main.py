@@ -1,4 +1,4 @@
-"""`ivr`: finds the command's module, sets the language, and turns user errors into one sentence and exit code 2."""
+"""`ivr`: finds the command's module, sets the language, and turns user errors into a sentence and exit code 2."""
 
 from __future__ import annotations
 
