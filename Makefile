@@ -1,0 +1,39 @@
+# Two commands do everything on a fresh machine: `make demo` and `make test`.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.PHONY: help setup setup-dev demo serve test test-quick lint format bench clean
+PY := .venv/bin/python
+IVR := .venv/bin/ivr
+
+help: ## Show this list
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: ## Install what running needs (system packages if allowed, .venv)
+	@tools/setup demo
+
+setup-dev: ## Install what testing needs as well
+	@tools/setup dev
+
+demo: setup ## Call the shipped list of 60 people over the simulated network and write the report to var/demo
+	@IVR_LANG=$${IVR_LANG:-zh-CN} $(IVR) demo
+
+serve: setup ## Serve the web pages on the demo's database
+	@IVR_LANG=$${IVR_LANG:-zh-CN} $(IVR) serve --db var/demo/ivr.sqlite --recordings var/demo/recordings
+
+test: setup-dev lint ## Set up and run all tests
+	@$(PY) -m pytest -q
+
+test-quick: setup-dev ## Run the unit tests only
+	@$(PY) -m pytest -q -m unit
+
+lint: setup-dev ## ruff, mypy strict, import-linter
+	@.venv/bin/ruff check . && .venv/bin/ruff format --check -q . && .venv/bin/mypy && .venv/bin/lint-imports --no-cache >var/lint-imports.txt 2>&1 || { cat var/lint-imports.txt 2>/dev/null; exit 1; }
+
+format: setup-dev ## Format the code and mend what ruff can
+	@.venv/bin/ruff format . && .venv/bin/ruff check --fix .
+
+bench: setup-dev ## Run every measurement and print its table
+	@for name in $$($(IVR) bench --names); do $(IVR) bench $$name || true; done
+
+clean: ## Remove what was built and measured, keep .venv
+	rm -rf var build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

