@@ -1,0 +1,53 @@
+"""The tables, the same on SQLite and PostgreSQL. Migrations (`ivr.migrations`) create them; a test keeps the two
+in step. Moments are aware datetimes (UTC in the database); phones are E.164; enums are stored as their words."""
+
+from ivr.model.calls import (
+    Answer,
+    Attempt,
+    AttemptState,
+    Callback,
+    HungUpBy,
+    Intention,
+    Outbox,
+    OutboxState,
+    Recording,
+    Segment,
+    SegmentKind,
+)
+from ivr.model.campaigns import Campaign, CampaignState, Task, TaskState
+from ivr.model.contacts import Contact, ContactList, DoNotDisturb, ImportBatch
+from ivr.model.flows import ActivationKind, FlowActivation, FlowReview, FlowVersion, ReviewState
+from ivr.model.people import AuditEntry, Role, User
+from ivr.model.types import Base, UtcDateTime
+
+__all__ = [
+    "ActivationKind",
+    "Answer",
+    "Attempt",
+    "AttemptState",
+    "AuditEntry",
+    "Base",
+    "Callback",
+    "Campaign",
+    "CampaignState",
+    "Contact",
+    "ContactList",
+    "DoNotDisturb",
+    "FlowActivation",
+    "FlowReview",
+    "FlowVersion",
+    "HungUpBy",
+    "ImportBatch",
+    "Intention",
+    "Outbox",
+    "OutboxState",
+    "Recording",
+    "ReviewState",
+    "Role",
+    "Segment",
+    "SegmentKind",
+    "Task",
+    "TaskState",
+    "UtcDateTime",
+    "User",
+]

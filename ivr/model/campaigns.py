@@ -1,0 +1,68 @@
+"""A campaign and its tasks: what is to be done, for whom, and how far it got."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import ForeignKey, Index, String, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from ivr.model.types import NAME_CHARS, Base, text_enum
+
+
+class CampaignState(StrEnum):
+    DRAFT = "draft"
+    RUNNING = "running"
+    PAUSED = "paused"
+    FINISHED = "finished"
+
+
+class Campaign(Base):
+    """One flow version called through one list."""
+
+    __tablename__ = "campaign"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(String(NAME_CHARS), unique=True)
+    flow_version_id: Mapped[int] = mapped_column(ForeignKey("flow_version.id"), index=True)
+    list_id: Mapped[int] = mapped_column(ForeignKey("contact_list.id"), index=True)
+    purpose: Mapped[str] = mapped_column(String(32))
+    state: Mapped[CampaignState] = mapped_column(text_enum(CampaignState), default=CampaignState.DRAFT)
+    concurrency: Mapped[int]  # calls at once
+    retry: Mapped[dict[str, Any]] = mapped_column(default=dict)  # rules per outcome
+    seed: Mapped[int | None]  # a rehearsal's
+    recognizer: Mapped[str] = mapped_column(default="")
+    timezone: Mapped[str] = mapped_column(String(64), default="Asia/Shanghai")  # IANA name; for people to read
+    created_at: Mapped[datetime]
+    created_by: Mapped[str]
+    started_at: Mapped[datetime | None]
+    finished_at: Mapped[datetime | None]
+
+
+class TaskState(StrEnum):
+    READY = "ready"  # may be leased now
+    LEASED = "leased"  # somebody is calling; the lease's end frees it
+    WAITING = "waiting"  # to be tried again at `next_at`
+    DONE = "done"
+
+
+class Task(Base):
+    """One contact in one campaign. `result` is the disposition that ended it."""
+
+    __tablename__ = "task"
+    __table_args__ = (
+        UniqueConstraint("campaign_id", "contact_id"),
+        Index("ix_task_lease", "campaign_id", "state", "next_at", "id"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    campaign_id: Mapped[int] = mapped_column(ForeignKey("campaign.id"))
+    contact_id: Mapped[int] = mapped_column(ForeignKey("contact.id"), index=True)
+    state: Mapped[TaskState] = mapped_column(text_enum(TaskState), default=TaskState.READY)
+    next_at: Mapped[datetime | None]  # not before; None: at once
+    lease_owner: Mapped[str | None]
+    lease_until: Mapped[datetime | None]
+    attempts: Mapped[int] = mapped_column(default=0)  # how many attempt rows this task has
+    result: Mapped[str | None] = mapped_column(String(64))
