@@ -1,0 +1,48 @@
+"""The intention class of an attempt (S4's five classes), from one ordered table of pure rules.
+
+The first rule that fits decides. A flow that knows better says so with `set: {intention: …}`; people may re-tag
+later. None means: connected, but nothing was learned."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from trunk.ports import DialOutcome
+
+Intention = Literal["unreachable", "success", "strongly_interested", "interested", "declined"]
+
+EARLY_HANG_UP_S = 10.0  # a greeting's length: whoever hangs up within it has heard enough
+YES = "yes"
+NO = "no"
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What an ended attempt shows. `answers` holds each question's last value."""
+
+    outcome: DialOutcome
+    flow_intention: Intention | None = None
+    opted_out: bool = False
+    answers: Mapping[str, str] = field(default_factory=dict)
+    hung_up_by: Literal["callee", "us", "network"] = "us"
+    talk_s: float = 0.0
+
+
+RULES: tuple[tuple[Callable[[Facts], bool], Callable[[Facts], Intention | None]], ...] = (
+    (lambda facts: facts.outcome is not DialOutcome.ANSWERED, lambda _: "unreachable"),
+    (lambda facts: facts.opted_out, lambda _: "declined"),
+    (lambda facts: facts.flow_intention is not None, lambda facts: facts.flow_intention),
+    (lambda facts: YES in facts.answers.values(), lambda _: "interested"),
+    (lambda facts: NO in facts.answers.values(), lambda _: "declined"),
+    (lambda facts: facts.hung_up_by == "callee" and facts.talk_s < EARLY_HANG_UP_S, lambda _: "declined"),
+)
+
+
+def classify(facts: Facts) -> Intention | None:
+    """The attempt's intention class, or None when a connected call taught us nothing."""
+    for fits, verdict in RULES:
+        if fits(facts):
+            return verdict(facts)
+    return None
