@@ -9,6 +9,8 @@ from speech.audio.frames import (
     SILENCE_FRAME,
     PromptAudio,
 )
+from speech.audio.g711 import alaw_decode, alaw_encode, alaw_round_trip, ulaw_decode, ulaw_encode
+from speech.audio.levels import gain, mean_square, mix, rms_dbfs
 
 __all__ = [
     "FRAME_BYTES",
@@ -18,4 +20,13 @@ __all__ = [
     "SAMPLE_RATE_HZ",
     "SILENCE_FRAME",
     "PromptAudio",
+    "alaw_decode",
+    "alaw_encode",
+    "alaw_round_trip",
+    "gain",
+    "mean_square",
+    "mix",
+    "rms_dbfs",
+    "ulaw_decode",
+    "ulaw_encode",
 ]
