@@ -48,6 +48,6 @@ __all__ = [
     "SegmentKind",
     "Task",
     "TaskState",
-    "UtcDateTime",
     "User",
+    "UtcDateTime",
 ]
