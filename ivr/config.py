@@ -14,17 +14,14 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
+from ivr.errors import IvrError
+
 ENVIRONMENT = "IVR_CONFIG"
 DEFAULT_FILE = "ivr.toml"
 
 
-class ConfigError(Exception):
+class ConfigError(IvrError):
     """The settings can't be used. One sentence: which file, which key, what to write instead."""
-
-    def __init__(self, template: str, **params: object) -> None:
-        super().__init__(template.format(**params))
-        self.template = template
-        self.params = params
 
 
 class _Section(BaseModel):
@@ -36,8 +33,8 @@ class DatabaseSettings(_Section):
 
     url: str | None = Field(
         default=None,
-        description="SQLAlchemy URL with an async driver; empty: a SQLite file `ivr.db` in `paths.var`.",
-        examples=["sqlite+aiosqlite:////srv/ivr/ivr.db"],
+        description="`sqlite:///FILE`; empty: a SQLite file `ivr.db` in `paths.var`.",
+        examples=["sqlite:////srv/ivr/ivr.db"],
     )
 
 
@@ -129,7 +126,7 @@ class Settings(_Section):
 
     @property
     def database_url(self) -> str:
-        return self.database.url or f"sqlite+aiosqlite:///{self.paths.var / 'ivr.db'}"
+        return self.database.url or f"sqlite:///{self.paths.var / 'ivr.db'}"
 
     @property
     def models_dir(self) -> Path:
@@ -176,7 +173,9 @@ def parse_settings(raw: bytes, file: Path) -> Settings:
         key = ".".join(str(part) for part in first["loc"]) or "?"
         if first["type"] == "extra_forbidden":
             raise ConfigError("{file}: there is no setting {key}.", file=str(file), key=key) from error
-        raise ConfigError("{file}: {key}: {reason}.", file=str(file), key=key, reason=first["msg"]) from error
+        raise ConfigError(
+            "{file}: {key}: {reason}.", file=str(file), key=key, reason=first["msg"].removeprefix("Value error, ")
+        ) from error
     paths = settings.paths
     anchored = paths.model_copy(
         update={

@@ -9,9 +9,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from ivr.model import Intention
 from trunk.ports import DialOutcome
-
-Intention = Literal["unreachable", "success", "strongly_interested", "interested", "declined"]
 
 EARLY_HANG_UP_S = 10.0  # a greeting's length: whoever hangs up within it has heard enough
 YES = "yes"
@@ -31,12 +30,12 @@ class Facts:
 
 
 RULES: tuple[tuple[Callable[[Facts], bool], Callable[[Facts], Intention | None]], ...] = (
-    (lambda facts: facts.outcome is not DialOutcome.ANSWERED, lambda _: "unreachable"),
-    (lambda facts: facts.opted_out, lambda _: "declined"),
+    (lambda facts: facts.outcome is not DialOutcome.ANSWERED, lambda _: Intention.UNREACHABLE),
+    (lambda facts: facts.opted_out, lambda _: Intention.DECLINED),
     (lambda facts: facts.flow_intention is not None, lambda facts: facts.flow_intention),
-    (lambda facts: YES in facts.answers.values(), lambda _: "interested"),
-    (lambda facts: NO in facts.answers.values(), lambda _: "declined"),
-    (lambda facts: facts.hung_up_by == "callee" and facts.talk_s < EARLY_HANG_UP_S, lambda _: "declined"),
+    (lambda facts: YES in facts.answers.values(), lambda _: Intention.INTERESTED),
+    (lambda facts: NO in facts.answers.values(), lambda _: Intention.DECLINED),
+    (lambda facts: facts.hung_up_by == "callee" and facts.talk_s < EARLY_HANG_UP_S, lambda _: Intention.DECLINED),
 )
 
 

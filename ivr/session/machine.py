@@ -1,0 +1,247 @@
+"""One call's states, as a table `(CallState, event type) -> handler`.
+
+A handler returns the next state and the actions to take; it performs none. `ivr.session.session` performs them
+and is the only place where a call's state changes. Every pair of state and event is here: what may be ignored is
+said so, and a pair that nobody thought of is an error in tests, not a silence."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from flows.sprint import AskWait, HangupWait, MessageWait, PlayWait, Result, Wait
+from trunk.ports import Answered, Cause, HungUp, KeyPressed, Progress, Ringing
+
+
+class CallState(StrEnum):
+    DIALING = "dialing"  # asked for; nothing rings yet
+    RINGING = "ringing"
+    TALKING = "talking"  # a speech turn says and hears
+    WORKING = "working"  # on the line, waiting for something outside: a text message, an API, a rendered prompt
+    LEAVING = "leaving"  # we have asked for the end
+    ENDED = "ended"
+
+
+# ---- what happens besides the trunk's own events ------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class WaitReached:
+    """The flow needs the world: this is what it waits for."""
+
+    wait: Wait
+
+
+@dataclass(frozen=True, slots=True)
+class FlowOver:
+    """The flow has nothing more to say, or failed (then `reason` says why)."""
+
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TurnOver:
+    """The speech turn brought its result."""
+
+    result: Result
+
+
+@dataclass(frozen=True, slots=True)
+class WorkOver:
+    """What was done outside brought its result."""
+
+    result: Result
+
+
+@dataclass(frozen=True, slots=True)
+class TimeUp:
+    """The call lasts longer than the flow allows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Broke:
+    """Our own side failed in this call: it ends this call alone."""
+
+    error: Exception
+
+
+Event = (
+    Progress
+    | Ringing
+    | Answered
+    | KeyPressed
+    | HungUp
+    | WaitReached
+    | FlowOver
+    | TurnOver
+    | WorkOver
+    | TimeUp
+    | Broke
+)
+
+# ---- what is to be done -------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class StartFlow:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class Resume:
+    result: Result
+
+
+@dataclass(frozen=True, slots=True)
+class Speak:
+    """Begin a speech turn for the wait."""
+
+    wait: PlayWait | AskWait | MessageWait
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """Do what the wait asks for, outside the media path."""
+
+    wait: Wait
+
+
+@dataclass(frozen=True, slots=True)
+class PressKey:
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Silence:
+    """Stop saying and hearing; drop what is being done outside."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fail:
+    """Remember that our own side failed."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class HangUp:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class CloseFlow:
+    """Tell the flow that the call is over, so that its last words are recorded."""
+
+    cause: Cause
+
+
+@dataclass(frozen=True, slots=True)
+class Finish:
+    """Nothing more will happen on this call: hand the record over."""
+
+    cause: Cause
+
+
+Action = StartFlow | Resume | Speak | Work | PressKey | Silence | Fail | HangUp | CloseFlow | Finish
+Step = tuple[CallState, tuple[Action, ...]]
+Handler = Callable[[Any], Step]
+
+
+def _to(state: CallState, *actions: Action) -> Handler:
+    return lambda _event: (state, actions)
+
+
+def _wait_reached(event: WaitReached) -> Step:
+    wait = event.wait
+    if isinstance(wait, (PlayWait, AskWait, MessageWait)):
+        return CallState.TALKING, (Speak(wait),)
+    if isinstance(wait, HangupWait):
+        return CallState.LEAVING, (HangUp(),)
+    return CallState.WORKING, (Work(wait),)
+
+
+def _flow_over(event: FlowOver) -> Step:
+    return CallState.LEAVING, (*((Fail(event.reason),) if event.reason else ()), HangUp())
+
+
+def _hung_up_before_answer(event: HungUp) -> Step:
+    return CallState.ENDED, (Finish(event.cause),)
+
+
+def _hung_up(event: HungUp) -> Step:
+    return CallState.ENDED, (Silence(), CloseFlow(event.cause), Finish(event.cause))
+
+
+def _broke(event: Broke) -> Step:
+    return CallState.LEAVING, (Silence(), Fail(type(event.error).__name__), HangUp())
+
+
+def _turn_over(event: TurnOver) -> Step:
+    return CallState.TALKING, (Resume(event.result),)
+
+
+def _work_over(event: WorkOver) -> Step:
+    return CallState.TALKING, (Resume(event.result),)
+
+
+def _key(event: KeyPressed) -> Step:
+    return CallState.TALKING, (PressKey(event.key),)
+
+
+_time_up = _to(CallState.LEAVING, Silence(), HangUp())
+_answered = _to(CallState.TALKING, StartFlow())
+
+TABLE: dict[tuple[CallState, type], Handler] = {
+    (CallState.DIALING, Ringing): _to(CallState.RINGING),
+    (CallState.DIALING, Answered): _answered,
+    (CallState.DIALING, HungUp): _hung_up_before_answer,
+    (CallState.DIALING, Broke): _broke,
+    (CallState.RINGING, Answered): _answered,
+    (CallState.RINGING, HungUp): _hung_up_before_answer,
+    (CallState.RINGING, Broke): _broke,
+    (CallState.TALKING, WaitReached): _wait_reached,
+    (CallState.TALKING, FlowOver): _flow_over,
+    (CallState.TALKING, TurnOver): _turn_over,
+    (CallState.TALKING, KeyPressed): _key,
+    (CallState.TALKING, TimeUp): _time_up,
+    (CallState.TALKING, Broke): _broke,
+    (CallState.TALKING, HungUp): _hung_up,
+    (CallState.WORKING, WorkOver): _work_over,
+    (CallState.WORKING, TimeUp): _time_up,
+    (CallState.WORKING, Broke): _broke,
+    (CallState.WORKING, HungUp): _hung_up,
+    (CallState.LEAVING, HungUp): _hung_up,
+    (CallState.LEAVING, Broke): _to(CallState.LEAVING),
+}
+
+# Harmless, each for its reason; anything that is neither here nor in TABLE is a fault of ours.
+IGNORED: frozenset[tuple[CallState, type]] = frozenset(
+    {
+        (CallState.DIALING, Progress),  # early media is no answer, and no ringing either
+        (CallState.RINGING, Progress),
+        (CallState.RINGING, Ringing),  # networks repeat it
+        (CallState.WORKING, KeyPressed),  # nothing is asked at the moment
+        *(
+            (CallState.LEAVING, late)
+            for late in (KeyPressed, TurnOver, WorkOver, TimeUp, Answered, Ringing, Progress)
+        ),
+        *((CallState.ENDED, late) for late in (TurnOver, WorkOver, TimeUp, Broke)),
+    }
+)
+
+
+class UnexpectedEvent(Exception):  # noqa: N818 it says what happened, as the house's outcomes do
+    """An event that this state can't have: a fault in the trunk or in us, never the user's."""
+
+
+def step(state: CallState, event: Event) -> Step:
+    """The next state and what is to be done. Raises UnexpectedEvent for a pair that is in neither table."""
+    pair = (state, type(event))
+    handler = TABLE.get(pair)
+    if handler is not None:
+        return handler(event)
+    if pair in IGNORED:
+        return state, ()
+    raise UnexpectedEvent(f"{type(event).__name__} while {state}")
