@@ -1,0 +1,1 @@
+"""What a campaign's results become: JSON, spreadsheets, a page."""
