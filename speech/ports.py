@@ -23,6 +23,7 @@ class Question:
     phrases: tuple[Phrase, ...]
     hint: str = ""  # a short text of the question's domain, for recognisers that take a prompt
     fillers: frozenset[str] = field(default_factory=frozenset)  # 嗯, 喂: heard, but never an answer
+    digits: tuple[int, int] | None = None  # fewest and most, for a question that takes a string of digits
 
 
 @dataclass(frozen=True, slots=True)
