@@ -1,7 +1,8 @@
 """The phone network, as the rest of the house sees it. Two implementations, one contract suite.
 
 A trunk places calls and hands each one's events and audio to a `CallHandler`: two synchronous methods, called
-on the loop, no await, task, queue or timer per frame."""
+on the loop, no await, task, queue or timer per frame. Every event's `at_s` is the loop's time. No event comes
+before `originate` has returned, and none is delivered from inside `hangup`."""
 
 from __future__ import annotations
 
@@ -99,7 +100,10 @@ class Call(Protocol):
         """Ask for the end; HungUp follows. Harmless when the call is over or being hung up."""
 
     def record(self, path: Path) -> None:
-        """Record from now to the last hang-up: stereo WAV, callee left, we right."""
+        """Record from now (from the answer, if that is later) to the hang-up: stereo WAV, callee left, we right.
+
+        The file is whole when HungUp comes; a call that isn't answered leaves none. Raises ValueError when the
+        call is already being recorded."""
 
     def pause_recording(self) -> None:
         """Both sides silent in the recording, time line kept, until `resume_recording`."""
