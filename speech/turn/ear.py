@@ -1,0 +1,116 @@
+"""The ear of one call, from the answer to the hang-up: what is heard, tick by tick, whoever's turn it is."""
+
+from __future__ import annotations
+
+from collections import deque
+from itertools import islice
+
+from speech.amd import AmdResult, AnsweringMachineDetector, BeepDetector, Verdict
+from speech.audio.frames import FRAME_MS
+from speech.turn.echo import COMPARED_TICKS, EchoGuard
+from speech.vad import VoiceDetector
+
+PRE_ROLL_TICKS = 300 // FRAME_MS  # VAD's onset is late by up to 100 ms, and unvoiced beginnings are lost to it
+KEPT_TICKS = 1500 // FRAME_MS  # an answer may begin before the question is over; this much of it is kept
+
+
+class Ear:
+    """Hears every frame of a call exactly once, by `hear`; turns read what it found.
+
+    `tick` counts the frames; `speaking` and `voiced` are the voice activity detector's; `onset_tick` is when the
+    present or last burst of voice began; `beep_end_tick` when the last beep was over."""
+
+    __slots__ = (
+        "_beeps",
+        "_frames",
+        "_machine_told",
+        "_said_tick",
+        "amd",
+        "beep_end_tick",
+        "echo",
+        "onset_tick",
+        "silent_ticks",
+        "speaking",
+        "tick",
+        "vad",
+        "voiced",
+        "watch_beeps",
+    )
+
+    def __init__(self) -> None:
+        self.tick = 0
+        self.speaking = False
+        self.voiced = False
+        self.onset_tick = 0
+        self.silent_ticks = 0  # since anybody last spoke
+        self.beep_end_tick: int | None = None
+        self.watch_beeps = (
+            False  # set by a turn that waits for one; else they only serve answering-machine detection
+        )
+        self.vad = VoiceDetector()
+        self.echo = EchoGuard()
+        self.amd = AnsweringMachineDetector()
+        self._beeps = BeepDetector()
+        self._frames: deque[bytes] = deque(maxlen=KEPT_TICKS)
+        self._said_tick = 0
+        self._machine_told = False
+
+    def hear(self, frame: bytes) -> None:
+        """Hear one frame, 320 bytes s16le. Once per tick: by the turn, or by the session when there is no turn."""
+        self.tick += 1
+        self._frames.append(frame)
+        vad, echo = self.vad, self.echo
+        if self._said_tick < self.tick - 1:
+            echo.was_silent()
+        speaking = vad.hear(frame, echo.least_power)
+        echo.heard(vad.power)
+        if speaking:
+            self.silent_ticks = 0
+            if not self.speaking:
+                self.onset_tick = self.tick - vad.onset_age
+        else:
+            self.silent_ticks += 1
+        self.speaking = speaking
+        self.voiced = vad.voiced and speaking
+        if self.amd.listening:
+            self.amd.hear(vad.voiced, speaking)
+            self._hear_beep()
+        elif self.watch_beeps:
+            self._hear_beep()
+
+    def said(self, frame: bytes, power: float) -> None:
+        """Note the frame that goes out on this tick, and its mean square, so that its echo can be told."""
+        self._said_tick = self.tick
+        self.echo.said(frame, power)
+
+    def since(self, tick: int) -> list[bytes]:
+        """The frames heard from that tick on, as far back as they are kept (1.5 s)."""
+        frames = self._frames
+        wanted = min(len(frames), self.tick - tick + 1)
+        return list(islice(frames, len(frames) - wanted, None))
+
+    def hears_echo(self) -> bool:
+        """Whether the burst of voice now heard is our own prompt coming back. Costs 0.2 ms: for onsets only."""
+        if not self.echo.audible:
+            return False
+        return self.echo.is_echo(b"".join(self.since(max(self.onset_tick, self.tick - COMPARED_TICKS + 1))))
+
+    @property
+    def beeping(self) -> bool:
+        return self._beeps.beeping
+
+    def take_machine(self) -> AmdResult | None:
+        """The verdict "machine", told once per call; None otherwise."""
+        result = self.amd.result
+        if self._machine_told or result is None or result.verdict is not Verdict.MACHINE:
+            return None
+        self._machine_told = True
+        return result
+
+    def _hear_beep(self) -> None:
+        beeps = self._beeps
+        was_beeping = beeps.beeping
+        if beeps.hear(self.vad.samples, self.vad.power):
+            self.amd.beep()
+        elif was_beeping and not beeps.beeping:
+            self.beep_end_tick = self.tick

@@ -1,0 +1,130 @@
+"""Voice activity: is somebody speaking in this frame, and have they begun or stopped?
+
+webrtcvad mode 2 alone stays open in noise at 10 dB; together with "3 dB above the tracked noise floor" it has no
+false starts at 20, 10 and 5 dB (measured on 87 utterances, docs/decisions/0030). One frame costs about 5 µs.
+What an utterance is, and when it is over, is `speech.endpointing`'s business."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import webrtcvad
+
+from speech.audio.frames import FRAME_MS, SAMPLE_RATE_HZ, SAMPLES_PER_FRAME
+from speech.audio.levels import power_of_dbfs, ratio_of_db
+from speech.audio.tones import Samples, analyse_tones
+
+VAD_MODE = 2
+LEAST_POWER = power_of_dbfs(
+    -55.0
+)  # softer than any caller worth hearing; keeps digital silence from being a floor
+ABOVE_FLOOR = ratio_of_db(3.0)
+FLOOR_TICKS = 1500 // FRAME_MS
+FLOOR_SHARE = 10  # the floor is the 10th percentile: one frame in ten is softer
+FLOOR_EVERY_TICKS = 5
+FLOOR_RISE = ratio_of_db(0.6)  # per update: 6 dB a second, so that a long sentence doesn't become the floor
+ONSET_WINDOW = 5
+ONSET_FRAMES = 3  # of the window: 60 ms of voice, short enough for 好 and too long for a click
+RELEASE_TICKS = 200 // FRAME_MS
+TONE_SHARE = 0.85  # of the energy in one tone, or in a key's two: no voice
+
+_INT16 = np.dtype("<i2")
+_FLOAT32 = np.dtype("<f4")
+_ONES = tuple(bin(bits).count("1") for bits in range(1 << ONSET_WINDOW))
+_WINDOW_MASK = (1 << ONSET_WINDOW) - 1
+
+
+class NoiseFloor:
+    """The 10th percentile of frame power over the last 1.5 s, updated every 100 ms; it rises slowly, falls at once.
+
+    A sorted list of 75 floats takes 1.6 µs, np.partition with its call 3.5 µs."""
+
+    __slots__ = ("_next", "_powers", "gate", "power")
+
+    def __init__(self) -> None:
+        self.power = 0.0  # mean square of s16 samples
+        self.gate = math.inf  # what a voiced frame must exceed; nothing is voice before the first update
+        self._powers: list[float] = []
+        self._next = 0
+
+    def hear(self, power: float) -> None:
+        """Note the power of one frame."""
+        powers = self._powers
+        if len(powers) < FLOOR_TICKS:
+            powers.append(power)
+            if len(powers) % FLOOR_EVERY_TICKS == 0:
+                # A call may begin with speech: until the window is full, the softest frame is the floor.
+                self._update(self._percentile() if len(powers) == FLOOR_TICKS else min(powers))
+            return
+        at = self._next
+        powers[at] = power
+        self._next = at = (at + 1) % FLOOR_TICKS
+        if at % FLOOR_EVERY_TICKS == 0:
+            self._update(min(self._percentile(), max(self.power, LEAST_POWER) * FLOOR_RISE))
+
+    def _percentile(self) -> float:
+        return sorted(self._powers)[len(self._powers) // FLOOR_SHARE]
+
+    def _update(self, power: float) -> None:
+        self.power = power
+        self.gate = max(power * ABOVE_FLOOR, LEAST_POWER)
+
+
+class VoiceDetector:
+    """Hears every frame of one call, in order.
+
+    After `hear`: `voiced` says whether this frame holds voice, `speaking` whether somebody is speaking (3 of the
+    last 5 frames to begin, 200 ms without voice to stop), `onset_age` how many ticks before this one the voice
+    began when `speaking` has just become true."""
+
+    __slots__ = (
+        "_history",
+        "_since_voice",
+        "_vad",
+        "floor",
+        "onset_age",
+        "power",
+        "samples",
+        "speaking",
+        "voiced",
+    )
+
+    def __init__(self) -> None:
+        self.floor = NoiseFloor()
+        self.voiced = False
+        self.speaking = False
+        self.onset_age = 0
+        self.power = 0.0  # of the last frame, mean square
+        self.samples: Samples = np.zeros(SAMPLES_PER_FRAME, np.float32)  # of the last frame
+        self._vad = webrtcvad.Vad(VAD_MODE)
+        self._history = 0
+        self._since_voice = 0
+
+    def hear(self, frame: bytes, least_power: float = 0.0) -> bool:
+        """Hear one frame, 320 bytes s16le; returns `speaking`. Frames softer than `least_power` (our own echo) are
+        no voice. Raises webrtcvad's Error for a frame of another length."""
+        samples = np.frombuffer(frame, _INT16).astype(_FLOAT32)
+        self.samples = samples
+        self.power = power = float(samples.dot(samples)) / SAMPLES_PER_FRAME
+        self.floor.hear(power)
+        # webrtcvad has its own memory, so it hears every frame, also those that the gates refuse.
+        voiced = (
+            self._vad.is_speech(frame, SAMPLE_RATE_HZ, SAMPLES_PER_FRAME)
+            and power > self.floor.gate
+            and power > least_power
+        )
+        if voiced and not self.speaking and analyse_tones(samples).two > TONE_SHARE:
+            voiced = False  # webrtcvad takes a third of all tone frames for speech
+        self.voiced = voiced
+        self._history = history = ((self._history << 1) | voiced) & _WINDOW_MASK
+        if voiced:
+            self._since_voice = 0
+        elif self.speaking:
+            self._since_voice += 1
+            if self._since_voice >= RELEASE_TICKS:
+                self.speaking = False
+        if not self.speaking and _ONES[history] >= ONSET_FRAMES:
+            self.speaking = True
+            self.onset_age = history.bit_length() - 1
+        return self.speaking
