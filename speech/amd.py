@@ -42,6 +42,7 @@ class AmdState(Enum):
     WAITING = auto()  # nobody has spoken yet
     GREETING = auto()  # the first words, and the pauses between them
     BEEP_ONLY = auto()  # no longer a greeting to judge; only a beep can still tell
+    MACHINE = auto()  # decided, and nobody has been told yet
     DECIDED = auto()
 
 
@@ -59,8 +60,13 @@ class AnsweringMachineDetector:
 
     @property
     def listening(self) -> bool:
-        """Whether ticks still matter: until a verdict, and after "human" by its greeting until the window is over."""
-        return self.state is not AmdState.DECIDED
+        """Whether ticks still matter; after a short greeting a beep can still overrule "human"."""
+        return self.state is not AmdState.DECIDED and self.state is not AmdState.MACHINE
+
+    def tell(self) -> None:
+        """Somebody has acted on the verdict "machine": it counts once per call."""
+        if self.state is AmdState.MACHINE:
+            self.state = AmdState.DECIDED
 
     def hear(self, voiced: bool, speaking: bool) -> None:
         """Note one tick of the voice activity detector."""
@@ -104,7 +110,7 @@ class AnsweringMachineDetector:
             self.result = self._said(Verdict.HUMAN, "short_greeting")
 
     def _decide(self, verdict: Verdict, reason: Reason) -> None:
-        self.state = AmdState.DECIDED
+        self.state = AmdState.MACHINE if verdict is Verdict.MACHINE else AmdState.DECIDED
         self.result = self._said(verdict, reason)
 
     def _said(self, verdict: Verdict, reason: Reason) -> AmdResult:

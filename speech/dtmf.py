@@ -72,18 +72,15 @@ def key_in_frame(frame: bytes) -> str | None:
 
 
 def dtmf_tone(key: str, seconds: float = 0.1, dbfs: float = -10.0) -> bytes:
-    """The key's tones, s16le, each at `dbfs` minus 3 dB. Raises ValueError for what is no key."""
+    """The key's tones, s16le, together at `dbfs`. Raises ValueError for what is no key."""
     row = next((row for row, keys in enumerate(KEYPAD) if key in keys), None)
     if row is None or len(key) != 1:
         raise ValueError(f"{key!r} is no key: 0-9, *, # or A-D")
     at = np.arange(round(seconds / FRAME_S) * SAMPLES_PER_FRAME) * (2 * np.pi / SAMPLE_RATE_HZ)
     wave = np.sin(at * LOW_HZ[row]) + np.sin(at * HIGH_HZ[KEYPAD[row].index(key)])
-    return (
-        np.rint(wave * (FULL_SCALE * 10 ** (dbfs / 20) / np.sqrt(2) * 0.999))
-        .clip(-32768, 32767)
-        .astype(_INT16)
-        .tobytes()
-    )
+    wave *= FULL_SCALE * 10 ** (dbfs / 20)
+    samples: NDArray[np.int16] = np.rint(wave).clip(-32768, 32767).astype(_INT16)
+    return samples.tobytes()
 
 
 @cache

@@ -19,11 +19,14 @@ class Boundary(Enum):
     NOISE = auto()  # over, and too short to be a word
 
 
+DEFAULT_END_SILENCE_MS = 600
+
+
 @dataclass(frozen=True, slots=True)
 class EndpointPolicy:
     """How long a silence ends an utterance, how little voice is a word, how long anybody may talk."""
 
-    end_silence_ms: int = 600
+    end_silence_ms: int = DEFAULT_END_SILENCE_MS
     min_voice_ms: int = 80  # the 不 of a quick speaker shows 160 ms of voice, a click 40
     max_speech_s: float = 8.0
 
@@ -35,7 +38,7 @@ END_SILENCE_MS = {"yes_no": 500, "rating": 500, "commands": 600, "choice": 600, 
 
 def policy_for(kind: str, max_speech_s: float) -> EndpointPolicy:
     """The policy for a question of this kind (speech.ports.Question.kind); unknown kinds get the default."""
-    return EndpointPolicy(END_SILENCE_MS.get(kind, EndpointPolicy.end_silence_ms), max_speech_s=max_speech_s)
+    return EndpointPolicy(END_SILENCE_MS.get(kind, DEFAULT_END_SILENCE_MS), max_speech_s=max_speech_s)
 
 
 class Endpointer:

@@ -36,7 +36,7 @@ _WINDOW_MASK = (1 << ONSET_WINDOW) - 1
 
 
 class NoiseFloor:
-    """The 10th percentile of frame power over the last 1.5 s, updated every 100 ms; it rises slowly, falls at once.
+    """The 10th percentile of frame power over 1.5 s, updated every 100 ms; it rises slowly and falls at once.
 
     A sorted list of 75 floats takes 1.6 µs, np.partition with its call 3.5 µs."""
 

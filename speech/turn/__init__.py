@@ -8,6 +8,7 @@
 
 Everything is synchronous and counted in ticks of 20 ms; only the decode of a finished utterance is a task."""
 
+from speech.turn.ear import Ear
 from speech.turn.plan import (
     COMMAND_MEANING,
     FILLER_MEANING,
@@ -23,13 +24,16 @@ from speech.turn.plan import (
     TurnPlayed,
     TurnResult,
 )
+from speech.turn.turn import Turn, TurnState
 
 __all__ = [
     "COMMAND_MEANING",
     "FILLER_MEANING",
     "DigitPlan",
+    "Ear",
     "KeyPlan",
     "TalkOver",
+    "Turn",
     "TurnAnswer",
     "TurnCommand",
     "TurnMachine",
@@ -38,4 +42,5 @@ __all__ = [
     "TurnPlan",
     "TurnPlayed",
     "TurnResult",
+    "TurnState",
 ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from itertools import islice
 
-from speech.amd import AmdResult, AnsweringMachineDetector, BeepDetector, Verdict
+from speech.amd import AmdState, AnsweringMachineDetector, BeepDetector
 from speech.audio.frames import FRAME_MS
 from speech.turn.echo import COMPARED_TICKS, EchoGuard
 from speech.vad import VoiceDetector
@@ -23,7 +23,6 @@ class Ear:
     __slots__ = (
         "_beeps",
         "_frames",
-        "_machine_told",
         "_said_tick",
         "amd",
         "beep_end_tick",
@@ -44,16 +43,13 @@ class Ear:
         self.onset_tick = 0
         self.silent_ticks = 0  # since anybody last spoke
         self.beep_end_tick: int | None = None
-        self.watch_beeps = (
-            False  # set by a turn that waits for one; else they only serve answering-machine detection
-        )
+        self.watch_beeps = False  # once a machine is known; before, beeps only serve to detect it
         self.vad = VoiceDetector()
         self.echo = EchoGuard()
         self.amd = AnsweringMachineDetector()
         self._beeps = BeepDetector()
         self._frames: deque[bytes] = deque(maxlen=KEPT_TICKS)
         self._said_tick = 0
-        self._machine_told = False
 
     def hear(self, frame: bytes) -> None:
         """Hear one frame, 320 bytes s16le. Once per tick: by the turn, or by the session when there is no turn."""
@@ -99,13 +95,13 @@ class Ear:
     def beeping(self) -> bool:
         return self._beeps.beeping
 
-    def take_machine(self) -> AmdResult | None:
-        """The verdict "machine", told once per call; None otherwise."""
-        result = self.amd.result
-        if self._machine_told or result is None or result.verdict is not Verdict.MACHINE:
-            return None
-        self._machine_told = True
-        return result
+    def takes_machine(self) -> bool:
+        """Whether the verdict is "machine" and nobody has acted on it yet; true once per call."""
+        if self.amd.state is not AmdState.MACHINE:
+            return False
+        self.amd.tell()
+        self.watch_beeps = True  # its beep may come before the turn that waits for it
+        return True
 
     def _hear_beep(self) -> None:
         beeps = self._beeps
