@@ -1,6 +1,7 @@
 """How the simulated callees learn what the flow is doing: a real network has no such thing.
 
-The rehearsal's wiring passes these events on; a callee's script (`trunk.carrier.callees`) is keyed by flow node."""
+The rehearsal's wiring passes these events on, because a callee's script (`trunk.carrier.script`) is keyed by flow
+node."""
 
 from __future__ import annotations
 
