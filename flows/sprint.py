@@ -254,8 +254,12 @@ Result = Annotated[
 
 
 class NodeEntered(Frozen):
+    """A node of the flow; `subflow.node` inside a subflow. `arm` of `previous` led here (None at the start)."""
+
     kind: Literal["node_entered"] = "node_entered"
     node: str
+    previous: str | None = None
+    arm: str | None = None
 
 
 class AnswerTaken(Frozen):
