@@ -17,11 +17,14 @@ export function chartSet(echarts, words) {
   window.addEventListener("afterprint", screen);
   theme.observe(document.documentElement, { attributes: true, attributeFilter: ["data-theme"] });
   return {
+    /** Draw into `box`; again with other figures, the chart there moves to them. */
     draw(box, option) {
       const locale = words.language.startsWith("zh") ? "ZH" : "EN";
-      const chart = echarts.init(box, null, { locale, devicePixelRatio: Math.max(2, window.devicePixelRatio) });
+      const chart = echarts.getInstanceByDom(box)
+        ?? echarts.init(box, null, { locale, devicePixelRatio: Math.max(2, window.devicePixelRatio) });
       charts.set(chart, () => ({ animationDuration: 350, aria: { enabled: true }, ...option(inks(box)) }));
       chart.setOption(charts.get(chart)());
+      chart.resize();
       observer.observe(box);
     },
     dispose() {
