@@ -5,8 +5,8 @@ pydub, which runs ffmpeg. Whatever comes in leaves as s16le mono 8 kHz."""
 
 from __future__ import annotations
 
-import wave
 import warnings
+import wave
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, cast
@@ -32,7 +32,10 @@ def read_audio(path: Path) -> bytes:
     size = path.stat().st_size
     if size > MAX_FILE_BYTES:
         raise SpeechError(
-            "audio file {path} has {size} bytes, more than {limit}: cut it", path=path, size=size, limit=MAX_FILE_BYTES
+            "audio file {path} has {size} bytes, more than {limit}: cut it",
+            path=path,
+            size=size,
+            limit=MAX_FILE_BYTES,
         )
     decoded = _read_wav(path)
     samples, rate_hz = decoded if decoded is not None else _read_other(path)

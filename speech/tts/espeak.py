@@ -77,7 +77,9 @@ class EspeakSynthesizer:
                         break
                     continue
                 if header.get("error") == "voice":
-                    raise SpeechError("espeak-ng has no voice {voice!r}: see espeak-ng --voices", voice=parsed.name)
+                    raise SpeechError(
+                        "espeak-ng has no voice {voice!r}: see espeak-ng --voices", voice=parsed.name
+                    )
                 if pcm:
                     return pcm
                 await self._drop_child()  # it tried twice and has nothing: a new engine may do better
@@ -131,7 +133,9 @@ class EspeakSynthesizer:
             raise
         if "version" not in hello:
             await _end(process)
-            raise SpeechError("espeak-ng can't be loaded: install the package espeak-ng ({detail})", detail=hello["detail"])
+            raise SpeechError(
+                "espeak-ng can't be loaded: install the package espeak-ng ({detail})", detail=hello["detail"]
+            )
         self.name = str(hello["version"])
         waiting: dict[int, asyncio.Future[tuple[dict[str, Any], bytes]]] = {}
         reader = asyncio.get_running_loop().create_task(_read_replies(process, waiting))

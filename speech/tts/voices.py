@@ -9,8 +9,9 @@ from speech.ports import SpeechError
 
 # espeak-ng 1.51 reads Chinese characters with its voice "cmn" as English words ("ni three hao three"), because it
 # takes the pinyin of its own dictionary for Latin text; "cmn-latn-pinyin" reads them as Mandarin and Latin words
-# still as English. Rates are for the phone: slower than espeak's own 175 words a minute.
-DEFAULT_VOICES = {"zh-CN": "cmn-latn-pinyin@165", "en": "en-us@155", "ko": "ko@160"}
+# still as English (docs/decisions/0020-synthesis.md). The variant f3 is understood best over the phone of those we
+# measured. Rates are slower than espeak's own 175 words a minute.
+DEFAULT_VOICES = {"zh-CN": "cmn-latn-pinyin+f3@160", "en": "en-us+f3@155", "ko": "ko@160"}
 
 _SHORT_NAMES = {
     "zh": DEFAULT_VOICES["zh-CN"],
