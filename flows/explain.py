@@ -83,16 +83,24 @@ def explain(error: ValidationError, tree: Mapping[str, Any], source: Source) -> 
 def _path(loc: tuple[int | str, ...], tree: Any, error_type: str) -> Path_:
     """pydantic's path without the parts that aren't in the file (union members, our tags)."""
     path: list[str | int] = []
-    value: Any = tree
+    value = tree
     for index, step in enumerate(loc):
-        if (isinstance(value, dict) and step in value) or (
-            isinstance(value, list) and isinstance(step, int) and step < len(value)
-        ):
-            value = value[step]
+        inside, child = _child(value, step)
+        if inside:
+            value = child
         elif not (error_type == "missing" and index == len(loc) - 1):
             continue
         path.append(step)
     return tuple(path)
+
+
+def _child(value: Any, step: str | int) -> tuple[bool, Any]:
+    """Whether the file has this element, and the element."""
+    if isinstance(value, dict) and step in value:
+        return True, value[step]
+    if isinstance(value, list) and isinstance(step, int) and step < len(value):
+        return True, value[step]
+    return False, None
 
 
 def _finding(case: _Case) -> Finding:

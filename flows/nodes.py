@@ -5,6 +5,7 @@ and the reference page walk. A class's docstring and its `example` are what the 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, ClassVar, Literal
 
 from pydantic import ConfigDict, Field, field_validator
@@ -53,8 +54,13 @@ class Node(Frozen):
         return self.arm_names + self.optional_arms
 
     def prompts(self) -> tuple[Prompt, ...]:
-        """Everything this node may say to the callee, in the order of saying."""
+        """What this node says to the callee when it is come to, in the order of saying."""
         return ()
+
+    def prompt_paths(self) -> Iterator[tuple[tuple[str | int, ...], Prompt]]:
+        """Everything this node may say or write to anybody, with the path inside the node."""
+        for index, prompt in enumerate(self.prompts()):
+            yield (self.kind, index), prompt
 
 
 ARM_FIELDS = {"else": "else_"}  # arms that are Python keywords
@@ -171,8 +177,13 @@ class AskNode(Node):
         return (*self.ask.values(), "next", "no_input", "no_match")
 
     def prompts(self) -> tuple[Prompt, ...]:
-        again = self.ask.no_input_prompt + self.ask.no_match_prompt if self.ask.attempts > 1 else ()
-        return self.ask.prompt + (self.ask.short or ()) + again
+        return self.ask.prompt
+
+    def prompt_paths(self) -> Iterator[tuple[tuple[str | int, ...], Prompt]]:
+        fields = ("prompt", "short", "no_input_prompt", "no_match_prompt")
+        for field in fields if self.ask.attempts > 1 else fields[:1]:
+            for index, prompt in enumerate(getattr(self.ask, field) or ()):
+                yield (self.kind, field, index), prompt
 
 
 class Case(Frozen):
@@ -247,6 +258,10 @@ class TransferNode(Node):
     caller_left: Name | None = None
     trunk: Name | None = None
 
+    def prompt_paths(self) -> Iterator[tuple[tuple[str | int, ...], Prompt]]:
+        if self.transfer.brief:
+            yield (self.kind, "brief"), self.transfer.brief
+
 
 class CallbackSpec(Frozen):
     queue: Name | None = None
@@ -295,6 +310,10 @@ class MessageNode(Node):
     def prompts(self) -> tuple[Prompt, ...]:
         return self.message.prompt
 
+    def prompt_paths(self) -> Iterator[tuple[tuple[str | int, ...], Prompt]]:
+        for index, prompt in enumerate(self.message.prompt):
+            yield (self.kind, "prompt", index), prompt
+
 
 class SmsSpec(Frozen):
     prompt: Prompt = Field(description="the message's text")
@@ -311,6 +330,9 @@ class SmsNode(Node):
     sms: SmsSpec
     sent: Name | None = None
     failed: Name | None = None
+
+    def prompt_paths(self) -> Iterator[tuple[tuple[str | int, ...], Prompt]]:
+        yield (self.kind, "prompt"), self.sms.prompt
 
 
 class ApiSpec(Frozen):

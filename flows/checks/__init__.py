@@ -1,0 +1,1 @@
+"""The linter's checks, one file per subject. Each is a function from a `Scope` to findings."""
