@@ -99,6 +99,12 @@ def _choice(spec: AnswerSpec, _words: Lexicon) -> Mapping[str, tuple[str, ...]]:
     return spec.choices
 
 
+def _commands(_spec: AnswerSpec, _words: Lexicon) -> Mapping[str, tuple[str, ...]]:
+    """A prompt that asks nothing: the global commands alone may be said over it."""
+    return {}
+
+
+register("commands", _commands)
 register("yes_no", _yes_no)
 register("rating", _rating)
 register("digits", _digits)
