@@ -36,9 +36,7 @@ class WaitReached:
 
 @dataclass(frozen=True, slots=True)
 class FlowOver:
-    """The flow has nothing more to say, or failed (then `reason` says why)."""
-
-    reason: str = ""
+    """The flow has nothing more to say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,10 +160,6 @@ def _wait_reached(event: WaitReached) -> Step:
     return CallState.WORKING, (Work(wait),)
 
 
-def _flow_over(event: FlowOver) -> Step:
-    return CallState.LEAVING, (*((Fail(event.reason),) if event.reason else ()), HangUp())
-
-
 def _hung_up_before_answer(event: HungUp) -> Step:
     return CallState.ENDED, (Finish(event.cause),)
 
@@ -202,7 +196,7 @@ TABLE: dict[tuple[CallState, type], Handler] = {
     (CallState.RINGING, HungUp): _hung_up_before_answer,
     (CallState.RINGING, Broke): _broke,
     (CallState.TALKING, WaitReached): _wait_reached,
-    (CallState.TALKING, FlowOver): _flow_over,
+    (CallState.TALKING, FlowOver): _to(CallState.LEAVING, HangUp()),
     (CallState.TALKING, TurnOver): _turn_over,
     (CallState.TALKING, KeyPressed): _key,
     (CallState.TALKING, TimeUp): _time_up,

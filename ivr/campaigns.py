@@ -1,0 +1,184 @@
+"""A campaign as rows: created once from a flow and a list, started, found again after a crash, finished.
+
+Owns the life of the `campaign` row and the creation of its tasks; who is called when is the dialer's."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import func, insert, literal, select
+from sqlalchemy.orm import Session
+
+from flows.flow import Flow
+from ivr.contacts_import import ImportOptions, ImportReport, import_contacts
+from ivr.database import Database
+from ivr.errors import IvrError
+from ivr.model import (
+    Attempt,
+    Campaign,
+    CampaignState,
+    Contact,
+    FlowVersion,
+    Task,
+    TaskState,
+)
+from ivr.retry import RetryPolicy
+
+TASK_COLUMNS = ["campaign_id", "contact_id", "state", "attempts"]
+
+
+class CampaignError(IvrError):
+    """The campaign can't be run as asked. One sentence: what is in the way, and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class CampaignPlan:
+    """What to run. `name` finds the campaign again in a database that has it already."""
+
+    name: str
+    flow: Flow
+    contacts: Path
+    concurrency: int
+    retry: RetryPolicy
+    by: str
+    seed: int | None = None
+    recognizer: str = ""
+    import_options: ImportOptions = field(default_factory=ImportOptions)
+
+
+@dataclass(frozen=True, slots=True)
+class OpenedCampaign:
+    campaign_id: int
+    resumed: bool  # it was there already, unfinished or finished
+    finished: bool
+    last_moment: datetime | None  # of what has happened in it so far
+    imported: ImportReport | None  # None when resumed
+
+
+async def open_campaign(database: Database, plan: CampaignPlan) -> OpenedCampaign:
+    """The campaign of that name, going on where it was; created from the flow and the list when it isn't there.
+
+    Raises CampaignError when it is there with another flow, ContactsImportError when the list can't be used."""
+    existing = await database.read(lambda session: _find(session, plan))
+    if existing is not None:
+        return existing
+    options = plan.import_options
+    imported = await import_contacts(database, plan.contacts, plan.flow.needs, options)
+    campaign_id = await database.run(lambda session: _create(session, plan, imported, database.clock.now()))
+    return OpenedCampaign(campaign_id, False, False, None, imported)
+
+
+async def start_campaign(database: Database, campaign_id: int) -> None:
+    """From now on its tasks may be leased."""
+    await _set_state(database, campaign_id, CampaignState.RUNNING)
+
+
+async def pause_campaign(database: Database, campaign_id: int) -> None:
+    """No new calls from now on; those that are on go on."""
+    await _set_state(database, campaign_id, CampaignState.PAUSED)
+
+
+async def finish_campaign(database: Database, campaign_id: int) -> None:
+    """Every task is done."""
+    await _set_state(database, campaign_id, CampaignState.FINISHED)
+
+
+async def _set_state(database: Database, campaign_id: int, state: CampaignState) -> None:
+    now = database.clock.now()
+
+    def change(session: Session) -> None:
+        campaign = session.get_one(Campaign, campaign_id)
+        campaign.state = state
+        if state is CampaignState.RUNNING:
+            campaign.started_at = campaign.started_at or now
+        if state is CampaignState.FINISHED:
+            campaign.finished_at = now
+
+    await database.run(change)
+
+
+def _find(session: Session, plan: CampaignPlan) -> OpenedCampaign | None:
+    found = session.execute(
+        select(Campaign, FlowVersion.content_hash)
+        .join(FlowVersion, Campaign.flow_version_id == FlowVersion.id)
+        .where(Campaign.name == plan.name)
+    ).first()
+    if found is None:
+        return None
+    campaign, content_hash = found
+    if content_hash != plan.flow.version:
+        raise CampaignError(
+            "There is a campaign {name} with another version of the flow; name another database.", name=plan.name
+        )
+    moments = session.execute(
+        select(func.max(Attempt.started_at), func.max(Attempt.ended_at)).where(Attempt.campaign_id == campaign.id)
+    ).one()
+    seen = [moment for moment in (*moments, campaign.started_at) if moment is not None]
+    finished = campaign.state is CampaignState.FINISHED
+    return OpenedCampaign(campaign.id, True, finished, max(seen, default=None), None)
+
+
+def _create(session: Session, plan: CampaignPlan, imported: ImportReport, now: datetime) -> int:
+    campaign = Campaign(
+        name=plan.name,
+        flow_version_id=_version(session, plan, now),
+        list_id=imported.list_id,
+        purpose=plan.flow.purpose,
+        state=CampaignState.DRAFT,
+        concurrency=plan.concurrency,
+        retry=_as_json(plan.retry),
+        seed=plan.seed,
+        recognizer=plan.recognizer,
+        created_at=now,
+        created_by=plan.by,
+    )
+    session.add(campaign)
+    session.flush()
+    contacts = (
+        select(literal(campaign.id), Contact.id, literal(TaskState.READY.value), literal(0))
+        .where(Contact.list_id == imported.list_id)
+        .order_by(Contact.id)
+    )
+    session.execute(
+        insert(Task).from_select(
+            ["campaign_id", "contact_id", "state", "attempts"], contacts, include_defaults=False
+        )
+    )
+    return campaign.id
+
+
+def _version(session: Session, plan: CampaignPlan, now: datetime) -> int:
+    """The flow's version row: the published one, or one of the campaign's own (a draft that is rehearsed)."""
+    flow = plan.flow
+    of_flow = FlowVersion.flow == flow.name
+    known = session.execute(
+        select(FlowVersion.id).where(of_flow, FlowVersion.content_hash == flow.version)
+    ).scalar_one_or_none()
+    if known is not None:
+        return known
+    last = session.execute(select(func.max(FlowVersion.version)).where(of_flow)).scalar_one()
+    version = FlowVersion(
+        flow=flow.name,
+        version=(last or 0) + 1,
+        content_hash=flow.version,
+        source=flow.document,
+        language=flow.language,
+        purpose=flow.purpose,
+        published_at=now,
+        published_by=plan.by,
+    )
+    session.add(version)
+    session.flush()
+    return version.id
+
+
+def _as_json(policy: RetryPolicy) -> dict[str, Any]:
+    return {
+        "max_attempts": policy.max_attempts,
+        "window": [policy.earliest.isoformat("minutes"), policy.latest.isoformat("minutes")],
+        "timezone": str(policy.timezone),
+        "rules": {outcome.value: asdict(rule) for outcome, rule in policy.rules.items()},
+    }

@@ -1,0 +1,49 @@
+"""What a call writes while it is going on: opt-outs at once, text messages, callbacks."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from ivr.database import Database
+from ivr.model import Callback, DoNotDisturb, Outbox
+from ivr.session.deps import PlacedAttempt
+from ivr.session.slots import next_slot, slot_start
+
+
+class DatabaseLedger:
+    """`ivr.session.deps.Ledger` on the database."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def opt_out(self, attempt: PlacedAttempt, purpose: str) -> None:
+        entry = DoNotDisturb(
+            phone=attempt.phone,
+            purpose=purpose,
+            source="call",
+            attempt_id=attempt.attempt_id,
+            created_at=self._now(),
+        )
+        await self._database.run(lambda session: session.add(entry))
+
+    async def queue_sms(self, attempt: PlacedAttempt, to: str, text: str) -> None:
+        message = Outbox(attempt_id=attempt.attempt_id, phone=to, text=text, created_at=self._now())
+        await self._database.run(lambda session: session.add(message))
+
+    async def book_callback(
+        self, attempt: PlacedAttempt, number: str | None, when: str | None, queue: str | None
+    ) -> str | None:
+        slot = when or next_slot(self._now())
+        callback = Callback(
+            attempt_id=attempt.attempt_id,
+            phone=number or attempt.phone,
+            wanted=when,
+            due_at=slot_start(slot),
+            queue=queue,
+            created_at=self._now(),
+        )
+        await self._database.run(lambda session: session.add(callback))
+        return slot
+
+    def _now(self) -> datetime:
+        return self._database.clock.now()

@@ -1,0 +1,412 @@
+"""The dialer's rows: functions for `Database.run`, each one transaction on the hot path, in Core SQL.
+
+Every one of them is idempotent or guarded, so that a process may die between any two of them and nobody is called
+twice: a task is leased by one statement; an attempt is there before the network is asked; its end is written once,
+together with its answers and the task's next state."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, cast
+
+from sqlalchemy import Table, case, func, literal, or_, select, union_all
+from sqlalchemy import insert as insert_into
+from sqlalchemy import update as update_of
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from flows.sprint import Scalar
+from ivr.model import (
+    Answer,
+    Attempt,
+    AttemptState,
+    Campaign,
+    CampaignState,
+    Contact,
+    DoNotDisturb,
+    HungUpBy,
+    Intention,
+    Recording,
+    Segment,
+    SegmentKind,
+    Task,
+    TaskState,
+)
+from ivr.retry import RetryPolicy, Tried, next_try
+from ivr.session.record import CallRecord
+from trunk.ports import DialOutcome
+
+DO_NOT_DISTURB = "do_not_disturb"  # a task's result when the number must not be called
+ANY_PURPOSE = "*"
+BUSY_ELSEWHERE_S = 60.0  # the number has a live call in another campaign: look again after this
+
+task_table = cast(Table, Task.__table__)
+attempt_table = cast(Table, Attempt.__table__)
+contact_table = cast(Table, Contact.__table__)
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """A task that is ours to call until the lease ends."""
+
+    task_id: int
+    contact_id: int
+    phone: str
+    attributes: dict[str, Scalar]
+    attempts: int  # made so far
+
+
+@dataclass(frozen=True, slots=True)
+class LeaseRequest:
+    campaign_id: int
+    purpose: str
+    owner: str
+    count: int
+    now: datetime
+    lease_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Leased:
+    leases: tuple[Lease, ...]
+    skipped: int = 0  # do-not-disturb took them off
+    running: bool = True  # False: the campaign was paused or has finished; nothing is leased
+
+
+def lease(session: Session, request: LeaseRequest) -> Leased:
+    """Claim up to `count` tasks: those whose retry is due first, then fresh ones, in the list's order."""
+    if not _running(session, request.campaign_id):
+        return Leased((), running=False)
+    due = _candidates(request, TaskState.WAITING, 0).where(task_table.c.next_at <= request.now)
+    fresh = _candidates(request, TaskState.READY, 1)
+    either = union_all(select(_limited(due, request.count)), select(_limited(fresh, request.count))).subquery()
+    chosen = select(either.c.id).order_by(either.c.rank, either.c.next_at, either.c.id).limit(request.count)
+    claimed = session.execute(
+        update_of(task_table)
+        .where(task_table.c.id.in_(chosen))
+        .values(
+            state=TaskState.LEASED,
+            lease_owner=request.owner,
+            lease_until=request.now + timedelta(seconds=request.lease_s),
+        )
+        .returning(task_table.c.id)
+    ).scalars()
+    ids = sorted(claimed)
+    if not ids:
+        return Leased(())
+    rows = session.execute(
+        select(
+            task_table.c.id,
+            contact_table.c.id,
+            contact_table.c.phone,
+            contact_table.c.attributes,
+            task_table.c.attempts,
+        )
+        .join_from(task_table, contact_table, task_table.c.contact_id == contact_table.c.id)
+        .where(task_table.c.id.in_(ids))
+        .order_by(task_table.c.id)
+    ).all()
+    leases = [Lease(*row) for row in rows]
+    unwanted = disturbed(session, [lease.phone for lease in leases], request.purpose, request.now)
+    blocked = [lease.task_id for lease in leases if lease.phone in unwanted]
+    if blocked:
+        _close_tasks(session, blocked, DO_NOT_DISTURB)
+    return Leased(tuple(lease for lease in leases if lease.phone not in unwanted), len(blocked))
+
+
+def _running(session: Session, campaign_id: int) -> bool:
+    state = session.execute(select(Campaign.state).where(Campaign.id == campaign_id)).scalar_one()
+    return state is CampaignState.RUNNING
+
+
+def _candidates(request: LeaseRequest, state: TaskState, rank: int) -> Any:
+    return select(task_table.c.id, literal(rank).label("rank"), task_table.c.next_at).where(
+        task_table.c.campaign_id == request.campaign_id, task_table.c.state == state
+    )
+
+
+def _limited(candidates: Any, count: int) -> Any:
+    # The order is the index's own, so that only `count` rows are read however long the list is.
+    return candidates.order_by(task_table.c.next_at, task_table.c.id).limit(count).subquery()
+
+
+def disturbed(session: Session, phones: Sequence[str], purpose: str, now: datetime) -> frozenset[str]:
+    """Those of the phones that must not be called for this purpose."""
+    found = session.execute(
+        select(DoNotDisturb.phone).where(
+            DoNotDisturb.phone.in_(phones),
+            DoNotDisturb.purpose.in_((purpose, ANY_PURPOSE)),
+            or_(DoNotDisturb.expires_at.is_(None), DoNotDisturb.expires_at > now),
+        )
+    ).scalars()
+    return frozenset(found)
+
+
+@dataclass(frozen=True, slots=True)
+class Placing:
+    attempt_id: str
+    campaign_id: int
+    purpose: str
+    lease: Lease
+    now: datetime
+
+
+def place(session: Session, placing: Placing) -> bool:
+    """Write the attempt, so that it is there before the network is asked; False: the number isn't to be called.
+
+    The last look at do-not-disturb and at the campaign's state, in the same transaction."""
+    task_id = placing.lease.task_id
+    if disturbed(session, [placing.lease.phone], placing.purpose, placing.now):
+        _close_tasks(session, [task_id], DO_NOT_DISTURB)
+        return False
+    if not _running(session, placing.campaign_id):
+        release(session, task_id, None)
+        return False
+    try:
+        with session.begin_nested():
+            session.execute(
+                insert_into(attempt_table).values(
+                    id=placing.attempt_id,
+                    task_id=task_id,
+                    campaign_id=placing.campaign_id,
+                    number=placing.lease.attempts + 1,
+                    phone=placing.lease.phone,
+                    state=AttemptState.DIALING,
+                    started_at=placing.now,
+                    talk_ms=0,
+                    cause="",
+                    pending=False,
+                    opted_out=False,
+                    path=[],
+                )
+            )
+    except IntegrityError:
+        if not _live_elsewhere(session, placing.lease.phone):
+            raise
+        release(session, task_id, placing.now + timedelta(seconds=BUSY_ELSEWHERE_S))
+        return False
+    session.execute(
+        update_of(task_table).where(task_table.c.id == task_id).values(attempts=task_table.c.attempts + 1)
+    )
+    return True
+
+
+def _live_elsewhere(session: Session, phone: str) -> bool:
+    live = select(Attempt.id).where(Attempt.phone == phone, Attempt.ended_at.is_(None))
+    return session.execute(live).first() is not None
+
+
+def release(session: Session, task_id: int, next_at: datetime | None) -> None:
+    """Give a leased task back, untried; `next_at` None: it may be leased at once."""
+    session.execute(
+        update_of(task_table)
+        .where(task_table.c.id == task_id)
+        .values(
+            # A retry that was due stays one, so that it keeps its place before fresh tasks.
+            state=TaskState.WAITING
+            if next_at is not None
+            else case((task_table.c.next_at.is_not(None), TaskState.WAITING), else_=TaskState.READY),
+            next_at=next_at if next_at is not None else task_table.c.next_at,
+            lease_owner=None,
+            lease_until=None,
+        )
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    task_id: int
+    record: CallRecord
+    policy: RetryPolicy
+    recording: RecordingFacts | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingFacts:
+    file: str
+    sha256: str
+    seconds: float
+
+
+class AlreadyEnded(Exception):  # noqa: N818 it says what happened
+    """This attempt's outcome is written; it is never written again."""
+
+
+def finish(session: Session, ending: Ending) -> datetime | None:
+    """Write the attempt's outcome, its answers and the task's next state, all or nothing.
+
+    Returns when the number is tried again, or None. Raises AlreadyEnded when the outcome is there already."""
+    record = ending.record
+    ended_at = record.ended_at or record.started_at
+    written = session.execute(
+        update_of(attempt_table)
+        .where(attempt_table.c.id == record.attempt_id, attempt_table.c.ended_at.is_(None))
+        .values(**_attempt_values(record, ended_at))
+        .returning(attempt_table.c.id)
+    ).all()
+    if len(written) != 1:
+        raise AlreadyEnded(record.attempt_id)
+    _insert_details(session, ending, ended_at)
+    outcomes = Counter(
+        session.execute(select(attempt_table.c.outcome).where(attempt_table.c.task_id == ending.task_id)).scalars()
+    )
+    again = next_try(
+        ending.policy,
+        Tried(
+            outcome=record.outcome,
+            attempts=outcomes.total(),
+            same_outcome=outcomes[record.outcome],
+            ended=ended_at,
+            talked=record.talked,
+            message_left=record.message_left,
+        ),
+    )
+    if again is None:
+        _close_tasks(session, [ending.task_id], record.disposition)
+    else:
+        release(session, ending.task_id, again)
+    return again
+
+
+def _attempt_values(record: CallRecord, ended_at: datetime) -> dict[str, object]:
+    return {
+        "state": AttemptState.ENDED,
+        "current_node": None,
+        "last_heard": None,
+        "ringing_at": record.ringing_at,
+        "answered_at": record.answered_at,
+        "ended_at": ended_at,
+        "talk_ms": round(record.talk_s * 1000),
+        "outcome": record.outcome,
+        "cause": record.cause.raw if record.cause else "",
+        "hung_up_by": HungUpBy(record.cause.by) if record.cause else HungUpBy.NETWORK,
+        "disposition": record.disposition,
+        "intention": record.intention,
+        "pending": record.pending,
+        "opted_out": record.opted_out,
+        "path": record.path,
+    }
+
+
+def _insert_details(session: Session, ending: Ending, ended_at: datetime) -> None:
+    record = ending.record
+    if record.answers:
+        last = record.last_answers
+        session.execute(
+            insert_into(Answer),
+            [
+                {
+                    "attempt_id": record.attempt_id,
+                    "number": number,
+                    "node": answer.node,
+                    "name": answer.name,
+                    "value": answer.input.value,
+                    "modality": answer.input.modality,
+                    "transcript": answer.input.transcript,
+                    "confidence": answer.input.confidence,
+                    "reaction_ms": answer.input.reaction_ms,
+                    "rule": answer.input.rule,
+                    "pending": answer.pending and last[answer.name] is answer,
+                    "prompt_sha256": answer.prompt_sha256,
+                    "given_at": answer.given_at,
+                }
+                for number, answer in enumerate(record.answers, start=1)
+            ],
+        )
+    if record.answered_at is not None:
+        session.execute(
+            insert_into(Segment),
+            {
+                "attempt_id": record.attempt_id,
+                "number": 1,
+                "kind": SegmentKind.BOT,
+                "started_at": record.answered_at,
+                "ended_at": ended_at,
+            },
+        )
+    if ending.recording is not None:
+        session.execute(
+            insert_into(Recording),
+            {
+                "attempt_id": record.attempt_id,
+                "file": ending.recording.file,
+                "sha256": ending.recording.sha256,
+                "seconds": ending.recording.seconds,
+                "created_at": ended_at,
+            },
+        )
+
+
+def _close_tasks(session: Session, ids: Sequence[int], result: str) -> None:
+    session.execute(
+        update_of(task_table)
+        .where(task_table.c.id.in_(ids))
+        .values(state=TaskState.DONE, result=result, next_at=None, lease_owner=None, lease_until=None)
+    )
+
+
+# ---- the run ------------------------------------------------------------------------------------------------
+
+
+def next_due(session: Session, campaign_id: int) -> datetime | None:
+    """When the first task that waits for its retry is due."""
+    due: datetime | None = session.execute(
+        select(func.min(task_table.c.next_at)).where(
+            task_table.c.campaign_id == campaign_id, task_table.c.state == TaskState.WAITING
+        )
+    ).scalar_one()
+    return due
+
+
+def open_attempts(session: Session, campaign_id: int) -> tuple[str, ...]:
+    """Attempts whose end nobody has written: the process that made them is gone."""
+    found = session.execute(
+        select(attempt_table.c.id)
+        .where(attempt_table.c.campaign_id == campaign_id, attempt_table.c.ended_at.is_(None))
+        .order_by(attempt_table.c.started_at, attempt_table.c.id)
+    ).scalars()
+    return tuple(found)
+
+
+def close_unknown(session: Session, ids: Sequence[str], now: datetime) -> None:
+    """Close attempts whose end nobody can know any more, and their tasks with them: they may have rung."""
+    tasks = (
+        session.execute(
+            update_of(attempt_table)
+            .where(attempt_table.c.id.in_(ids), attempt_table.c.ended_at.is_(None))
+            .values(
+                state=AttemptState.ENDED,
+                current_node=None,
+                last_heard=None,
+                ended_at=now,
+                outcome=DialOutcome.UNKNOWN,
+                cause="the process ended during the call",
+                hung_up_by=HungUpBy.NETWORK,
+                disposition=DialOutcome.UNKNOWN.value,
+                intention=Intention.UNREACHABLE,
+            )
+            .returning(attempt_table.c.task_id)
+        )
+        .scalars()
+        .all()
+    )
+    _close_tasks(session, tasks, DialOutcome.UNKNOWN.value)
+
+
+def free_leases(session: Session, campaign_id: int) -> int:
+    """Give back what a dead process had leased and not yet dialled: no attempt row, so no call has left."""
+    dialled = select(attempt_table.c.task_id).where(attempt_table.c.ended_at.is_(None))
+    stale = session.execute(
+        select(task_table.c.id).where(
+            task_table.c.campaign_id == campaign_id,
+            task_table.c.state == TaskState.LEASED,
+            task_table.c.id.not_in(dialled),
+        )
+    ).scalars()
+    ids = list(stale)
+    for task_id in ids:
+        release(session, task_id, None)
+    return len(ids)

@@ -1,0 +1,57 @@
+"""What a call needs from the rest of the house, gathered once per campaign run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from ivr.session.speaker import Speaker
+
+from flows.flow import Flow
+from flows.sprint import Scalar
+from ivr.clock import Clock
+from ivr.session.api import ApiClient
+from ivr.session.progress import Bus
+from ivr.session.turns import TurnPlanner
+from speech.ports import Recognizer
+
+
+@dataclass(frozen=True, slots=True)
+class PlacedAttempt:
+    """One try over the network, as its row says; `contact` holds the list's typed values."""
+
+    attempt_id: str
+    task_id: int
+    phone: str  # E.164
+    number: int  # 1 is the first try
+    contact: Mapping[str, Scalar]
+
+
+class Ledger(Protocol):
+    """What a call writes while it is going on; everything else is written once, at its end."""
+
+    async def opt_out(self, attempt: PlacedAttempt, purpose: str) -> None:
+        """The callee wants no more calls for `purpose`; counts from now on, everywhere."""
+
+    async def queue_sms(self, attempt: PlacedAttempt, to: str, text: str) -> None: ...
+
+    async def book_callback(
+        self, attempt: PlacedAttempt, number: str | None, when: str | None, queue: str | None
+    ) -> str | None:
+        """The booked slot ("2026-01-06T09:00/2026-01-06T10:30"), or None when there is none."""
+
+
+@dataclass(frozen=True, slots=True)
+class CallDeps:
+    clock: Clock
+    flow: Flow
+    speaker: Speaker
+    planner: TurnPlanner
+    recognizer: Recognizer
+    ledger: Ledger
+    api: ApiClient
+    bus: Bus
+    call_limit_s: float
+    recordings: Path | None = None

@@ -1,0 +1,102 @@
+"""What happens in a run, for whoever watches: the live table, the database's live rows, the simulated callees.
+
+Observers are plain functions, called on the loop in the order in which they were added; they don't wait."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from ivr.session.machine import CallState
+from ivr.session.record import CallRecord
+
+
+@dataclass(frozen=True, slots=True)
+class CallPlaced:
+    """The attempt is stored and the network is about to be asked."""
+
+    attempt_id: str
+    phone: str
+    number: int  # 1 is the first try
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class StateChanged:
+    attempt_id: str
+    state: CallState
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class NodeReached:
+    attempt_id: str
+    node: str
+
+
+@dataclass(frozen=True, slots=True)
+class PromptBegan:
+    attempt_id: str
+    node: str
+    text: str  # what is said
+
+
+@dataclass(frozen=True, slots=True)
+class PromptEnded:
+    """The prompt is over, or was stopped for good; one that pauses for talk-over isn't over."""
+
+    attempt_id: str
+    node: str
+
+
+@dataclass(frozen=True, slots=True)
+class Understood:
+    """What the callee said or keyed came to this; `meaning` is a value, a command, or why it came to nothing."""
+
+    attempt_id: str
+    node: str
+    meaning: str
+    modality: str | None
+    transcript: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class CallOver:
+    """The outcome is stored. `again_at` is when the number is tried again, if it is."""
+
+    attempt_id: str
+    record: CallRecord
+    again_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class TasksSkipped:
+    """Contacts that are not called (any more), because of a do-not-disturb entry."""
+
+    count: int
+
+
+ProgressEvent = (
+    CallPlaced | StateChanged | NodeReached | PromptBegan | PromptEnded | Understood | CallOver | TasksSkipped
+)
+Observer = Callable[[ProgressEvent], None]
+
+
+class Bus:
+    """Hands every event to every observer."""
+
+    def __init__(self) -> None:
+        self._observers: list[Observer] = []
+
+    def subscribe(self, observer: Observer) -> None:
+        self._observers.append(observer)
+
+    def publish(self, event: ProgressEvent) -> None:
+        for observer in self._observers:
+            observer(event)
+
+
+def masked(phone: str) -> str:
+    """The number as people and logs may see it: country code and last four digits."""
+    return f"{phone[:3]}****{phone[-4:]}" if len(phone) > 7 else "****"

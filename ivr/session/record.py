@@ -1,0 +1,111 @@
+"""What one call leaves behind: built up from the flow's events, handed over once, when the call is over."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from flows.sprint import (
+    AnswerTaken,
+    DispositionSet,
+    Event,
+    FlowFailed,
+    Input,
+    NodeEntered,
+    OptedOut,
+)
+from ivr.intention import Facts, classify
+from ivr.model import Intention
+from trunk.ports import Cause, DialOutcome
+
+
+@dataclass(frozen=True, slots=True)
+class GivenAnswer:
+    """One answer, with what is needed when it is disputed."""
+
+    node: str
+    name: str
+    input: Input
+    given_at: datetime
+    prompt_sha256: str | None
+    pending: bool = False  # accepted by voice, still to be confirmed by something else
+
+
+@dataclass(slots=True)
+class CallRecord:
+    """The facts of one attempt. The session fills it; the store writes it once."""
+
+    attempt_id: str
+    phone: str
+    started_at: datetime
+    ringing_at: datetime | None = None
+    answered_at: datetime | None = None
+    ended_at: datetime | None = None
+    talk_s: float = 0.0
+    cause: Cause | None = None
+    machine: bool = False  # an answering machine was on the line
+    message_left: bool = False
+    failure: str = ""  # our own side failed: why
+    path: list[str] = field(default_factory=list)
+    answers: list[GivenAnswer] = field(default_factory=list)
+    flow_disposition: str | None = None
+    flow_intention: Intention | None = None
+    pending: bool = False
+    opted_out: bool = False
+
+    def note(self, event: Event, at: datetime, prompt_sha256: str | None) -> None:
+        """Take what the flow says has happened; `prompt_sha256` is of the audio that was being said."""
+        if isinstance(event, NodeEntered):
+            self.path.append(event.node)
+        elif isinstance(event, AnswerTaken):
+            self.answers.append(GivenAnswer(event.node, event.name, event.input, at, prompt_sha256))
+        elif isinstance(event, DispositionSet):
+            self.flow_disposition = event.disposition or self.flow_disposition
+            self.flow_intention = Intention(event.intention) if event.intention else self.flow_intention
+            self.pending = event.pending
+            if event.pending and self.answers:
+                # What is to be confirmed is what was just said.
+                self.answers[-1] = replace(self.answers[-1], pending=True)
+        elif isinstance(event, OptedOut):
+            self.opted_out = True
+        elif isinstance(event, FlowFailed):
+            self.failure = self.failure or f"flow: {event.reason}"
+
+    @property
+    def last_answers(self) -> dict[str, GivenAnswer]:
+        """Each question's last answer: the one that counts."""
+        return {answer.name: answer for answer in self.answers}
+
+    @property
+    def talked(self) -> bool:
+        """A person was on the line."""
+        return self.answered_at is not None and not self.machine
+
+    @property
+    def outcome(self) -> DialOutcome:
+        """How the attempt ended: the network's word, corrected by what the session knows better."""
+        if self.cause is None:
+            return DialOutcome.UNKNOWN
+        if self.failure:
+            return DialOutcome.FAILED
+        if self.machine:
+            return DialOutcome.VOICEMAIL
+        return self.cause.outcome
+
+    @property
+    def disposition(self) -> str:
+        """The flow's business result; without one, the outcome's name."""
+        return self.flow_disposition or self.outcome.value
+
+    @property
+    def intention(self) -> Intention | None:
+        return classify(
+            Facts(
+                outcome=self.outcome,
+                flow_intention=self.flow_intention,
+                opted_out=self.opted_out,
+                answers={name: answer.input.value for name, answer in self.last_answers.items()},
+                hung_up_by=self.cause.by if self.cause else "network",
+                talk_s=self.talk_s,
+            )
+        )

@@ -1,0 +1,358 @@
+"""One call, from originate to its record: performs the actions of `ivr.session.machine` and decides nothing.
+
+It is the trunk's `CallHandler`: events and frames come in synchronously on the loop; whatever takes time is a task
+that this session owns, cancels and awaits. A fault in here ends this call alone."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Coroutine
+
+from flows.interpreter import Session, Sprint, resume, start
+from flows.sprint import (
+    AskWait,
+    CallEnded,
+    Command,
+    Event,
+    Input,
+    MachineDetected,
+    MessageWait,
+    NodeEntered,
+    NoInput,
+    NoMatch,
+    OptedOut,
+    Played,
+    Result,
+    Wait,
+)
+from ivr.session.deps import CallDeps, PlacedAttempt
+from ivr.session.faults import log_fault
+from ivr.session.machine import (
+    Action,
+    Broke,
+    CallState,
+    CloseFlow,
+    Fail,
+    Finish,
+    FlowOver,
+    HangUp,
+    PressKey,
+    Resume,
+    Silence,
+    Speak,
+    StartFlow,
+    TimeUp,
+    TurnOver,
+    WaitReached,
+    Work,
+    WorkOver,
+    step,
+)
+from ivr.session.machine import Event as MachineEvent
+from ivr.session.progress import NodeReached, PromptBegan, PromptEnded, StateChanged, Understood
+from ivr.session.record import CallRecord
+from ivr.session.turns import SpokenWait, flow_result
+from ivr.session.work import run_errand
+from speech.audio import FRAME_S, PromptAudio
+from speech.turn import Ear, Turn, TurnResult, TurnState
+from trunk.ports import Answered, Call, CallEvent, Cause, HungUp, Ringing
+
+log = logging.getLogger(__name__)
+LEAD_IN_TICKS = round(0.7 / FRAME_S)  # people need a moment to raise the phone to the ear
+SECRET = "***"  # noqa: S105 stands for digits that are never shown
+Told = tuple[str, str | None, str | None]  # meaning, modality, transcript
+SAYING = frozenset({TurnState.AWAITING_BEEP, TurnState.PLAYING, TurnState.PAUSED})
+
+
+class CallSession:
+    """Talks on one call. `over()` gives the record when everything about the call is done."""
+
+    def __init__(self, attempt: PlacedAttempt, deps: CallDeps) -> None:
+        self.attempt = attempt
+        self.record = CallRecord(attempt.attempt_id, attempt.phone, started_at=deps.clock.now())
+        self._deps = deps
+        self._state = CallState.DIALING
+        self._events: deque[MachineEvent] = deque()
+        self._dispatching = False
+        self._call: Call | None = None
+        self._hang_up_asked = False
+        self._answered_at_s = 0.0
+        self._flow: Session | None = None  # None: not begun
+        self._wait: Wait | None = None
+        self._ear = Ear()
+        self._turn: Turn | None = None
+        self._turn_state: TurnState | None = None  # as last told to the bus
+        self._next: tuple[SpokenWait, PromptAudio] | None = None
+        self._audio_sha256: str | None = None
+        self._said = ""
+        self._lead_in = LEAD_IN_TICKS
+        self._ticks_left = round(deps.call_limit_s / FRAME_S)
+        self._errand: asyncio.Task[None] | None = None  # cancelled when the call is over
+        self._writes: set[asyncio.Task[None]] = set()  # never cancelled: what the callee asked for is kept
+        self._done = asyncio.get_running_loop().create_future()
+
+    # ---- for the dialer -------------------------------------------------------------------------------------
+
+    def attach(self, call: Call) -> None:
+        """The trunk's call, once originate has returned it."""
+        self._call = call
+        if self._hang_up_asked:
+            call.hangup()
+
+    def hang_up(self) -> None:
+        """End the call from outside: the run is being stopped."""
+        self._hang_up_asked = True
+        if self._call is not None:
+            self._call.hangup()
+
+    def close(self, cause: Cause) -> None:
+        """The network has lost the call and will never say so: end it here. Harmless when it has ended."""
+        if not self._done.done():
+            self.on_event(HungUp(asyncio.get_running_loop().time(), cause))
+
+    async def over(self) -> CallRecord:
+        """Wait for the call's end and for everything it has left to write."""
+        await asyncio.shield(self._done)
+        if self._errand is not None:
+            await asyncio.wait({self._errand})
+        while self._writes:
+            await asyncio.wait(self._writes)
+        return self.record
+
+    # ---- CallHandler ----------------------------------------------------------------------------------------
+
+    def on_event(self, event: CallEvent) -> None:
+        now = self._deps.clock.now()
+        if isinstance(event, Ringing):
+            self.record.ringing_at = self.record.ringing_at or now
+        elif isinstance(event, Answered):
+            self.record.answered_at = now
+            self._answered_at_s = event.at_s
+        elif isinstance(event, HungUp):
+            self.record.ended_at = now
+            if self.record.answered_at is not None:
+                self.record.talk_s = event.at_s - self._answered_at_s
+        self._dispatch(event)
+
+    def on_tick(self, frame: bytes) -> bytes | None:
+        try:
+            return self._tick(frame)
+        except Exception as error:  # noqa: BLE001 one call's fault must not stop the trunk's clock
+            self._log_fault(error)
+            self._dispatch(Broke(error))
+            return None
+
+    def _tick(self, frame: bytes) -> bytes | None:
+        self._ticks_left -= 1
+        if self._ticks_left == 0:
+            self._dispatch(TimeUp())
+        turn = self._turn
+        if turn is not None:
+            said = turn.on_tick(frame)
+            if turn.state is not self._turn_state and turn is self._turn:
+                self._tell_turn_state(turn.state)
+            return said
+        self._ear.hear(frame)
+        if self._lead_in > 0:
+            self._lead_in -= 1
+        elif self._next is not None:
+            self._begin_turn(*self._next)
+        return None
+
+    # ---- the machine ----------------------------------------------------------------------------------------
+
+    def _dispatch(self, event: MachineEvent) -> None:
+        """Take events one after the other, even those that an action raises."""
+        self._events.append(event)
+        if self._dispatching:
+            return
+        self._dispatching = True
+        try:
+            while self._events:
+                self._transition(self._events.popleft())
+        finally:
+            self._dispatching = False
+
+    def _transition(self, event: MachineEvent) -> None:
+        """The only place where the state changes: apply, tell, perform. A failed action doesn't stop the next."""
+        try:
+            state, actions = step(self._state, event)
+        except Exception as error:  # noqa: BLE001 a fault of ours ends this call, not the engine
+            self._log_fault(error)
+            state, actions = step(self._state, Broke(error))
+        if state is not self._state:
+            self._state = state
+            log.debug("call_state", extra={"attempt_id": self.attempt.attempt_id, "state": state.value})
+            self._deps.bus.publish(StateChanged(self.attempt.attempt_id, state, self._deps.clock.now()))
+        for action in actions:
+            try:
+                self._perform(action)
+            except Exception as error:  # noqa: BLE001 as above
+                self._log_fault(error)
+                self._events.append(Broke(error))
+
+    def _perform(self, action: Action) -> None:
+        match action:
+            case StartFlow():
+                self._start_flow()
+            case Resume(result):
+                self._resume(result)
+            case Speak(wait):
+                self._speak(wait)
+            case Work(wait):
+                self._wait = wait
+                self._errand = asyncio.create_task(self._run_errand(wait))
+            case PressKey(key):
+                if self._turn is not None:
+                    self._turn.on_key(key)
+            case Silence():
+                self._silence()
+            case Fail(reason):
+                self.record.failure = self.record.failure or reason
+            case HangUp():
+                self.hang_up()
+            case CloseFlow(cause):
+                self._close_flow(cause)
+            case Finish(cause):
+                self.record.cause = cause
+                self._done.set_result(None)
+
+    # ---- the flow -------------------------------------------------------------------------------------------
+
+    def _start_flow(self) -> None:
+        if self._deps.recordings is not None and self._call is not None:
+            self._call.record(self._deps.recordings / f"{self.attempt.attempt_id}.wav")
+        contact = {**self.attempt.contact, "phone": self.attempt.phone}
+        self._take(start(self._deps.flow, contact))
+
+    def _close_flow(self, cause: Cause) -> None:
+        if self._flow is not None and self._flow.wait is not None:
+            self._note_events(resume(self._deps.flow, self._flow, CallEnded(by=cause.by)))
+
+    def _resume(self, result: Result) -> None:
+        if isinstance(result, MachineDetected):
+            self.record.machine = True
+        if isinstance(result, Played) and isinstance(self._wait, MessageWait):
+            self.record.message_left = True
+        self._tell_understood(result)
+        assert self._flow is not None
+        self._take(resume(self._deps.flow, self._flow, result))
+
+    def _take(self, sprint: Sprint) -> None:
+        """Note what the flow says has happened, then go where it wants to go."""
+        self._note_events(sprint)
+        self._events.append(WaitReached(sprint.wait) if sprint.wait is not None else FlowOver())
+
+    def _note_events(self, sprint: Sprint) -> None:
+        self._flow = sprint.session
+        for event in sprint.events:
+            self._note(event)
+
+    def _note(self, event: Event) -> None:
+        self.record.note(event, self._deps.clock.now(), self._audio_sha256)
+        if isinstance(event, NodeEntered):
+            self._deps.bus.publish(NodeReached(self.attempt.attempt_id, event.node))
+        elif isinstance(event, OptedOut):
+            self._write(self._deps.ledger.opt_out(self.attempt, event.purpose))
+
+    # ---- saying and hearing ---------------------------------------------------------------------------------
+
+    def _speak(self, wait: SpokenWait) -> None:
+        self._wait = wait
+        audio = self._deps.speaker.ready(wait.prompts)
+        if audio is None:
+            self._errand = asyncio.create_task(self._render(wait))
+        elif self._lead_in > 0:
+            self._next = (wait, audio)
+        else:
+            self._begin_turn(wait, audio)
+
+    def _begin_turn(self, wait: SpokenWait, audio: PromptAudio) -> None:
+        self._next = None
+        self._audio_sha256 = audio.sha256 or None
+        if isinstance(wait, AskWait) and wait.expect.secret and self._call is not None:
+            self._call.pause_recording()
+        plan = self._deps.planner.plan(wait, audio)
+        self._turn = Turn(plan, self._ear, self._deps.recognizer, self._on_turn_end)
+        self._said = audio.text
+        self._turn_state = None
+        if self._turn.state is not TurnState.AWAITING_BEEP:
+            self._tell_turn_state(self._turn.state)
+
+    def _tell_turn_state(self, state: TurnState) -> None:
+        """Tell when a prompt begins and when it is over for good."""
+        before, self._turn_state = self._turn_state, state
+        node = self._wait.node if self._wait is not None else ""
+        if state is TurnState.PLAYING and before in (None, TurnState.AWAITING_BEEP):
+            self._deps.bus.publish(PromptBegan(self.attempt.attempt_id, node, self._said))
+        elif before in SAYING and state not in SAYING:
+            self._deps.bus.publish(PromptEnded(self.attempt.attempt_id, node))
+
+    def _on_turn_end(self, result: TurnResult) -> None:
+        self._tell_turn_state(TurnState.ENDED)
+        self._turn = None
+        if isinstance(self._wait, AskWait) and self._wait.expect.secret and self._call is not None:
+            self._call.resume_recording()
+        self._dispatch(TurnOver(flow_result(result)))
+
+    def _silence(self) -> None:
+        self._next = None
+        if self._turn is not None:
+            self._turn.cancel()
+            self._turn = None
+        if self._errand is not None:
+            self._errand.cancel()
+
+    # ---- tasks ----------------------------------------------------------------------------------------------
+
+    async def _render(self, wait: SpokenWait) -> None:
+        """A prompt that couldn't be known before the call: say it as soon as it is there."""
+        try:
+            audio = await self._deps.clock.outside(self._deps.speaker.render(wait.prompts))
+            self._next = (wait, audio)
+        except Exception as error:  # noqa: BLE001 a task's top: the fault ends this call alone
+            self._log_fault(error)
+            self._dispatch(Broke(error))
+
+    async def _run_errand(self, wait: Wait) -> None:
+        try:
+            self._dispatch(WorkOver(await run_errand(wait, self.attempt, self._deps)))
+        except Exception as error:  # noqa: BLE001 a task's top: the fault ends this call alone
+            self._log_fault(error)
+            self._dispatch(Broke(error))
+
+    def _write(self, writing: Coroutine[None, None, None]) -> None:
+        task = asyncio.create_task(self._guarded(writing))
+        self._writes.add(task)
+        task.add_done_callback(self._writes.discard)
+
+    async def _guarded(self, writing: Coroutine[None, None, None]) -> None:
+        try:
+            await writing
+        except Exception as error:  # noqa: BLE001 a task's top
+            self._log_fault(error)
+            self.record.failure = self.record.failure or type(error).__name__
+
+    # ---- telling --------------------------------------------------------------------------------------------
+
+    def _tell_understood(self, result: Result) -> None:
+        node = self._wait.node if self._wait is not None else ""
+        match result:
+            case Input():
+                secret = isinstance(self._wait, AskWait) and self._wait.expect.secret
+                transcript = None if secret else result.transcript
+                told: Told = (SECRET if secret else result.value, result.modality.value, transcript)
+            case Command():
+                told = (result.name.value, result.modality.value, result.transcript)
+            case NoMatch():
+                told = ("no_match", None, result.transcript)
+            case NoInput() | MachineDetected():
+                told = (result.kind, None, None)
+            case _:
+                return
+        self._deps.bus.publish(Understood(self.attempt.attempt_id, node, *told))
+
+    def _log_fault(self, error: Exception) -> None:
+        log_fault(log, "call_fault", error, attempt_id=self.attempt.attempt_id, state=self._state.value)

@@ -1,0 +1,39 @@
+"""Errands: what a flow wants done outside the media path, and the result it gets back."""
+
+from __future__ import annotations
+
+import logging
+
+from flows.sprint import (
+    ApiWait,
+    CallbackBooked,
+    CallbackWait,
+    Result,
+    SmsQueued,
+    SmsWait,
+    TransferEnded,
+    TransferWait,
+    Wait,
+)
+from ivr.session.deps import CallDeps, PlacedAttempt
+
+log = logging.getLogger(__name__)
+
+
+async def run_errand(wait: Wait, attempt: PlacedAttempt, deps: CallDeps) -> Result:
+    """Do what the wait asks for. Raises TypeError for a wait that is no errand."""
+    match wait:
+        case SmsWait():
+            text = deps.speaker.written(wait.prompt)
+            await deps.ledger.queue_sms(attempt, wait.to or attempt.phone, text)
+            return SmsQueued()
+        case CallbackWait():
+            slot = await deps.ledger.book_callback(attempt, wait.number, wait.when, wait.queue)
+            return CallbackBooked(ok=slot is not None, at=slot)
+        case TransferWait():
+            # Nobody sits at a desk yet: the flow takes its `unavailable` arm, as it would at night.
+            return TransferEnded(status="no_agent")
+        case ApiWait():
+            return await deps.api.call(wait, attempt.attempt_id)
+        case _:
+            raise TypeError(f"{wait.kind} is not an errand")
