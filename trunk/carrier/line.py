@@ -96,14 +96,17 @@ class Line:
     def said(self, frame: bytes | None) -> None:
         """What we say in this tick; needed while `echoes` alone."""
         if self._echo is not None:
-            self._echo.append(SILENCE_FRAME if frame is None else frame)
+            if frame is None or frame == SILENCE_FRAME:
+                self._echo.append(SILENCE_FRAME)
+            else:
+                self._echo.append(alaw_round_trip(frame))
 
     def _echo_heard(self) -> np.ndarray[tuple[int], np.dtype[np.float32]] | None:
         assert self._echo is not None
         first, second = self._echo[0], self._echo[min(1, len(self._echo) - 1)]
         if first == SILENCE_FRAME and second == SILENCE_FRAME:
             return None
-        both = np.frombuffer(alaw_round_trip(first + second), np.int16)
+        both = np.frombuffer(first + second, np.int16)
         heard = both[self._echo_skip : self._echo_skip + SAMPLES_PER_FRAME]
         return heard * self._echo_gain
 
