@@ -31,7 +31,7 @@ LEASE_MARGIN_S = 300.0  # a lease outlives the longest call by this
 
 
 @dataclass(frozen=True, slots=True)
-class DialerSettings:
+class DialerOptions:
     campaign_id: int
     purpose: str
     concurrency: int
@@ -49,12 +49,12 @@ class DialerSettings:
 class Dialer:
     """Runs one campaign. `run` returns when every task is done, or after `stop`."""
 
-    def __init__(self, settings: DialerSettings, database: Database, trunk: Trunk, deps: CallDeps) -> None:
-        self._settings = settings
+    def __init__(self, options: DialerOptions, database: Database, trunk: Trunk, deps: CallDeps) -> None:
+        self._options = options
         self._database = database
         self._trunk = trunk
         self._deps = deps
-        self._slots = min(settings.concurrency, trunk.channels)
+        self._slots = min(options.concurrency, trunk.channels)
         self._calls: set[asyncio.Task[None]] = set()  # one per slot in use
         self._sessions: dict[str, CallSession] = {}  # by attempt id
         self._news = asyncio.Event()  # a slot is free, or we are to stop
@@ -71,7 +71,7 @@ class Dialer:
         """Call until nothing is left. True: everything is done; False: stopped or paused before.
 
         Raises what makes going on impossible: a database that can't be written, a trunk that is gone."""
-        await recover(self._database, self._trunk, self._settings.campaign_id, self._settings.longest_call_s)
+        await recover(self._database, self._trunk, self._options.campaign_id, self._options.longest_call_s)
         try:
             while not self._stopping:
                 pause_s = None
@@ -95,12 +95,12 @@ class Dialer:
 
     async def _lease(self, count: int) -> store.Leased:
         request = store.LeaseRequest(
-            campaign_id=self._settings.campaign_id,
-            purpose=self._settings.purpose,
-            owner=self._settings.owner,
+            campaign_id=self._options.campaign_id,
+            purpose=self._options.purpose,
+            owner=self._options.owner,
             count=count,
             now=self._deps.clock.now(),
-            lease_s=self._settings.longest_call_s + LEASE_MARGIN_S,
+            lease_s=self._options.longest_call_s + LEASE_MARGIN_S,
         )
         leased = await self._database.run(lambda session: store.lease(session, request))
         if leased.skipped:
@@ -115,7 +115,7 @@ class Dialer:
 
     async def _until_next(self) -> float | None:
         """Seconds until the first retry is due; None when none is."""
-        campaign_id = self._settings.campaign_id
+        campaign_id = self._options.campaign_id
         next_at = await self._database.read(lambda session: store.next_due(session, campaign_id))
         return None if next_at is None else max(0.0, (next_at - self._deps.clock.now()).total_seconds())
 
@@ -136,7 +136,7 @@ class Dialer:
             for call in done:
                 error = call.exception()
                 if error is not None:
-                    log_fault(log, "outcome_lost", error, campaign_id=self._settings.campaign_id)
+                    log_fault(log, "outcome_lost", error, campaign_id=self._options.campaign_id)
 
     # ---- one call -------------------------------------------------------------------------------------------
 
@@ -145,14 +145,14 @@ class Dialer:
         trouble = await self._prepare(lease)
         number = lease.attempts + 1
         attempt = PlacedAttempt(
-            attempt_id=self._settings.attempt_id(lease.phone, number),
+            attempt_id=self._options.attempt_id(lease.phone, number),
             task_id=lease.task_id,
             phone=lease.phone,
             number=number,
             contact=lease.attributes,
         )
         placing = store.Placing(
-            attempt.attempt_id, self._settings.campaign_id, self._settings.purpose, lease, self._deps.clock.now()
+            attempt.attempt_id, self._options.campaign_id, self._options.purpose, lease, self._deps.clock.now()
         )
         if not await self._database.run(lambda session: store.place(session, placing)):
             return
@@ -184,7 +184,7 @@ class Dialer:
         request = OriginateRequest(
             attempt_id=attempt.attempt_id,
             phone=attempt.phone,
-            ring_timeout_s=self._settings.ring_timeout_s,
+            ring_timeout_s=self._options.ring_timeout_s,
             variables={ATTEMPT_NUMBER: str(attempt.number)},
         )
         try:
@@ -195,7 +195,7 @@ class Dialer:
 
     async def _until_over(self, session: CallSession) -> CallRecord:
         """The call's record. A call that outlives every limit is hung up; one that the network lost is closed."""
-        limit_s = self._settings.longest_call_s + HANG_UP_GRACE_S
+        limit_s = self._options.longest_call_s + HANG_UP_GRACE_S
         while True:
             try:
                 async with asyncio.timeout(limit_s):
@@ -213,6 +213,6 @@ class Dialer:
         if self._deps.recordings is not None and record.answered_at is not None:
             path = self._deps.recordings / f"{attempt.attempt_id}.wav"
             recording = await self._deps.clock.outside(asyncio.to_thread(recording_facts, path))
-        ending = store.Ending(attempt.task_id, record, self._settings.retry, recording)
+        ending = store.Ending(attempt.task_id, record, self._options.retry, recording)
         again_at = await self._database.run(lambda session: store.finish(session, ending))
         self._deps.bus.publish(CallOver(attempt.attempt_id, record, again_at))
