@@ -15,7 +15,7 @@ from speech.audio.tones import Samples, analyse_tones
 WINDOW_S = 10.0  # later nothing is called a machine
 MACHINE_GREETING_S = 2.4  # of voice, pauses not counted: 喂你好,请问你是哪里 has 1.8 s in our slowest voice
 GREETING_ENDS_S = 0.8  # silence after it; announcements pause for less between sentences
-GREETING_BEGINS_S = 3.5  # speech that begins later is no greeting but a reply to ours
+GREETING_BEGINS_S = 2.5  # speech that begins later is no greeting but a reply to ours
 BEEP_MS = 200
 BEEP_LOWEST_HZ = 400
 BEEP_LEAST_POWER = power_of_dbfs(-45.0)

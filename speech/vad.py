@@ -29,8 +29,17 @@ ONSET_FRAMES = 3  # of the window: 60 ms of voice, short enough for 好 and too 
 RELEASE_TICKS = 200 // FRAME_MS
 TONE_SHARE = 0.85  # of the energy in one tone, or in a key's two: no voice
 
+# A line that suppresses silence sends zeros, and after zeros webrtcvad takes a soft voice (−40 dBFS) for noise:
+# it hears noise at −72 dBFS instead.
+COMFORT_POWER = power_of_dbfs(-72.0)
+
 _INT16 = np.dtype("<i2")
 _FLOAT32 = np.dtype("<f4")
+_COMFORT_FRAME = (
+    np.rint(np.random.default_rng(0).normal(0, math.sqrt(COMFORT_POWER), SAMPLES_PER_FRAME))
+    .astype(_INT16)
+    .tobytes()
+)
 _ONES = tuple(bin(bits).count("1") for bits in range(1 << ONSET_WINDOW))
 _WINDOW_MASK = (1 << ONSET_WINDOW) - 1
 
@@ -109,6 +118,8 @@ class VoiceDetector:
         self.power = power = float(samples.dot(samples)) / SAMPLES_PER_FRAME
         self.floor.hear(power)
         # webrtcvad has its own memory, so it hears every frame, also those that the gates refuse.
+        if power < COMFORT_POWER:
+            frame = _COMFORT_FRAME
         voiced = (
             self._vad.is_speech(frame, SAMPLE_RATE_HZ, SAMPLES_PER_FRAME)
             and power > self.floor.gate
