@@ -47,12 +47,10 @@ class Endpoint:
             arguments["query"] = _checked(self.query, dict(call.request.query))
         if self.body is not None:
             arguments["body"] = _checked(self.body, await _json_body(call.request))
-        answer = await self.handler(call, **arguments)
-        if isinstance(answer, web.StreamResponse):
-            return answer
-        if answer is None:
-            return web.Response(status=204)
-        return web.Response(text=answer.model_dump_json(by_alias=True), content_type=JSON)
+        response = _response(await self.handler(call, **arguments))
+        for touch in call.finish:
+            touch(response)
+        return response
 
 
 class Api:
@@ -95,6 +93,14 @@ class Api:
             return handler
 
         return register
+
+
+def _response(answer: Any) -> web.StreamResponse:
+    if isinstance(answer, web.StreamResponse):
+        return answer
+    if answer is None:
+        return web.Response(status=204)
+    return web.Response(text=answer.model_dump_json(by_alias=True), content_type=JSON)
 
 
 def _checked(model: type[BaseModel], values: Any, *, not_found: bool = False) -> BaseModel:

@@ -5,12 +5,13 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from importlib.metadata import version
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
+from typing_extensions import TypeIs
 
 from admin.endpoints import JSON, Endpoint
 from admin.errors import Problem
@@ -25,14 +26,16 @@ STATUS_WORDS = {
     429: "Too many; wait as long as Retry-After says.",
 }
 SCHEME = "session"
+SERIALIZED: Literal["serialization"] = "serialization"
 
 
-def describe(endpoints: list[Endpoint]) -> dict[str, Any]:
+def describe(endpoints: Iterable[Endpoint]) -> dict[str, Any]:
     """The OpenAPI document."""
-    models = {Problem, *(m for e in endpoints for m in (e.body, e.answer) if _is_model(m))}
-    _, schemas = models_json_schema(
-        [(model, "serialization") for model in sorted(models, key=lambda m: m.__name__)], ref_template=REF
-    )
+    endpoints = tuple(endpoints)
+    used: set[type[BaseModel]] = {Problem}
+    used.update(model for e in endpoints for model in (e.body, e.answer) if _is_model(model))
+    models = sorted(used, key=lambda model: model.__name__)
+    _, schemas = models_json_schema([(model, SERIALIZED) for model in models], ref_template=REF)
     paths: dict[str, dict[str, Any]] = {}
     for endpoint in endpoints:
         paths.setdefault(endpoint.route, {})[endpoint.method.lower()] = _operation(endpoint)
@@ -119,5 +122,5 @@ def _doc(endpoint: Endpoint) -> tuple[str, str]:
     return " ".join(summary.split()), " ".join(description.split())
 
 
-def _is_model(answer: type[Any] | None) -> bool:
+def _is_model(answer: type[Any] | None) -> TypeIs[type[BaseModel]]:
     return isinstance(answer, type) and issubclass(answer, BaseModel)

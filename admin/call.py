@@ -1,0 +1,60 @@
+"""What a handler is given: the request, who asks, and what the server works with."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from aiohttp import web
+
+from admin.live import LiveHub
+from admin.schemas import Me
+from admin.sessions import Sessions, Throttle
+from admin.settings import AdminSettings
+from ivr.database import Database
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """One server's parts; made by `admin.app`, never global."""
+
+    settings: AdminSettings
+    database: Database
+    sessions: Sessions
+    throttle: Throttle
+    checks: asyncio.Semaphore  # passwords being checked
+    waiting: asyncio.Semaphore  # and those who wait for it
+    live: LiveHub
+    description: str  # the API's own, as JSON
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    request: web.Request
+    services: Services
+    user: Me | None  # None on public endpoints only
+    finish: list[Callable[[web.StreamResponse], None]] = field(
+        default_factory=list
+    )  # last touches: cookies, headers
+
+    @property
+    def me(self) -> Me:
+        assert self.user is not None, "a public endpoint asked who is signed in"
+        return self.user
+
+    def shown(self, phone: str) -> str:
+        """The number as this user may see it."""
+        return phone if self.me.sees_numbers else mask(phone)
+
+
+SHOWN_START = 6  # +86138
+SHOWN_END = 4
+
+
+def mask(phone: str) -> str:
+    """+86138****5678: enough to recognise a call by, not enough to make one."""
+    hidden = len(phone) - SHOWN_START - SHOWN_END
+    if hidden < SHOWN_END:
+        return "*" * max(len(phone) - 2, 1) + phone[-2:]
+    return phone[:SHOWN_START] + "*" * hidden + phone[-SHOWN_END:]

@@ -1,0 +1,259 @@
+"""What the API takes and gives. Field names are the pages' contract: additions are free, changes are not."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+from ivr.model import AttemptState, CampaignState, HungUpBy, Intention, Role, SegmentKind
+from trunk.ports import DialOutcome
+
+ATTEMPTS_A_PAGE = 50
+MOST_PAGES = 100_000
+LIVE_ROWS = 200  # calls listed in a live view; the total says how many there are
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(frozen=True, from_attributes=True)
+
+
+class _Input(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+# ---- session ------------------------------------------------------------------------------------------------
+
+
+class SignInBody(_Input):
+    """Name and password."""
+
+    name: Annotated[str, StringConstraints(min_length=1, max_length=128)]
+    password: Annotated[str, StringConstraints(min_length=1, max_length=1024)]
+
+
+class Me(_Model):
+    """Who is signed in."""
+
+    name: str
+    role: Role
+    sees_numbers: bool = Field(
+        description="False: phone numbers come masked, and can be searched by their end only."
+    )
+
+
+class SessionAnswer(_Model):
+    """The session of this browser."""
+
+    user: Me | None = Field(description="null: nobody is signed in.")
+
+
+class Health(_Model):
+    """For whoever watches the process."""
+
+    status: str
+    version: str
+
+
+# ---- campaigns ----------------------------------------------------------------------------------------------
+
+
+class CampaignPath(_Input):
+    campaign_id: Annotated[int, Field(ge=1, lt=2**63, description="As in the list of campaigns.")]
+
+
+class Counts(_Model):
+    """A campaign's figures right now. Attempts, outcomes and what follows count ended attempts."""
+
+    contacts: int = Field(description="Contacts of the list.")
+    done: int = Field(description="Contacts that won't be called again.")
+    live: int = Field(description="Attempts that are going on.")
+    attempts: int
+    dialled: int = Field(description="Contacts with at least one ended attempt.")
+    connected: int = Field(description="Attempts with talk time above 0 s.")
+    reached: int = Field(description="Contacts connected at least once.")
+    talk_s: float = Field(description="From answer to hang-up, summed.")
+    opted_out: int
+    outcomes: dict[DialOutcome, int]
+    intentions: dict[Intention, int]
+
+
+class CampaignAnswer(_Model):
+    """One campaign with its figures."""
+
+    id: int
+    name: str
+    state: CampaignState
+    flow: str
+    flow_version: int
+    content_hash: str = Field(description="Of the flow version; what an approval would be bound to.")
+    language: str
+    purpose: str
+    recognizer: str
+    concurrency: int = Field(description="Calls at once, at most.")
+    timezone: str
+    seed: int | None = Field(description="Of a rehearsal; null for real calls.")
+    created_at: datetime
+    created_by: str
+    started_at: datetime | None
+    finished_at: datetime | None
+    counts: Counts
+
+
+class CampaignList(_Model):
+    """All campaigns, newest first."""
+
+    campaigns: tuple[CampaignAnswer, ...]
+
+
+# ---- attempts -----------------------------------------------------------------------------------------------
+
+
+class AttemptPath(_Input):
+    attempt_id: Annotated[str, StringConstraints(pattern=r"^[0-9a-f-]{36}$")] = Field(description="A UUID.")
+
+
+class AttemptQuery(_Input):
+    q: Annotated[str, StringConstraints(max_length=64, strip_whitespace=True)] = Field(
+        default="", description="Part of a number, of a transcript, or a disposition."
+    )
+    outcome: DialOutcome | None = Field(default=None, description="Ended with this outcome.")
+    intention: Intention | None = Field(default=None, description="Classed so.")
+    page: Annotated[int, Field(ge=1, le=MOST_PAGES)] = Field(default=1, description="1 is the newest.")
+    per_page: Annotated[int, Field(ge=1, le=200)] = Field(default=ATTEMPTS_A_PAGE, description="Rows a page.")
+
+
+class AttemptRow(_Model):
+    """One try over the network, as a list shows it."""
+
+    id: str
+    phone: str = Field(description="E.164; masked for roles that don't see numbers.")
+    number: int = Field(description="1 is the contact's first try.")
+    state: AttemptState
+    outcome: DialOutcome | None = Field(description="null while it goes on.")
+    disposition: str | None
+    intention: Intention | None
+    opted_out: bool
+    started_at: datetime
+    talk_s: float
+    answers: dict[str, str] = Field(description="Question -> the last answer.")
+    has_recording: bool
+
+
+class AttemptPage(_Model):
+    attempts: tuple[AttemptRow, ...]
+    total: int
+    page: int
+    per_page: int
+
+
+class AnswerGiven(_Model):
+    """One answer with what is needed when it is disputed."""
+
+    number: int
+    node: str
+    name: str
+    value: str
+    modality: str = Field(description="speech, keys or agent.")
+    transcript: str | None
+    confidence: float | None = Field(description="0..1 on the recogniser's own scale; null for keys.")
+    reaction_ms: int | None = Field(description="From the prompt's end; negative over the prompt.")
+    rule: str | None = Field(description="What decided.")
+    pending: bool
+    prompt_sha256: str | None
+    given_at: datetime
+
+
+class SegmentShown(_Model):
+    """Who talked with the callee."""
+
+    number: int
+    kind: SegmentKind
+    agent: str | None
+    started_at: datetime
+    ended_at: datetime | None
+
+
+class RecordingShown(_Model):
+    """Stereo: callee left, we right. Fetch it by its id."""
+
+    id: int
+    seconds: float
+    sha256: str
+
+
+class CampaignRef(_Model):
+    id: int
+    name: str
+
+
+class AttemptAnswer(_Model):
+    """One try over the network with everything that is known of it."""
+
+    id: str
+    campaign: CampaignRef
+    phone: str
+    number: int
+    state: AttemptState
+    outcome: DialOutcome | None
+    cause: str = Field(description="Raw, as the network said it.")
+    hung_up_by: HungUpBy | None
+    disposition: str | None
+    intention: Intention | None
+    pending: bool
+    opted_out: bool
+    started_at: datetime
+    ringing_at: datetime | None
+    answered_at: datetime | None
+    ended_at: datetime | None
+    talk_s: float
+    path: tuple[str, ...] = Field(description="Flow nodes in the order they were entered.")
+    answers: tuple[AnswerGiven, ...]
+    segments: tuple[SegmentShown, ...]
+    recording: RecordingShown | None
+
+
+class RecordingPath(_Input):
+    recording_id: Annotated[int, Field(ge=1, lt=2**63, description="As an attempt names it.")]
+
+
+class RecordingQuery(_Input):
+    download: bool = Field(default=False, description="True: the browser saves it instead of playing it.")
+
+
+# ---- live ---------------------------------------------------------------------------------------------------
+
+
+class LiveQuery(_Input):
+    campaign_id: Annotated[int, Field(ge=1, lt=2**63)] | None = Field(
+        default=None, description="Calls of this campaign; left out: of all."
+    )
+
+
+class LiveCall(_Model):
+    attempt_id: str
+    campaign_id: int
+    campaign: str
+    phone: str
+    number: int
+    state: AttemptState
+    current_node: str | None
+    last_heard: str | None
+    started_at: datetime
+    answered_at: datetime | None
+
+
+class LiveAnswer(_Model):
+    """What is going on at one moment."""
+
+    at: datetime
+    calls: tuple[LiveCall, ...] = Field(description=f"The oldest {LIVE_ROWS} at most.")
+    total: int
+    campaign: CampaignAnswer | None = Field(description="The campaign asked for, with its figures.")
+
+
+class ReportQuery(_Input):
+    language: Annotated[str, StringConstraints(pattern=r"^(zh-CN|en)$")] = Field(
+        default="zh-CN", description="The language that the page starts in; both are in it."
+    )
