@@ -1,8 +1,8 @@
 """Text for the ear: figures in the fixed wording of a prompt become words.
 
-Chinese and English go through WeTextProcessing's grammars (`wetext`); a few expressions that these read wrongly are
-put right first. Other languages pass as they are: their voices read figures themselves. Values of variables don't
-need this: `prompts.speaking` has put them in words already."""
+Chinese and English go through WeTextProcessing's grammars (`wetext`); a few expressions that these read wrongly
+are put right first. Other languages pass as they are: their voices read figures themselves. Values of variables
+don't need this: `prompts.speaking` has put them in words already."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Cuts a text into the phrases that are synthesised, cached and resumed one by one, with the pauses between them."""
+"""Cuts a text into the phrases that are synthesised, cached and resumed one by one, and the pauses between."""
 
 from __future__ import annotations
 

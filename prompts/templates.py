@@ -44,7 +44,7 @@ Format = Callable[[str | None, Scalar, str | None], str]
 
 @dataclass(frozen=True, slots=True)
 class _Bound:
-    """A variable on its way into a template: it becomes text by its declared type unless a filter says otherwise."""
+    """A variable on its way into a template: its declared type makes it text unless a filter does."""
 
     name: str
     value: Scalar
@@ -203,7 +203,7 @@ def _named(name: str, source: str, column: int) -> str:
 
 def _not_allowed(source: str, column: int) -> TemplateError:
     return TemplateError(
-        "column {column}: {source} isn't allowed in a prompt: write {{name}} or {{name|filter}}, names in small letters",
+        "column {column}: {source} isn't allowed in a prompt: write {{name}} or {{name|filter}} in small letters",
         column,
         source=source[:60],
     )

@@ -57,7 +57,7 @@ def parse_text(value: Scalar) -> str:
 
 def parse_decimal(value: Scalar) -> Decimal:
     if isinstance(value, bool):
-        raise ValueError
+        raise ValueError  # noqa: TRY004 (one error for whatever isn't a number)
     try:
         number = Decimal(str(value).strip().replace(",", ""))
     except InvalidOperation as error:

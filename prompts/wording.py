@@ -18,7 +18,7 @@ DEFAULT_CURRENCY = "CNY"
 
 @dataclass(frozen=True, slots=True)
 class Wording:
-    """How values become words. A filter in the template wins over `types`; without either the value itself tells."""
+    """How values become words. A filter in the template wins over `types`; else the value itself tells."""
 
     types: Mapping[str, str]
     language: str

@@ -6,9 +6,9 @@ It says {"ready": true, "version": …} or {"error": "missing", …} once, then 
 
 with {"id": 1, "bytes": N} and N bytes of s16le mono 8 kHz, or with {"id": 1, "error": "voice" | "engine"}.
 
-pyttsx3 hands the text to a thread inside espeak-ng and its first `runAndWait` returns before the file is there; a
-call that comes while that thread winds down cancels the new text. Hence here: one utterance at a time, wait for its
-own end, then for the engine to fall idle, then check the file (docs/decisions/0020-synthesis.md)."""
+pyttsx3 hands the text to a thread inside espeak-ng: its first `runAndWait` returns before the file is there, and a
+text that comes while that thread is still busy (setting the rate is enough) is cancelled. Hence here: one
+utterance at a time, idle before, its own end, idle after, then the file is checked (decision 0020)."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ def read_back(path: Path) -> bytes:
 
 
 def requests(source: BinaryIO) -> queue.SimpleQueue[dict[str, Any]]:
-    """Requests as they come, read beside the main thread so that the parent's death ends us even while we speak."""
+    """Requests as they come, read beside the main thread: the parent's death ends us even while we speak."""
     lines: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
 
     def read() -> None:
@@ -143,7 +143,7 @@ def main() -> None:
 
     try:
         speaker = Speaker()
-    except Exception as error:  # noqa: BLE001: whatever pyttsx3 raises, the parent must hear of it
+    except Exception as error:  # noqa: BLE001 (whatever pyttsx3 raises, the parent must hear of it)
         reply({"error": "missing", "detail": f"{type(error).__name__}: {error}"[:200]})
         return
     reply({"ready": True, "version": speaker.version()})

@@ -40,7 +40,7 @@ class _Child:
 
 
 class EspeakSynthesizer:
-    """pyttsx3 over espeak-ng. `name` carries the engine's version once started: audio of two versions may differ."""
+    """pyttsx3 over espeak-ng. Once started `name` carries the version, for audio of two versions differs."""
 
     def __init__(self, *, deadline_s: float = 10.0) -> None:
         self.name = "pyttsx3"
@@ -77,9 +77,7 @@ class EspeakSynthesizer:
                         break
                     continue
                 if header.get("error") == "voice":
-                    raise SpeechError(
-                        "espeak-ng has no voice {voice!r}: see espeak-ng --voices", voice=parsed.name
-                    )
+                    raise SpeechError("espeak-ng has no voice {voice}: see espeak-ng --voices", voice=parsed.name)
                 if pcm:
                     return pcm
                 await self._drop_child()  # it tried twice and has nothing: a new engine may do better
@@ -96,9 +94,10 @@ class EspeakSynthesizer:
     async def _ask(self, request: Mapping[str, object]) -> tuple[dict[str, Any], bytes]:
         child = await self._ensure_child()
         self._last_id += 1
-        message = {**request, "id": self._last_id, "deadline_s": self._deadline_s}
+        number = self._last_id
+        message = {**request, "id": number, "deadline_s": self._deadline_s}
         reply = asyncio.get_running_loop().create_future()
-        child.waiting[self._last_id] = reply
+        child.waiting[number] = reply
         try:
             assert child.process.stdin is not None
             child.process.stdin.write(json.dumps(message).encode() + b"\n")
@@ -107,7 +106,7 @@ class EspeakSynthesizer:
         except (OSError, TimeoutError) as error:
             raise _ChildLostError from error
         finally:
-            child.waiting.pop(message["id"], None)  # when cancelled, the reader drops the late reply
+            child.waiting.pop(number, None)  # when cancelled, the reader drops the late reply
 
     async def _ensure_child(self) -> _Child:
         if self._child is not None and self._child.process.returncode is None and not self._child.reader.done():
@@ -134,7 +133,8 @@ class EspeakSynthesizer:
         if "version" not in hello:
             await _end(process)
             raise SpeechError(
-                "espeak-ng can't be loaded: install the package espeak-ng ({detail})", detail=hello["detail"]
+                "espeak-ng can't be loaded: install the package espeak-ng ({detail})",
+                detail=hello.get("detail", ""),
             )
         self.name = str(hello["version"])
         waiting: dict[int, asyncio.Future[tuple[dict[str, Any], bytes]]] = {}

@@ -1,4 +1,4 @@
-"""Names of voices: `cmn-latn-pinyin@165` is an espeak-ng voice and its rate; `zh`, `en` and `ko` are short names."""
+"""Names of voices: `en-us+f3@155` is an espeak-ng voice, its variant and its rate; `zh`, `en`, `ko` are ours."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from speech.ports import SpeechError
 # takes the pinyin of its own dictionary for Latin text; "cmn-latn-pinyin" reads them as Mandarin and Latin words
 # still as English (docs/decisions/0020-synthesis.md). The variant f3 is understood best over the phone of those we
 # measured. Rates are slower than espeak's own 175 words a minute.
-DEFAULT_VOICES = {"zh-CN": "cmn-latn-pinyin+f3@160", "en": "en-us+f3@155", "ko": "ko@160"}
+DEFAULT_VOICES = {"zh-CN": "cmn-latn-pinyin+f3@170", "en": "en-us+f3@155", "ko": "ko@160"}
 
 _SHORT_NAMES = {
     "zh": DEFAULT_VOICES["zh-CN"],
@@ -30,7 +30,7 @@ class Voice:
 
 
 def parse_voice(spec: str) -> Voice:
-    """The voice that a configuration names. Raises SpeechError when it isn't written as `name[+variant][@rate]`."""
+    """The voice that a configuration names. Raises SpeechError unless it reads `name[+variant][@rate]`."""
     match = _VOICE.fullmatch(_SHORT_NAMES.get(spec, spec))
     rate_wpm = int(match["rate"] or _DEFAULT_RATE_WPM) if match else 0
     if match is None or rate_wpm not in _RATES_WPM:
