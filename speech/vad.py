@@ -139,3 +139,8 @@ class VoiceDetector:
             self.speaking = True
             self.onset_age = history.bit_length() - 1
         return self.speaking
+
+    def forget(self) -> None:
+        """The voice that has just begun was none (our own echo): nobody is speaking until it begins anew."""
+        self.speaking = False
+        self._history = 0

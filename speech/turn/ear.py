@@ -60,10 +60,14 @@ class Ear:
             echo.was_silent()
         speaking = vad.hear(frame, echo.least_power)
         echo.heard(vad.power)
+        if speaking and not self.speaking:
+            if self._hears_echo():
+                vad.forget()
+                speaking = False
+            else:
+                self.onset_tick = self.tick - vad.onset_age
         if speaking:
             self.silent_ticks = 0
-            if not self.speaking:
-                self.onset_tick = self.tick - vad.onset_age
         else:
             self.silent_ticks += 1
         self.speaking = speaking
@@ -85,11 +89,6 @@ class Ear:
         wanted = min(len(frames), self.tick - tick + 1)
         return list(islice(frames, len(frames) - wanted, None))
 
-    def hears_echo(self) -> bool:
-        """Whether the burst of voice now heard is our own prompt coming back. Costs 0.2 ms: for onsets only."""
-        # Frames before the onset belong to it: of an echo they are more echo, of a caller they weigh little.
-        return self.echo.audible and self.echo.is_echo(b"".join(self.since(self.tick - COMPARED_TICKS + 1)))
-
     @property
     def beeping(self) -> bool:
         return self._beeps.beeping
@@ -101,6 +100,11 @@ class Ear:
         self.amd.tell()
         self.watch_beeps = True  # its beep may come before the turn that waits for it
         return True
+
+    def _hears_echo(self) -> bool:
+        """Whether the voice that has just begun is our own prompt coming back. Costs 0.2 ms: for onsets only."""
+        # Frames before the onset belong to it: of an echo they are more echo, of a caller they weigh little.
+        return self.echo.audible and self.echo.is_echo(b"".join(self.since(self.tick - COMPARED_TICKS + 1)))
 
     def _hear_beep(self) -> None:
         beeps = self._beeps

@@ -29,7 +29,8 @@ SAME_AUDIO = 0.85  # correlation, 0..1. Of 160 ms: echo through a filter and A-l
 _DELAY_TICKS = LONGEST_DELAY_MS // FRAME_MS
 COMPARED_TICKS = 8
 _KEPT_TICKS = _DELAY_TICKS + COMPARED_TICKS + 1
-_FFT_SAMPLES = 1 << (_KEPT_TICKS * SAMPLES_PER_FRAME - 1).bit_length()
+_BEFORE = SILENCE_FRAME * COMPARED_TICKS
+_FFT_SAMPLES = 1 << ((_KEPT_TICKS + COMPARED_TICKS) * SAMPLES_PER_FRAME - 1).bit_length()
 
 
 class EchoGuard:
@@ -89,8 +90,9 @@ class EchoGuard:
         if not self.audible:
             return False
         sound = np.frombuffer(heard, np.int16)[-COMPARED_TICKS * SAMPLES_PER_FRAME :].astype(np.float32)
-        spoken = np.frombuffer(b"".join(self._said), np.int16).astype(np.float32)
-        if len(spoken) < len(sound) or best_correlation(sound, spoken) < SAME_AUDIO:
+        # Silence before it, so that the very first words of a call can be found in what is heard.
+        spoken = np.frombuffer(b"".join([_BEFORE, *self._said]), np.int16).astype(np.float32)
+        if best_correlation(sound, spoken) < SAME_AUDIO:
             return False
         returned = float(np.square(sound.reshape(-1, SAMPLES_PER_FRAME)).mean(axis=1).max()) / self._loudest
         self._ratio = max(self._ratio, min(MOST_RATIO, returned * MARGIN))

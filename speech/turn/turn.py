@@ -32,7 +32,6 @@ from speech.turn.utterance import Utterance, UtteranceState
 MAX_PAUSES = 3  # per prompt: a line that makes us stop more often than that makes us stop for nothing
 MAX_FILLERS = 3  # per question: 嗯, 嗯, 嗯 isn't silence for ever
 AFTER_FILLER_S = 1.5  # at least so long is left to answer after a filler
-ECHO_CHECK_TICKS = 5  # between two comparisons of one burst with what we said
 BEEP_AGE_TICKS = 150  # a beep that ended up to 3 s before the turn began is the one it waits for
 AFTER_BEEP_TICKS = 15
 MACHINE_SILENCE_TICKS = 125  # 2.5 s: the machine has stopped talking and doesn't beep
@@ -54,7 +53,6 @@ class Turn:
     recogniser that raises, an unknown key: all are results, nothing here raises for what a caller does."""
 
     __slots__ = (
-        "_burst_checked_tick",
         "_ear",
         "_filler_text",
         "_fillers",
@@ -91,7 +89,6 @@ class Turn:
         self._onset_position = 0
         self._fillers = 0
         self._filler_text: str | None = None
-        self._burst_checked_tick = -ECHO_CHECK_TICKS
         self._talk_over_question: Question | None = None
         if plan.talk_over is not None and plan.question is not None:
             self._talk_over_question = with_talk_over(plan.question, plan.talk_over)
@@ -203,7 +200,7 @@ class Turn:
     def _listen(self, frame: bytes) -> None:
         utterance = self._utterance
         if utterance is None:
-            if self._ear.speaking and self._plan.question is not None and self._is_callers_voice():
+            if self._ear.speaking and self._plan.question is not None:
                 self._open_utterance(self._plan.question)
                 return
             self._idle_ticks_left -= 1
@@ -271,23 +268,13 @@ class Turn:
         ear, talk_over, question = self._ear, self._plan.talk_over, self._talk_over_question
         if talk_over is None or question is None or self._pauses >= MAX_PAUSES:
             return False
-        if (ear.onset_tick - self._play_tick) * FRAME_S < talk_over.after_s or not self._is_callers_voice():
+        if (ear.onset_tick - self._play_tick) * FRAME_S < talk_over.after_s:
             return False
         self._pauses += 1
         self._onset_position = max(0, self._player.position - (ear.tick - ear.onset_tick))
         self._open_utterance(question)
         self._enter(TurnState.PAUSED)
         return True
-
-    def _is_callers_voice(self) -> bool:
-        """Whether this burst of voice isn't our own echo; looked at now and then while it lasts."""
-        ear = self._ear
-        if ear.tick - self._burst_checked_tick < ECHO_CHECK_TICKS:
-            return False
-        if not ear.hears_echo():
-            return True
-        self._burst_checked_tick = ear.tick
-        return False
 
     def _open_utterance(self, question: Question) -> None:
         plan = self._plan

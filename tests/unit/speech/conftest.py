@@ -11,6 +11,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from speech.audio import FRAME_BYTES, SAMPLE_RATE_HZ, SILENCE_FRAME
 from speech.ports import Hypothesis, Question
@@ -21,6 +22,11 @@ Frames = list[bytes]
 
 def frames_of(pcm: bytes) -> Frames:
     return [pcm[at : at + FRAME_BYTES] for at in range(0, len(pcm) // FRAME_BYTES * FRAME_BYTES, FRAME_BYTES)]
+
+
+def pcm_of(wave: NDArray[np.float64]) -> bytes:
+    samples: NDArray[np.int16] = np.clip(np.rint(wave), -32768, 32767).astype(np.int16)
+    return samples.tobytes()
 
 
 def voice(seconds: float, dbfs: float = -20.0, pitch_hz: float = 140.0, seed: int = 1) -> bytes:
@@ -39,19 +45,19 @@ def voice(seconds: float, dbfs: float = -20.0, pitch_hz: float = 140.0, seed: in
     wave *= 0.35 + 0.65 * np.abs(np.sin(2 * np.pi * 2 * at + 0.6))
     wave += rng.normal(0, 0.02, count)
     wave *= 32768 * 10 ** (dbfs / 20) / np.sqrt(np.mean(wave**2))
-    return np.clip(np.rint(wave), -32768, 32767).astype(np.int16).tobytes()
+    return pcm_of(wave)
 
 
 def noise(seconds: float, dbfs: float, seed: int = 2) -> bytes:
     count = round(seconds / 0.02) * 160
     wave = np.random.default_rng(seed).normal(0, 32768 * 10 ** (dbfs / 20), count)
-    return np.clip(np.rint(wave), -32768, 32767).astype(np.int16).tobytes()
+    return pcm_of(wave)
 
 
 def tone(seconds: float, hz: float, dbfs: float = -15.0) -> bytes:
     at = np.arange(round(seconds / 0.02) * 160)
     wave = 32768 * 10 ** (dbfs / 20) * np.sqrt(2) * np.sin(2 * np.pi * hz / SAMPLE_RATE_HZ * at)
-    return np.rint(wave).astype(np.int16).tobytes()
+    return pcm_of(wave)
 
 
 def silence(seconds: float) -> bytes:

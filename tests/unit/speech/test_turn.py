@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 from typing import Any
 
 import pytest
@@ -21,6 +22,7 @@ from speech.turn import (
     TurnNoMatch,
     TurnPlan,
     TurnPlayed,
+    TurnResult,
 )
 from speech.turn.turn import MAX_FILLERS
 
@@ -37,7 +39,8 @@ def prompt(sounds: Any) -> PromptAudio:
 
 
 def ask(prompt: PromptAudio, **changes: Any) -> TurnPlan:
-    return TurnPlan(**({"audio": prompt, "keys": KEYS, "question": QUESTION, "no_input_s": 4.0} | changes))
+    plan = TurnPlan(prompt, keys=KEYS, question=QUESTION, no_input_s=4.0)
+    return dataclasses.replace(plan, **changes)
 
 
 # ---- playing ------------------------------------------------------------------------------------------------
@@ -271,7 +274,8 @@ async def test_without_a_question_speech_is_not_heard(
 async def test_cancel_lets_everything_go_and_reports_nothing(
     prompt: PromptAudio, sounds: Any, scripted: Any, hears: Any
 ) -> None:
-    recognizer, ear, results = scripted(hears("需要", "yes"), ready=asyncio.Event()), Ear(), []
+    recognizer, ear = scripted(hears("需要", "yes"), ready=asyncio.Event()), Ear()
+    results: list[TurnResult] = []
     turn = Turn(ask(PromptAudio(b"")), ear, recognizer, results.append)
     for frame in sounds.frames(sounds.silence(1.0) + sounds.voice(0.5) + sounds.silence(0.8)):
         turn.on_tick(frame)
