@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
@@ -39,7 +39,7 @@ _PATTERNS = {
     r"^[a-z]{2,3}(-[A-Z]{2})?$": ("{value} is not a language", "write zh-CN, en or ko"),
 }
 # The model that stands under a key, to name the keys it knows.
-_MODELS: dict[str, type[BaseModel]] = {
+FLOW_MODELS: Mapping[str, type[BaseModel]] = {
     "limits": Limits, "barge_in": BargeIn, "speech": SpeechBargeIn, "constants": Constant, "ask": nodes.AskSpec,
     "digits": DigitsSpec, "switch": nodes.Case, "set": nodes.Computed, "transfer": nodes.TransferSpec,
     "callback": nodes.CallbackSpec, "message": nodes.MessageSpec, "sms": nodes.SmsSpec, "call_api": nodes.ApiSpec,
@@ -55,6 +55,7 @@ class _Case:
     details: list[ErrorDetails]
     tree: Mapping[str, Any]
     source: Source
+    models: Mapping[str, type[BaseModel]]
 
     @property
     def value(self) -> Any:
@@ -71,12 +72,17 @@ class _Case:
         return Finding(code, "error", self.source.place(self.path, at_key), template, params, fix, params)
 
 
-def explain(error: ValidationError, tree: Mapping[str, Any], source: Source) -> list[Finding]:
-    """One finding for each element that is wrong, in the order of the file."""
+def explain(
+    error: ValidationError,
+    tree: Mapping[str, Any],
+    source: Source,
+    models: Mapping[str, type[BaseModel]] = FLOW_MODELS,
+) -> list[Finding]:
+    """One finding for each element that is wrong, in file order. `models` says what stands under a key."""
     by_element: dict[Path_, list[ErrorDetails]] = {}
     for detail in error.errors(include_url=False):
         by_element.setdefault(_path(detail["loc"], tree, detail["type"]), []).append(detail)
-    findings = [_finding(_Case(path, details, tree, source)) for path, details in by_element.items()]
+    findings = [_finding(_Case(path, details, tree, source, models)) for path, details in by_element.items()]
     return sorted(findings, key=lambda finding: (finding.line, finding.column))
 
 
@@ -183,12 +189,12 @@ def _no_kind(case: _Case) -> Finding:
             second=kinds[1],
         )
     if "say" in value:
-        inner = _Case((*case.path, "say"), case.details, case.tree, case.source)
+        inner = replace(case, path=(*case.path, "say"))
         return inner.finding("no_kind", "say is not a kind of node", "write `play: {{say: …}}`", True)
     for key in value:
         near = nearest(key, nodes.KINDS)
         if near:
-            inner = _Case((*case.path, key), case.details, case.tree, case.source)
+            inner = replace(case, path=(*case.path, key))
             return inner.finding(
                 "no_kind", "{name} is not a kind of node", "did you mean {near}?", True, name=key, near=near
             )
@@ -204,22 +210,22 @@ def _no_kind(case: _Case) -> Finding:
 
 def _unknown_key(case: _Case) -> Finding:
     *around, name = case.path
-    known = _known_keys(tuple(around), case.tree)
+    known = _known_keys(tuple(around), case)
     near = nearest(str(name), known)
     fix = "did you mean {near}?" if near else "remove it; there are {known}"
     return case.finding("unknown_key", "unknown key {name}", fix, True, name=name, near=near, known=listed(known))
 
 
-def _known_keys(around: Path_, tree: Mapping[str, Any]) -> list[str]:
+def _known_keys(around: Path_, case: _Case) -> list[str]:
     if not around:
         return _keys(FlowSpec)
     if len(around) == 2 and around[0] == "nodes":
-        kind = nodes.kind_of(tree["nodes"][around[1]])
+        kind = nodes.kind_of(case.tree["nodes"][around[1]])
         return _keys(nodes.KINDS[kind]) if kind else []
     inner = around[2:] if around[0] == "nodes" else around  # a node may be called like a key
     for step in reversed(inner):
-        if isinstance(step, str) and step in _MODELS:
-            return _keys(_MODELS[step])
+        if isinstance(step, str) and step in case.models:
+            return _keys(case.models[step])
     return _keys(Prompt)
 
 

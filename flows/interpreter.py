@@ -38,9 +38,18 @@ DISPOSITION_VOICEMAIL = "voicemail"
 __all__ = ["MAX_REPEATS", "Session", "Sprint", "resume", "start"]
 
 
-def start(flow: Flow, contact: Mapping[str, Scalar], *, constants: Mapping[str, Scalar] | None = None) -> Sprint:
+def start(
+    flow: Flow,
+    contact: Mapping[str, Scalar],
+    *,
+    constants: Mapping[str, Scalar] | None = None,
+    entry: str | None = None,
+) -> Sprint:
     """Begin a conversation. `contact` brings what the flow needs, and `phone` (or `tail`); `constants` are the
-    campaign's own values. Raises FlowError when something that the flow needs isn't there."""
+    campaign's own values; `entry` is one of the flow's entries, else its start. Raises FlowError when something that
+    the flow needs isn't there."""
+    if entry is not None and entry not in flow.spec.entries:
+        raise FlowError("{entry} is not among the `entries` of {name}", entry=entry, name=flow.name)
     missing = [name for name in flow.needs if contact.get(name) is None]
     if missing:
         raise FlowError("the contact has no {name}, which the flow {flow} needs", name=missing[0], flow=flow.name)
@@ -54,11 +63,11 @@ def start(flow: Flow, contact: Mapping[str, Scalar], *, constants: Mapping[str, 
     variables |= {name: value for name, value in contact.items() if name in flow.types}
     session = Session(
         flow=flow.name, version=flow.version, seed=hashlib.sha256(key.encode()).hexdigest()[:16],
-        node=flow.spec.start, wait=None, variables=variables,
+        node=entry or flow.spec.start, wait=None, variables=variables,
     )  # fmt: skip
     run = Run.of(flow, session)
     run.node = ""
-    return _go_on(run, Goto(flow.spec.start, ""))
+    return _go_on(run, Goto(session.node, ""))
 
 
 def resume(flow: Flow, session: Session, result: Result) -> Sprint:

@@ -107,9 +107,27 @@ def read(path: Path) -> bytes:
 
 
 def parse(data: bytes, file: str) -> tuple[dict[str, Any], Source]:
-    """The document as plain values, with its marks. Raises FlowLoadError with exactly one finding."""
-    text = _text(data, file)
-    loader = _Composer(text)
+    """A document that is a mapping, with its marks. Raises FlowLoadError with exactly one finding."""
+    tree, marks = _document(data, file)
+    if not isinstance(tree, dict):
+        raise _failure(
+            Place(file, *marks[()]), "not_a_mapping", "a flow is a mapping, this is {kind}",
+            "copy a flow from flows/library/ and change it", kind=kind_word(tree),
+        )  # fmt: skip
+    return tree, Source(file, marks)
+
+
+def parse_list(data: bytes, file: str) -> tuple[list[Any], Source]:
+    """A document that is a list; its elements have the paths ("cases", index). Raises FlowLoadError."""
+    tree, marks = _document(data, file)
+    if not isinstance(tree, list):
+        raise _failure(Place(file, *marks[()]), "not_a_list", "conversations are a list, this is {kind}",
+                       "begin each with `- name: …`", kind=kind_word(tree))  # fmt: skip
+    return tree, Source(file, {("cases", *path): mark for path, mark in marks.items()})
+
+
+def _document(data: bytes, file: str) -> tuple[Any, dict[Path_, tuple[int, int]]]:
+    loader = _Composer(_text(data, file))
     try:
         root = loader.get_single_node()
         tree, marks = _plain(root) if root is not None else (None, {})
@@ -120,17 +138,8 @@ def parse(data: bytes, file: str) -> tuple[dict[str, Any], Source]:
     finally:
         loader.dispose()
     if tree is None:
-        raise _failure(Place(file), "empty", "the file is empty", "copy a flow from flows/library/ and change it")
-    if not isinstance(tree, dict):
-        place = Place(file, *marks[()])
-        raise _failure(
-            place,
-            "not_a_mapping",
-            "a flow is a mapping (`schema: 1`, `flow: name`…), this is {kind}",
-            "copy a flow from flows/library/ and change it",
-            kind=kind_word(tree),
-        )
-    return tree, Source(file, marks)
+        raise _failure(Place(file), "empty", "the file is empty", "copy one from flows/library/ and change it")
+    return tree, marks
 
 
 def kind_word(value: object) -> str:

@@ -90,7 +90,7 @@ def longest_call(scope: Scope) -> Iterator[Finding]:
 
 
 def _longest(scope: Scope, start: str) -> tuple[float, tuple[str, ...]]:
-    """Seconds and nodes of the slowest way from a node to the end; circles count as often as they can be walked."""
+    """Seconds and nodes of the slowest way from a node; circles count as often as they can be walked."""
     nodes, graph = scope.unit.spec.nodes, successors(scope.unit)
     best: dict[str, tuple[float, tuple[str, ...]]] = {}
     for part in components(graph):  # the ends first, so that what follows is known
