@@ -13,6 +13,12 @@ Severity = Literal["error", "warning"]
 Translate = Callable[..., str]
 
 
+class Term(str):
+    """A word of ours inside a sentence ("a list"), which is translated with it."""
+
+    __slots__ = ()
+
+
 def fill(template: str, **params: object) -> str:
     """The template in English, filled in: the translation that changes nothing."""
     return template.format(**params) if params else template
@@ -56,15 +62,21 @@ class Finding:
 
     def render(self, translate: Translate = fill) -> str:
         """`file:line:column: error: message (fix: …)` in the language of `translate`."""
-        message = translate(self.template, **self.params)
+        message = translate(self.template, **_translated(self.params, translate))
         if self.fix:
             message = translate(
-                "{message} (fix: {fix})", message=message, fix=translate(self.fix, **self.fix_params)
+                "{message} (fix: {fix})",
+                message=message,
+                fix=translate(self.fix, **_translated(self.fix_params, translate)),
             )
         return f"{self.place}: {translate(self.severity)}: {message}"
 
     def __str__(self) -> str:
         return self.render()
+
+
+def _translated(params: Mapping[str, object], translate: Translate) -> dict[str, object]:
+    return {name: translate(str(value)) if isinstance(value, Term) else value for name, value in params.items()}
 
 
 def nearest(name: str, names: Iterable[str]) -> str | None:

@@ -15,7 +15,7 @@ from typing import Any
 import yaml
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
-from flows.findings import Finding, FlowLoadError, Place
+from flows.findings import Finding, FlowLoadError, Place, Term
 
 MAX_BYTES = 256 * 1024  # a flow of 500 nodes has about 100 kB; PyYAML reads about 100 kB a second
 MAX_DEPTH = 12  # the deepest shipped flow has 7
@@ -142,20 +142,14 @@ def _document(data: bytes, file: str) -> tuple[Any, dict[Path_, tuple[int, int]]
     return tree, marks
 
 
-def kind_word(value: object) -> str:
+def kind_word(value: object) -> Term:
     """What a value is, in the words of the error messages."""
     if value is None:
-        return "empty"
+        return Term("empty")
     if isinstance(value, bool):
-        return "true or false"
-    words: dict[type, str] = {
-        dict: "a mapping",
-        list: "a list",
-        str: "text",
-        int: "a whole number",
-        float: "a number",
-    }
-    return words.get(type(value), type(value).__name__)
+        return Term("true or false")
+    words: dict[type, str] = {dict: "a mapping", list: "a list", int: "a whole number", float: "a number"}
+    return Term(words.get(type(value), "text"))
 
 
 def _text(data: bytes, file: str) -> str:

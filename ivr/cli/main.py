@@ -76,5 +76,11 @@ def user_sentence(error: BaseException) -> str | None:
     """The translated sentence of an error that a user can mend (it carries `template` and `params`), else None."""
     template, params = getattr(error, "template", None), getattr(error, "params", None)
     if isinstance(template, str) and isinstance(params, dict):
-        return translate(template, **params)
+        return translate(template, **{name: _in_language(value) for name, value in params.items()})
     return None
+
+
+def _in_language(value: object) -> object:
+    """What stands in a sentence and has sentences of its own (a flow's finding) comes in the same language."""
+    render = getattr(value, "render", None)
+    return render(translate) if callable(render) else value

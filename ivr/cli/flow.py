@@ -1,0 +1,108 @@
+"""`ivr flow …`: check, draw and test flows. Publishing and rolling back are services of `ivr.flow_versions`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+import click
+
+from flows import graph as drawing
+from flows.conversations import Coverage, Outcome, beside, coverage, load_conversations, run_conversation
+from flows.findings import Finding
+from flows.linter import has_errors, lint_file
+from flows.loader import load
+from ivr.i18n import translate
+from prompts.catalogue import Catalogue
+
+FLOW_FILE = click.Path(path_type=Path, dir_okay=False)
+PROMPT_DIRS = click.option(
+    "--prompts",
+    "prompt_dirs",
+    multiple=True,
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    help=translate("Prompts of your own, laid over the shipped ones; may be given several times."),
+)
+MAX_MISSED = 10  # nodes or arms that the coverage names
+
+
+@click.group(help=translate("Check, draw, test, publish and roll back flows."))
+def command() -> None:
+    pass
+
+
+@command.command(help=translate("Check flows. Exit 2 when one of them has an error."))
+@click.argument("files", nargs=-1, required=True, type=FLOW_FILE)
+@PROMPT_DIRS
+def lint(files: tuple[Path, ...], prompt_dirs: tuple[Path, ...]) -> None:
+    book = Catalogue.load(prompt_dirs)
+    findings = _unique(finding for file in files for finding in lint_file(file, book))
+    for finding in findings:
+        click.echo(finding.render(translate))
+    errors = sum(finding.severity == "error" for finding in findings)
+    counts = {"files": len(files), "errors": errors, "warnings": len(findings) - errors}
+    click.echo(translate("Files: {files}, errors: {errors}, warnings: {warnings}", **counts), err=True)
+    if has_errors(findings):
+        sys.exit(2)
+
+
+@command.command(help=translate("Draw a flow as SVG."))
+@click.argument("file", type=FLOW_FILE)
+@click.option("-o", "--output", type=FLOW_FILE, help=translate("Where to write; default: beside the flow."))
+@PROMPT_DIRS
+def graph(file: Path, output: Path | None, prompt_dirs: tuple[Path, ...]) -> None:
+    output = output or file.with_suffix(".svg")
+    picture = drawing.to_svg(load(file), Catalogue.load(prompt_dirs))
+    output.write_bytes(picture)
+    click.echo(translate("Drawn: {path}", path=output))
+
+
+@command.command(
+    help=translate("Run the conversations beside a flow. Exit 1 when one goes otherwise than expected.")
+)
+@click.argument("file", type=FLOW_FILE)
+def test(file: Path) -> None:
+    flow = load(file)
+    outcomes = [run_conversation(flow, case) for case in load_conversations(beside(file))]
+    for outcome in outcomes:
+        _show_outcome(outcome)
+    _show_coverage(coverage(flow, outcomes))
+    failed = sum(1 for outcome in outcomes if outcome.problems)
+    click.echo(translate("Conversations: {total}, failed: {failed}", total=len(outcomes), failed=failed))
+    if failed:
+        sys.exit(1)
+
+
+def _unique(findings: Iterable[Finding]) -> list[Finding]:
+    """Flows share subflows: what is wrong there is said once."""
+    return list({str(finding): finding for finding in findings}.values())
+
+
+def _show_outcome(outcome: Outcome) -> None:
+    if not outcome.problems:
+        click.echo(f"{translate('passed')}  {outcome.name}")
+        return
+    click.echo(f"{translate('FAILED')}  {outcome.name}")
+    for problem in outcome.problems:
+        click.echo(f"    {translate(problem.template, **problem.params)}")
+
+
+def _show_coverage(found: Coverage) -> None:
+    taken = {
+        "nodes": found.nodes - len(found.missed_nodes),
+        "all_nodes": found.nodes,
+        "arms": found.arms - len(found.missed_arms),
+        "all_arms": found.arms,
+    }
+    click.echo(translate("Covered: {nodes} of {all_nodes} nodes, {arms} of {all_arms} arms", **taken))
+    if found.missed_nodes:
+        click.echo(translate("Nodes never come to: {names}", names=_some(found.missed_nodes)))
+    if found.missed_arms:
+        arms = tuple(f"{node}.{arm}" for node, arm in found.missed_arms)
+        click.echo(translate("Arms never taken: {names}", names=_some(arms)))
+
+
+def _some(names: tuple[str, ...]) -> str:
+    shown = ", ".join(names[:MAX_MISSED])
+    return shown if len(names) <= MAX_MISSED else f"{shown} … ({len(names)})"
