@@ -1,14 +1,15 @@
-"""Who may sign in: accounts with a role, passwords as argon2id hashes, and a lock against guessing.
+"""Users who may sign in: made, listed, given passwords, and checked, with failed sign-ins held back per user.
 
-Failures in a row are counted in the user's row, so that all processes and restarts share the count. A name that
-isn't there costs the same time as a wrong password, so that names can't be found out by the clock."""
+Passwords are kept as argon2id hashes, with the library's own parameters (RFC 9106's low-memory profile: 64 MiB,
+three passes); hashing runs in a thread. Failures are counted in the user's row, so that every process and every
+restart knows them."""
 
 from __future__ import annotations
 
 import asyncio
+import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import cache
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
@@ -19,22 +20,28 @@ from ivr.database import Database
 from ivr.errors import IvrError
 from ivr.model import AuditEntry, Role, User
 
-MIN_PASSWORD_CHARS = 8  # NIST SP 800-63B, section 5.1.1.1: length counts, composition rules don't
-MAX_PASSWORD_CHARS = 1024
-FAILURES = 5  # in a row, then the account is locked
-LOCK_S = 60.0  # for the first lock; each further failure doubles it
-MAX_LOCK_S = 900.0
+MIN_PASSWORD_CHARS = 10
+MAX_PASSWORD_CHARS = 1024  # hashing takes time by length: an attacker must not choose it
+FREE_FAILURES = 5  # sign-ins that may fail in a row before a user has to wait
+FIRST_WAIT_S = 30.0
+LONGEST_WAIT_S = 900.0
+_NAME = re.compile(r"[\w.@-]{1,64}")
+
+_hasher = PasswordHasher()
+# Of a random password nobody kept. Checked when there is no such user, so that the answer takes as long and
+# doesn't tell which names exist.
+_nobodys_hash = "$argon2id$v=19$m=65536,t=3,p=4$+E0RurCi8KDVsoEe7hExCg$f8ldOPwTHWxmkNssh4Jt6BE+IEZEh9reWaJlMT14MCE"
 
 
 class UserError(IvrError):
-    """The account can't be made or changed as asked. One sentence: why, and what to do."""
+    """The user can't be made or changed as asked."""
 
 
-class SignInLocked(Exception):  # noqa: N818 - a state to wait for, not a mistake
-    """Too many failures in a row: wait `wait_s`, even with the right password."""
+class SignInLocked(UserError):  # noqa: N818 - it says what is the case; no program is at fault
+    """Too many sign-ins of this user have failed; the right password isn't looked at before `wait_s` is over."""
 
     def __init__(self, wait_s: float) -> None:
-        super().__init__(f"locked for {wait_s:.0f} s")
+        super().__init__("too many failed sign-ins; wait {seconds} seconds", seconds=round(wait_s))
         self.wait_s = wait_s
 
 
@@ -43,113 +50,118 @@ class UserView:
     name: str
     role: Role
     created_at: datetime
-    locked_until: datetime | None
 
 
-async def add_user(database: Database, name: str, password: str, role: Role, by: str) -> UserView:
-    """A new account. Raises UserError when the name is taken or the password too short."""
-    hashed = await _hash(name, password)
+async def add_user(db: Database, name: str, password: str, role: Role, by: str) -> UserView:
+    """Make a user. Raises UserError for a name that is taken or impossible, or a password that is too short."""
+    if not _NAME.fullmatch(name):
+        raise UserError("{name} can't be a user's name; use up to 64 letters, digits and . _ @ -", name=name)
+    password_hash = await _hash(db, password)
+    now = db.clock.now()
 
     def work(session: Session) -> UserView:
         if _find(session, name) is not None:
-            raise UserError(
-                "there is a user {name} already; change the password or choose another name", name=name
-            )
-        user = User(name=name, password_hash=hashed, role=role, created_at=database.clock.now(), failed_sign_ins=0)
+            raise UserError("there is a user {name} already", name=name)
+        user = User(name=name, password_hash=password_hash, role=role, created_at=now)
         session.add(user)
-        _audit(session, database, by, "user.add", name)
+        session.add(AuditEntry(at=now, who=by, action="user.add", subject=name, details={"role": role.value}))
         return _view(user)
 
-    return await database.run(work)
+    return await db.run(work)
 
 
-async def set_password(database: Database, name: str, password: str, by: str) -> None:
-    """Change a password and end a lock. Raises UserError when there is no such user or it is too short."""
-    hashed = await _hash(name, password)
+async def change_password(db: Database, name: str, password: str, by: str) -> None:
+    """Give a user another password, and let them try it at once. Raises UserError."""
+    password_hash = await _hash(db, password)
+    now = db.clock.now()
 
     def work(session: Session) -> None:
         user = _find(session, name)
         if user is None:
-            raise UserError("there is no user {name}; list them with: ivr user list", name=name)
-        user.password_hash, user.failed_sign_ins, user.locked_until = hashed, 0, None
-        _audit(session, database, by, "user.password", name)
+            raise _unknown(name)
+        user.password_hash = password_hash
+        user.failed_sign_ins, user.locked_until = 0, None
+        session.add(AuditEntry(at=now, who=by, action="user.password", subject=name))
 
-    await database.run(work)
-
-
-async def list_users(database: Database) -> tuple[UserView, ...]:
-    return await database.read(
-        lambda session: tuple(_view(user) for user in session.scalars(select(User).order_by(User.name)))
-    )
+    await db.run(work)
 
 
-async def find_user(database: Database, name: str) -> UserView | None:
+async def find_user(db: Database, name: str) -> UserView | None:
+    """The user of that name, as they are now."""
+
     def work(session: Session) -> UserView | None:
         user = _find(session, name)
         return None if user is None else _view(user)
 
-    return await database.read(work)
+    return await db.read(work)
 
 
-async def sign_in(database: Database, name: str, password: str) -> UserView | None:
-    """The user when the password is right, else None; counts failures. Raises SignInLocked."""
-    known = await database.read(lambda session: _find(session, name))
-    now = database.clock.now()
-    if known is not None and known.locked_until is not None and known.locked_until > now:
-        raise SignInLocked((known.locked_until - now).total_seconds())
-    hashed = known.password_hash if known is not None else await asyncio.to_thread(_nobodys_hash)
-    right = await asyncio.to_thread(_verify, hashed, password)
-    if known is None:
+async def list_users(db: Database) -> tuple[UserView, ...]:
+    """All users, by name."""
+    return await db.read(lambda session: tuple(map(_view, session.scalars(select(User).order_by(User.name)))))
+
+
+async def sign_in(db: Database, name: str, password: str) -> UserView | None:
+    """The user, if the password is theirs; None if not, or if there is no such user.
+
+    Raises SignInLocked while the user has to wait. The failure is counted *before* the password is checked, so
+    that attempts side by side don't get more tries than attempts in a row."""
+    password_hash = await db.run(lambda session: _begin(session, name, db.clock.now()))
+    fits = await _verify(db, password_hash or _nobodys_hash, password)
+    if password_hash is None or not fits:
         return None
-    await database.run(lambda session: _count(session, name, right, now))
-    return _view(known) if right else None
+    stronger = await _hash(db, password) if _hasher.check_needs_rehash(password_hash) else None
+    return await db.run(lambda session: _succeed(session, name, password_hash, stronger))
 
 
-def _count(session: Session, name: str, right: bool, now: datetime) -> None:
+def _begin(session: Session, name: str, now: datetime) -> str | None:
     user = _find(session, name)
     if user is None:
-        return
-    user.failed_sign_ins = 0 if right else user.failed_sign_ins + 1
-    over = user.failed_sign_ins - FAILURES
-    lock_s = min(LOCK_S * 2 ** min(over, 10), MAX_LOCK_S) if over >= 0 else 0.0
-    user.locked_until = now + timedelta(seconds=lock_s) if lock_s else None
+        return None
+    if user.locked_until is not None and user.locked_until > now:
+        raise SignInLocked((user.locked_until - now).total_seconds())
+    user.failed_sign_ins += 1
+    excess = user.failed_sign_ins - FREE_FAILURES
+    if excess >= 0:
+        wait_s = min(FIRST_WAIT_S * 2 ** min(excess, 16), LONGEST_WAIT_S)
+        user.locked_until = now + timedelta(seconds=wait_s)
+    return user.password_hash
 
 
-async def _hash(name: str, password: str) -> str:
-    if not MIN_PASSWORD_CHARS <= len(password) <= MAX_PASSWORD_CHARS:
-        raise UserError(
-            "the password of {name} needs {least} to {most} characters",
-            name=name,
-            least=MIN_PASSWORD_CHARS,
-            most=MAX_PASSWORD_CHARS,
-        )
-    return await asyncio.to_thread(_hasher().hash, password)
+def _succeed(session: Session, name: str, password_hash: str, stronger: str | None) -> UserView | None:
+    user = _find(session, name)
+    if user is None or user.password_hash != password_hash:
+        return None  # removed, or given another password, while this one was being checked
+    user.failed_sign_ins, user.locked_until = 0, None
+    user.password_hash = stronger or password_hash
+    return _view(user)
 
 
-@cache
-def _hasher() -> PasswordHasher:
-    return PasswordHasher()  # the library's parameters: RFC 9106, second recommended option
+async def _hash(db: Database, password: str) -> str:
+    if len(password) < MIN_PASSWORD_CHARS:
+        raise UserError("the password is too short; take at least {least} characters", least=MIN_PASSWORD_CHARS)
+    if len(password) > MAX_PASSWORD_CHARS:
+        raise UserError("the password is too long; take at most {most} characters", most=MAX_PASSWORD_CHARS)
+    return await db.clock.outside(asyncio.to_thread(_hasher.hash, password))
 
 
-@cache
-def _nobodys_hash() -> str:
-    return _hasher().hash("nobody has this password")
+async def _verify(db: Database, password_hash: str, password: str) -> bool:
+    def check() -> bool:
+        try:
+            return _hasher.verify(password_hash, password[:MAX_PASSWORD_CHARS])
+        except (VerificationError, InvalidHashError):
+            return False
 
-
-def _verify(hashed: str, password: str) -> bool:
-    try:
-        return _hasher().verify(hashed, password)
-    except (VerificationError, InvalidHashError):
-        return False
+    return await db.clock.outside(asyncio.to_thread(check))
 
 
 def _find(session: Session, name: str) -> User | None:
-    return session.scalars(select(User).where(User.name == name)).first()
+    return session.scalars(select(User).where(User.name == name)).one_or_none()
 
 
 def _view(user: User) -> UserView:
-    return UserView(user.name, user.role, user.created_at, user.locked_until)
+    return UserView(user.name, user.role, user.created_at)
 
 
-def _audit(session: Session, database: Database, by: str, action: str, subject: str) -> None:
-    session.add(AuditEntry(at=database.clock.now(), who=by, action=action, subject=subject, details={}))
+def _unknown(name: str) -> UserError:
+    return UserError("there is no user {name}", name=name)

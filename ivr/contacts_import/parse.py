@@ -124,8 +124,7 @@ class Parser:
                 parsed.duplicates += 1
                 self._reject(row, CellError(DUPLICATE, first=first).at(parsed.columns.phone), rejects)
                 continue
-            json.dump([row.number, phone, attributes], parsed.spool, ensure_ascii=False)
-            parsed.spool.write("\n")
+            parsed.spool.write(json.dumps([row.number, phone, attributes], ensure_ascii=False) + "\n")
             parsed.good += 1
         if not parsed.rows:
             raise ContactsImportError("{file} has column names but no rows below them", file=self._path.name)

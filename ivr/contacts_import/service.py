@@ -19,7 +19,7 @@ from ivr.contacts_import.report import ImportReport
 from ivr.database import Database
 from ivr.model import AuditEntry, Contact, ContactList, ImportBatch
 
-INSERT_ROWS = 2_000  # per statement: bounds memory
+INSERT_ROWS = 500  # per statement: bounds memory
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,11 +1,12 @@
 """Cells to the types that a flow's `needs` declares. Values are what JSON holds and the flow's prompts take:
-money is text with two decimals ("5.20": exact), a date is ISO text, numbers and booleans are themselves."""
+money is text with two decimals ("5.20": exact), a date is ISO text, a time "09:30", numbers and booleans are
+themselves; a slot is text, ISO where the cell is a date."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 
 from ivr.contacts_import.cells import Broken, Cell, text_of
@@ -25,6 +26,7 @@ _YEAR_FIRST = re.compile(r"(\d{4})\s*[-/.年]\s*(\d{1,2})\s*[-/.月]\s*(\d{1,2})
 _COMPACT = re.compile(r"(\d{4})(\d{2})(\d{2})")
 _YEAR_LAST = re.compile(r"(\d{1,2})[-/.](\d{1,2})[-/.](\d{4})")
 _TIME = re.compile(r"[T ]\s*\d{1,2}:\d{2}(?::\d{2}(?:\.\d+)?)?(?:Z|[+-]\d{2}:?\d{2})?$")
+_CLOCK = re.compile(r"(?:.*[T ])?(\d{1,2})[:时点](\d{2})(?:[:分]\d{2}(?:\.\d+)?)?[分秒]?")
 _NAMED = ("%b %d, %Y", "%B %d, %Y", "%d %b %Y", "%d %B %Y", "%b %d %Y", "%d-%b-%Y")
 _TRUE = frozenset({"是", "有", "对", "y", "yes", "true", "t", "1", "√"})
 _FALSE = frozenset({"否", "无", "不", "没有", "n", "no", "false", "f", "0", "×"})
@@ -82,6 +84,38 @@ def _integer(cell: Cell) -> int:
     return int(number)
 
 
+def _percent(cell: Cell) -> float:
+    """30 and "30%" are thirty per cent. A workbook stores a cell shown as 30% as 0.3: taken as it is."""
+    bare = text_of(cell).removesuffix("%").strip()
+    return float(_decimal(cell, bare, "“{value}” is not a percentage"))
+
+
+def _duration(cell: Cell) -> int:
+    """Whole seconds."""
+    if isinstance(cell, timedelta):
+        return int(cell.total_seconds())
+    seconds = _integer(cell)
+    if seconds < 0:
+        raise CellError("“{value}” is not a number of seconds", value=shown(text_of(cell)))
+    return seconds
+
+
+def _time(cell: Cell) -> str:
+    if isinstance(cell, datetime):
+        return cell.strftime("%H:%M")
+    found = _CLOCK.fullmatch(text_of(cell))
+    if not found or int(found[1]) > 23 or int(found[2]) > 59:
+        raise CellError("“{value}” is not a time of day; write it as 09:30", value=shown(text_of(cell)))
+    return f"{int(found[1]):02}:{found[2]}"
+
+
+def _slot(cell: Cell) -> str:
+    """A day, a moment, two moments with / between them, or words that are said as they stand."""
+    if isinstance(cell, datetime) and cell.time() != time():
+        return cell.isoformat("T", "minutes")
+    return _text(cell)
+
+
 def _boolean(cell: Cell) -> bool:
     text = text_of(cell).casefold()
     if text not in _TRUE | _FALSE:
@@ -137,6 +171,10 @@ CONVERTERS: dict[str, Callable[[Cell], Value]] = {
     "money": _money,
     "number": _number,
     "integer": _integer,
+    "percent": _percent,
+    "duration": _duration,
+    "time": _time,
+    "slot": _slot,
     "boolean": _boolean,
     "digits": _digits,
     "date": _date,

@@ -21,7 +21,7 @@ class FlowVersion(Base):
     flow: Mapped[str] = mapped_column(String(NAME_CHARS))
     version: Mapped[int]  # 1, 2, 3 … of this flow
     content_hash: Mapped[str] = mapped_column(String(SHA256_CHARS))
-    source: Mapped[str] = mapped_column(Text)  # YAML, as it was published
+    source: Mapped[str] = mapped_column(Text)  # the flow with its subflows: flows.loader.load_document reads it
     language: Mapped[str] = mapped_column(String(16))
     purpose: Mapped[str] = mapped_column(String(32))
     published_at: Mapped[datetime]
