@@ -54,7 +54,6 @@ class OpenedCampaign:
     campaign_id: int
     resumed: bool  # it was there already, unfinished or finished
     finished: bool
-    last_moment: datetime | None  # of what has happened in it so far
     imported: ImportReport | None  # None when resumed
 
 
@@ -68,7 +67,7 @@ async def open_campaign(database: Database, plan: CampaignPlan) -> OpenedCampaig
     options = plan.import_options
     imported = await import_contacts(database, plan.contacts, plan.flow.needs, options)
     campaign_id = await database.run(lambda session: _create(session, plan, imported, database.clock.now()))
-    return OpenedCampaign(campaign_id, False, False, None, imported)
+    return OpenedCampaign(campaign_id, False, False, imported)
 
 
 async def start_campaign(database: Database, campaign_id: int) -> None:
@@ -113,12 +112,19 @@ def _find(session: Session, plan: CampaignPlan) -> OpenedCampaign | None:
         raise CampaignError(
             "There is a campaign {name} with another version of the flow; name another database.", name=plan.name
         )
-    moments = session.execute(
-        select(func.max(Attempt.started_at), func.max(Attempt.ended_at)).where(Attempt.campaign_id == campaign.id)
-    ).one()
-    seen = [moment for moment in (*moments, campaign.started_at) if moment is not None]
     finished = campaign.state is CampaignState.FINISHED
-    return OpenedCampaign(campaign.id, True, finished, max(seen, default=None), None)
+    return OpenedCampaign(campaign.id, True, finished, None)
+
+
+def last_moment(session: Session, name: str) -> datetime | None:
+    """When the last thing happened in the campaign of that name; None when nothing has."""
+    found = session.execute(
+        select(Campaign.started_at, func.max(Attempt.started_at), func.max(Attempt.ended_at))
+        .outerjoin(Attempt, Attempt.campaign_id == Campaign.id)
+        .where(Campaign.name == name)
+        .group_by(Campaign.id)
+    ).first()
+    return max((moment for moment in found or () if moment is not None), default=None)
 
 
 def _create(session: Session, plan: CampaignPlan, imported: ImportReport, now: datetime) -> int:

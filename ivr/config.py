@@ -66,9 +66,8 @@ class HearingSettings(_Section):
     reaction_s: float = Field(
         default=0.6, gt=0, le=10, description="What a decode takes in virtual time, however long it takes here."
     )
-    threads: int | None = Field(default=None, ge=1, le=64, description="Vosk's threads; empty: one per core.")
-    processes: int | None = Field(
-        default=None, ge=1, le=64, description="Whisper's processes; empty: one per core."
+    workers: int | None = Field(
+        default=None, ge=1, le=64, description="Vosk's threads or Whisper's processes; empty: one per core."
     )
 
 

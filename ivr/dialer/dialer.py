@@ -8,10 +8,11 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 
+from flows.sprint import Scalar
 from ivr.database import Database
 from ivr.dialer import store
 from ivr.dialer.recordings import recording_facts
@@ -22,10 +23,12 @@ from ivr.session.faults import log_fault
 from ivr.session.progress import CallOver, CallPlaced, TasksSkipped
 from ivr.session.record import CallRecord
 from ivr.session.session import CallSession
+from ivr.session.slots import next_slots
 from trunk.ports import Cause, DialOutcome, OriginateRequest, Trunk
 
 log = logging.getLogger(__name__)
 ATTEMPT_NUMBER = "attempt_number"  # for the network: which try of this contact it is
+OFFERED_SLOTS = 3  # for calling back: slot_1 to slot_3 in flows
 HANG_UP_GRACE_S = 5.0  # from our hang-up to the network's word
 LEASE_MARGIN_S = 300.0  # a lease outlives the longest call by this
 
@@ -142,14 +145,15 @@ class Dialer:
 
     async def _call(self, lease: store.Lease) -> None:
         """From the lease to the written outcome."""
-        trouble = await self._prepare(lease)
+        contact = self._contact(lease)
+        trouble = await self._prepare(lease, contact)
         number = lease.attempts + 1
         attempt = PlacedAttempt(
             attempt_id=self._options.attempt_id(lease.phone, number),
             task_id=lease.task_id,
             phone=lease.phone,
             number=number,
-            contact=lease.attributes,
+            contact=contact,
         )
         placing = store.Placing(
             attempt.attempt_id, self._options.campaign_id, self._options.purpose, lease, self._deps.clock.now()
@@ -171,10 +175,16 @@ class Dialer:
             del self._sessions[attempt.attempt_id]
         await self._finish(attempt, record)
 
-    async def _prepare(self, lease: store.Lease) -> Cause | None:
+    def _contact(self, lease: store.Lease) -> dict[str, Scalar]:
+        """What the flow is started with: the list's values, the number, and slots for calling back."""
+        slots = next_slots(self._deps.clock.now(), OFFERED_SLOTS)
+        offered: dict[str, Scalar] = {f"slot_{number}": slot for number, slot in enumerate(slots, start=1)}
+        return {**offered, **lease.attributes, "phone": lease.phone}
+
+    async def _prepare(self, lease: store.Lease, contact: Mapping[str, Scalar]) -> Cause | None:
         """Render what only this contact hears; a cause to fail the attempt when that can't be done."""
         try:
-            await self._deps.clock.outside(self._deps.speaker.prepare(lease.phone, lease.attributes))
+            await self._deps.clock.outside(self._deps.speaker.prepare(contact))
         except Exception as error:  # noqa: BLE001 one contact's odd data must not end the campaign
             log_fault(log, "prompts_failed", error, task_id=lease.task_id)
             return Cause(DialOutcome.FAILED, f"prompts: {type(error).__name__}", "us")

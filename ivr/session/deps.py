@@ -7,13 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from ivr.session.speaker import Speaker
-
 from flows.flow import Flow
 from flows.sprint import Scalar
 from ivr.clock import Clock
 from ivr.session.api import ApiClient
 from ivr.session.progress import Bus
+from ivr.session.speaker import Speaker
 from ivr.session.turns import TurnPlanner
 from speech.ports import Recognizer
 
@@ -26,7 +25,7 @@ class PlacedAttempt:
     task_id: int
     phone: str  # E.164
     number: int  # 1 is the first try
-    contact: Mapping[str, Scalar]
+    contact: Mapping[str, Scalar]  # with `phone`
 
 
 class Ledger(Protocol):

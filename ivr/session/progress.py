@@ -13,6 +13,19 @@ from ivr.session.record import CallRecord
 
 
 @dataclass(frozen=True, slots=True)
+class RunBegan:
+    """Everything is prepared: the first call is about to be placed."""
+
+    campaign: str
+    flow: str
+    contacts: int  # of the list; 0 when the campaign goes on
+    rejected_rows: int
+    recognizer: str
+    resumed: bool
+    notices: tuple[str, ...] = ()  # what the recogniser can't hear, and the like: for people, translated
+
+
+@dataclass(frozen=True, slots=True)
 class CallPlaced:
     """The attempt is stored and the network is about to be asked."""
 
@@ -78,7 +91,15 @@ class TasksSkipped:
 
 
 ProgressEvent = (
-    CallPlaced | StateChanged | NodeReached | PromptBegan | PromptEnded | Understood | CallOver | TasksSkipped
+    RunBegan
+    | CallPlaced
+    | StateChanged
+    | NodeReached
+    | PromptBegan
+    | PromptEnded
+    | Understood
+    | CallOver
+    | TasksSkipped
 )
 Observer = Callable[[ProgressEvent], None]
 

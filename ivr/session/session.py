@@ -224,8 +224,7 @@ class CallSession:
     def _start_flow(self) -> None:
         if self._deps.recordings is not None and self._call is not None:
             self._call.record(self._deps.recordings / f"{self.attempt.attempt_id}.wav")
-        contact = {**self.attempt.contact, "phone": self.attempt.phone}
-        self._take(start(self._deps.flow, contact))
+        self._take(start(self._deps.flow, self.attempt.contact))
 
     def _close_flow(self, cause: Cause) -> None:
         if self._flow is not None and self._flow.wait is not None:

@@ -1,19 +1,141 @@
-"""x"""
+"""What a campaign says: its flow's prompts as sound, made before they are needed.
+
+Three kinds: the same for everybody (made before the list is dialled), one contact's own (made between lease and
+originate), and those that depend on what happens in the call (made then, unless every possible answer could be
+made before: a rating that is read back has five versions, and all are there)."""
 
 from __future__ import annotations
-from flows.sprint import PromptRef
-from speech.audio import PromptAudio
-from collections.abc import Mapping
-from flows.sprint import Scalar
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import product
+
+from flows.flow import Flow
+from flows.nodes import AskNode
+from flows.parts import Prompt
+from flows.sprint import PromptRef, Scalar
+from prompts.catalogue import Catalogue
+from prompts.renderer import PromptRequest, Renderer
+from speech.audio import FRAME_BYTES, FRAME_S, PromptAudio
+
+PAUSE_S = 0.3  # between two prompts that are said in one turn
+PAUSE = bytes(round(PAUSE_S / FRAME_S) * FRAME_BYTES)
+MAX_VERSIONS = 12  # of one prompt, made ahead for answers that aren't given yet
+
+
+@dataclass(frozen=True, slots=True)
+class _Template:
+    """A prompt of the flow and the variables that its text uses."""
+
+    id: str | None
+    text: str | None
+    uses: frozenset[str]
 
 
 class Speaker:
-    def ready(self, prompts: tuple[PromptRef, ...]) -> PromptAudio | None: ...
+    """Prompts of one flow. The renderer stays its owner's to close."""
+
+    def __init__(self, flow: Flow, catalogue: Catalogue, renderer: Renderer) -> None:
+        self._flow = flow
+        self._renderer = renderer
+        self._language = flow.language
+        self._types = dict(flow.types)
+        self._constants: dict[str, Scalar] = {"flow_name": flow.title}
+        for unit in (*flow.units.values(), flow.units[flow.name]):  # the flow's own win
+            self._constants |= {name: constant.value for name, constant in unit.spec.constants.items()}
+        self._answers = dict(_possible_answers(flow))
+        self._templates = _templates(flow, catalogue)
+
+    @property
+    def knows(self) -> frozenset[str]:
+        """Variables that the flow knows: what else a list brings is none of its business."""
+        return frozenset(self._types)
+
+    def ready(self, prompts: tuple[PromptRef, ...]) -> PromptAudio | None:
+        """The prompts as one sound when nothing has to be made for it, else None.
+
+        Raises PromptError or SpeechError for a prompt that can't be made at all."""
+        parts = [self._renderer.ready(self._request(prompt)) for prompt in prompts]
+        return _joined([part for part in parts if part is not None]) if None not in parts else None
+
     async def render(self, prompts: tuple[PromptRef, ...]) -> PromptAudio:
-        raise NotImplementedError
+        """The prompts as one sound, made if need be. Raises like `ready`."""
+        return _joined([await self._renderer.render(self._request(prompt)) for prompt in prompts])
 
     def written(self, prompt: PromptRef) -> str:
-        raise NotImplementedError
+        """The prompt as a text message. Raises PromptError."""
+        return self._renderer.written(self._request(prompt))
 
-    async def prepare(self, phone: str, contact: Mapping[str, Scalar]) -> None:
-        raise NotImplementedError
+    async def prepare_shared(self) -> None:
+        """Make what everybody hears. Raises PromptError or SpeechError, one sentence, for what can't be made."""
+        await self._renderer.prerender(self._requests(self._constants, personal=False))
+
+    async def prepare(self, contact: Mapping[str, Scalar]) -> None:
+        """Make what only this contact hears; `contact` holds everything that the flow is started with."""
+        values = self._constants | {name: value for name, value in contact.items() if name in self._types}
+        phone = contact.get("phone")
+        if isinstance(phone, str):
+            values["tail"] = phone[-4:]
+        missing = [request for request in self._requests(values, personal=True) if not self._made(request)]
+        await self._renderer.prerender(missing)
+
+    def _made(self, request: PromptRequest) -> bool:
+        return self._renderer.ready(request) is not None
+
+    def _requests(self, values: Mapping[str, Scalar], *, personal: bool) -> Iterator[PromptRequest]:
+        """Every prompt whose variables are known; with `personal`, only those that the constants don't fill."""
+        for template in self._templates:
+            if personal and template.uses <= self._constants.keys():
+                continue
+            open_names = sorted(template.uses - values.keys())
+            if any(name not in self._answers for name in open_names):
+                continue
+            versions = list(product(*(self._answers[name] for name in open_names)))
+            if len(versions) > MAX_VERSIONS:
+                continue
+            for version in versions:
+                filled = {name: values[name] for name in template.uses if name in values}
+                filled |= dict(zip(open_names, version, strict=True))
+                types = {name: self._types[name] for name in filled if name in self._types}
+                yield PromptRequest(self._language, template.id, template.text, filled, types)
+
+    def _request(self, prompt: PromptRef) -> PromptRequest:
+        return PromptRequest(self._language, prompt.id, prompt.text, prompt.variables, prompt.types)
+
+
+def _possible_answers(flow: Flow) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Variable -> every value that a question may give it, where they can be counted."""
+    for _, _, name, node in flow.walk():
+        if isinstance(node, AskNode) and node.ask.values():
+            yield node.ask.save_as or name, node.ask.values()
+
+
+def _templates(flow: Flow, catalogue: Catalogue) -> tuple[_Template, ...]:
+    """Every prompt that the flow may say to the callee, once each."""
+    found: dict[Prompt, _Template] = {}
+    for _, _, _, node in flow.walk():
+        for prompt in node.prompts():
+            if prompt.id is not None:
+                uses = catalogue.variables(prompt.id, flow.language) or frozenset()
+            else:
+                uses = catalogue.text_variables(prompt.say or "", flow.language)
+            found.setdefault(prompt, _Template(prompt.id, prompt.say, uses))
+    return tuple(found.values())
+
+
+def _joined(parts: list[PromptAudio]) -> PromptAudio:
+    """Several prompts as one, a pause between them."""
+    if len(parts) == 1:
+        return parts[0]
+    starts: list[int] = []
+    frames = 0
+    for part in parts:
+        starts += [frames + start for start in part.phrase_starts]
+        frames += part.frames + len(PAUSE) // FRAME_BYTES
+    return PromptAudio(
+        pcm=PAUSE.join(part.pcm for part in parts),
+        phrase_starts=tuple(starts),
+        text=" ".join(part.text for part in parts),
+        sha256=hashlib.sha256("+".join(part.sha256 for part in parts).encode()).hexdigest(),
+    )
