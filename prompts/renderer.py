@@ -94,9 +94,13 @@ class Renderer:
         return self._keep(key, self._join(request, phrases, [sound or b"" for sound in sounds]))
 
     async def prerender(self, requests: Iterable[PromptRequest]) -> None:
-        """Make every prompt, so that calls find it ready. Raises for the first one that can't be made."""
+        """Make every prompt, so that calls find it ready; text messages are left out.
+
+        Raises for the first one that can't be made."""
         for request in requests:
-            await self.render(request)
+            entry = self._entry(request)
+            if entry is None or not entry.written:
+                await self.render(request)
 
     def written(self, request: PromptRequest) -> str:
         """The prompt as text to read (for text messages). Raises PromptError."""

@@ -178,3 +178,19 @@ PARSERS: dict[str, Callable[[Scalar], object]] = {
     "boolean": parse_boolean,
 }
 TYPES = frozenset(PARSERS)
+
+# Something of each type, for prompts that are rendered or checked without a list.
+EXAMPLES = {
+    "number": "12.5",
+    "integer": "3",
+    "percent": "30",
+    "money": "5.20",
+    "date": "2026-11-25",
+    "full_date": "2026-11-25",
+    "time": "09:30",
+    "slot": "2026-11-26T09:00/2026-11-26T10:30",
+    "duration": "120",
+    "digits": "8866",
+    "phone": "13800000000",
+    "boolean": "true",
+}
