@@ -1,13 +1,13 @@
 """One simulated call: what the network does before the answer, the 20 ms exchange after it, and one end.
 
-`_end` is the only place where a call's life ends, `_finish` the only one that says HungUp. Everything that tells
-the handler something runs from the loop, never from inside the handler's own call to us."""
+`_end` is the only place where a call's end is decided, `_finish` the only one that says HungUp. Everything that
+tells the handler something runs from the loop, never from inside the handler's own call to us."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import Enum, auto
 from pathlib import Path
@@ -51,6 +51,7 @@ log = logging.getLogger(__name__)
 POST_DIAL_S = (0.5, 1.5)  # until the network rings or says why not
 ANNOUNCEMENT_S = (4.0, 7.0)  # "sorry, the number you have dialled …", as a rule once in each of two languages
 NETWORK_RING_LIMIT_S = 60.0  # networks give up themselves after about a minute
+_WRITTEN = object()
 
 
 class _State(Enum):
@@ -242,15 +243,18 @@ class CarrierCall:
         if self._partner is not None:
             self._partner._partner, self._partner._state = None, _State.TALKING
             self._partner = None
-        self._loop.call_soon(self._finish, cause)
+        writing = iter(()) if self._recorder is None else self._recorder.write()
+        self._loop.call_soon(self._finish, cause, writing)
 
-    def _finish(self, cause: Cause) -> None:
+    def _finish(self, cause: Cause, writing: Iterator[None]) -> None:
+        """Write the recording, one step per turn of the loop; then say that the call is over."""
+        try:
+            if next(writing, _WRITTEN) is not _WRITTEN:
+                self._loop.call_soon(self._finish, cause, writing)
+                return
+        except OSError:
+            log.exception("recording_failed", extra={"attempt_id": self.attempt_id})
         self._state = _State.ENDED
-        if self._recorder is not None:
-            try:
-                self._recorder.write()
-            except OSError:
-                log.exception("recording_failed", extra={"attempt_id": self.attempt_id})
         self._carrier.forget(self)
         self._tell(HungUp(self._loop.time(), cause))
 

@@ -14,7 +14,7 @@ import numpy as np
 from speech.audio import FRAME_BYTES, FRAME_MS, FRAME_S, SAMPLE_RATE_HZ, SILENCE_FRAME
 from speech.audio.files import read_audio
 from speech.audio.g711 import alaw_round_trip
-from speech.audio.levels import rms_dbfs
+from speech.audio.levels import gain, rms_dbfs
 from trunk.carrier.callees import CalleeBook, Say
 from trunk.carrier.errors import CarrierError
 
@@ -101,8 +101,8 @@ def babble(seconds: float = GREETING_S) -> Sound:
     for harmonic in range(1, 24):
         distance = (harmonic * pitch_hz - formant_hz) / 300
         voice += np.sin(harmonic * phase) * (np.exp(-(distance**2)) + 0.15 / harmonic)
-    syllables = np.clip(np.sin(2 * np.pi * 4 * times), 0, None) ** 0.5  # four a second
-    middle = np.abs(times - seconds / 2) > 0.2
-    shaped = voice * syllables * middle
-    level = 32768 * 10 ** (NOMINAL_SPEECH_DBFS / 20) * 1.6
-    return sound_of((shaped / np.abs(shaped).max() * level * 2.5).astype("<i2").tobytes())
+    syllables = np.clip(0.6 + np.sin(2 * np.pi * 4 * times), 0, 1)  # four a second, with short gaps
+    pause = np.abs(times - seconds / 2) < 0.2
+    shaped = voice * syllables * ~pause
+    loud = sound_of((8000 * shaped / np.abs(shaped).max()).astype("<i2").tobytes())
+    return sound_of(gain(loud.pcm, NOMINAL_SPEECH_DBFS - loud.level_dbfs))

@@ -171,7 +171,7 @@ class TestAudio:
         frames = run(CalleeBook(defaults=machine), scenario)
         loud = [rms_dbfs(frame) > -60 for frame in frames]
         assert not any(loud[:24])
-        assert sum(loud[24:224]) > 150  # 4 s of greeting
+        assert sum(loud[24:224]) > 120  # 4 s of greeting, with its pauses
         assert all(loud[225:243])  # 0.4 s of beep
         assert not any(loud[245:])
         assert len(frames) == pytest.approx(25 + 200 + 20 + 150, abs=2)

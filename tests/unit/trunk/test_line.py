@@ -130,6 +130,6 @@ class TestSounds:
         pcm = babble().line_pcm
         voiced = [vad.is_speech(pcm[at : at + 320], 8000) for at in range(0, len(pcm), 320)]
         assert sum(voiced) / len(voiced) > 0.6
-        assert babble().level_dbfs == pytest.approx(NOMINAL_SPEECH_DBFS, abs=6)
+        assert babble().level_dbfs == pytest.approx(NOMINAL_SPEECH_DBFS, abs=0.2)
         spectrum = np.abs(np.fft.rfft(np.frombuffer(tone(1000, 400), np.int16)))
         assert np.argmax(spectrum) * 8000 / 3200 == 1000
