@@ -1,0 +1,224 @@
+"""Vosk behind the port: a grammar per question, decoded in threads while the person speaks.
+
+One model per process and language. Each utterance gets its own KaldiRecognizer (0.4 ms, 2 MB; facts in
+docs/recognition.md). Vosk's grammar is a loop over words, not a list of sentences: it can say 넷 오 아니오. So
+only a whole phrase counts, decoys are part of the grammar and compete, and the least sure word must be sure."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import threading
+import time
+from collections import deque
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from speech.answers.matching import TRIM_COST, match
+from speech.answers.sounds import Units, distance, units
+from speech.audio import SAMPLE_RATE_HZ
+from speech.models import find_vosk
+from speech.ports import Hypothesis, Question, SpeechError
+from speech.recognizers import RecognizerOptions
+from speech.recognizers.vocabulary import Vocabulary
+
+RULE = "grammar"
+# The least word confidence of an accepted phrase, 0..1 on Vosk's scale. See docs/recognition.md for the table.
+CONFIDENCE_MIN = 0.8
+SAME_SOUND_MAX = 0.1  # distance (speech.answers.sounds) up to which two ways of saying a meaning are one
+CHUNK_BYTES = SAMPLE_RATE_HZ * 2 // 5  # 200 ms: Vosk works in bursts, smaller chunks only cost switches
+MAX_UTTERANCE_S = 10.0  # longer is no short answer; nothing more is decoded
+
+_models: dict[str, Any] = {}
+_models_lock = threading.Lock()
+
+
+def load_model(language: str) -> Any:
+    """The process's Vosk model of a language, loaded at the first call (about 3 s, 500 MB for Korean). Blocks.
+
+    Raises SpeechError when no model is found."""
+    import vosk
+
+    with _models_lock:
+        if language not in _models:
+            path = find_vosk(language)
+            if path is None:
+                raise SpeechError(
+                    "no Vosk model for language {language}: run `ivr models fetch {short}`",
+                    language=language,
+                    short=language.split("-")[0],
+                )
+            vosk.SetLogLevel(-1)
+            _models[language] = vosk.Model(str(path))
+        return _models[language]
+
+
+@dataclass(frozen=True, slots=True)
+class Grammar:
+    """What a KaldiRecognizer is built with, and the words of the question that the model doesn't know."""
+
+    json: str
+    unknown: tuple[str, ...]
+
+
+class VoskRecognizer:
+    """The port's Recognizer for one language. `start` loads the model; `close` ends the threads."""
+
+    name = "vosk"
+
+    def __init__(self, language: str, options: RecognizerOptions | None = None) -> None:
+        self._language = language
+        self._options = options or RecognizerOptions()
+        self._workers = self._options.workers or os.cpu_count() or 1
+        self._pool = ThreadPoolExecutor(self._workers, thread_name_prefix=f"vosk-{language}")
+        self._model: Any = None
+        self._open_streams = 0
+        self.grammar = lru_cache(maxsize=256)(self._grammar)
+
+    def languages(self) -> frozenset[str]:
+        return frozenset({self._language})
+
+    async def start(self) -> None:
+        self._model = await asyncio.get_running_loop().run_in_executor(self._pool, load_model, self._language)
+
+    def open(self, question: Question) -> VoskStream:
+        """A new utterance. Past `max_waiting` open ones it is turned away: its result is not accepted."""
+        if self._model is None:
+            raise RuntimeError("VoskRecognizer.start() must be awaited before open()")
+        overloaded = self._open_streams >= self._options.max_waiting + self._workers
+        self._open_streams += 1
+        return VoskStream(self, question, "overloaded" if overloaded else None)
+
+    def unknown_words(self, question: Question) -> tuple[str, ...]:
+        return self.grammar(question).unknown
+
+    async def close(self) -> None:
+        pool = self._pool
+        await asyncio.get_running_loop().run_in_executor(None, lambda: pool.shutdown(cancel_futures=True))
+
+    def _grammar(self, question: Question) -> Grammar:
+        vocabulary = Vocabulary(lambda word: self._model.vosk_model_find_word(word) >= 0)
+        lines: list[str] = []
+        unknown: list[str] = []
+        sounds: dict[str, list[Units]] = {}
+        for phrase in question.phrases:
+            words, missing = vocabulary.split(phrase.text)
+            if missing:  # a phrase with a word left out would mean something else: leave it out whole
+                unknown += missing if phrase.meaning else []
+                continue
+            if not phrase.meaning and words != phrase.text.split():
+                continue  # decoys cut into syllables would let the grammar spell anything, and cost time
+            heard = units(phrase.text, question.language)
+            same = sounds.setdefault(phrase.meaning, [])
+            if phrase.meaning and any(_alike(heard, other, question.language) for other in same):
+                continue  # 아니요 and 아니오 would share one confidence between them
+            same.append(heard)
+            lines.append(" ".join(words))
+        return Grammar(json.dumps(list(dict.fromkeys(lines)), ensure_ascii=False), tuple(dict.fromkeys(unknown)))
+
+    def _new_kaldi(self, question: Question) -> Any:
+        import vosk
+
+        kaldi = vosk.KaldiRecognizer(self._model, SAMPLE_RATE_HZ, self.grammar(question).json)
+        kaldi.SetWords(True)
+        return kaldi
+
+    def _closed(self) -> None:
+        self._open_streams -= 1
+
+
+class VoskStream:
+    """One utterance: `feed` only collects; threads of the pool decode, one at a time and in order."""
+
+    def __init__(self, owner: VoskRecognizer, question: Question, refused: str | None) -> None:
+        self._owner = owner
+        self._question = question
+        self._refused = refused  # the rule of a result that was never decoded
+        self._pending: deque[bytes] = deque()  # appended by the loop, taken by threads, in order
+        self._waiting_bytes = 0
+        self._fed_bytes = 0
+        self._decoding = threading.Lock()
+        self._kaldi: Any = None
+        self._decode_s = 0.0
+        self._done = False
+
+    def feed(self, pcm: bytes) -> None:
+        """Take audio (s16le, 8 kHz); every 200 ms of it goes to a thread."""
+        if self._refused or self._done:
+            return
+        self._fed_bytes += len(pcm)
+        if self._fed_bytes > MAX_UTTERANCE_S * SAMPLE_RATE_HZ * 2:
+            self._refused = "too_long"
+            return
+        self._pending.append(pcm)
+        self._waiting_bytes += len(pcm)
+        if self._waiting_bytes >= CHUNK_BYTES:
+            self._waiting_bytes = 0
+            self._owner._pool.submit(self._decode)
+
+    async def result(self) -> Hypothesis:
+        """The decoded answer; not accepted when it is no whole phrase, not sure enough, or late."""
+        try:
+            if self._refused:
+                return Hypothesis("", 0.0, False, self._refused, decode_s=self._decode_s)
+            loop = asyncio.get_running_loop()
+            async with asyncio.timeout(self._owner._options.deadline_s):
+                return await loop.run_in_executor(self._owner._pool, self._finish)
+        except TimeoutError:
+            return Hypothesis("", 0.0, False, "deadline", decode_s=self._decode_s)
+        finally:
+            self._close()
+
+    def cancel(self) -> None:
+        self._pending.clear()
+        self._close()
+
+    def _close(self) -> None:
+        if not self._done:
+            self._done = True
+            self._owner._closed()
+
+    def _decode(self) -> None:
+        """In a thread: decode all that waits. Whoever holds the lock takes the chunks in the order they came."""
+        with self._decoding:
+            if not self._done:
+                self._accept_waiting()
+
+    def _finish(self) -> Hypothesis:
+        with self._decoding:
+            self._accept_waiting()
+            began = time.thread_time()
+            heard = json.loads(self._kaldi.FinalResult()) if self._kaldi is not None else {}
+            self._kaldi = None
+            self._decode_s += time.thread_time() - began
+            return judge(heard, self._question, self._decode_s)
+
+    def _accept_waiting(self) -> None:
+        chunks: list[bytes] = []
+        while self._pending:
+            chunks.append(self._pending.popleft())
+        if not chunks:
+            return
+        began = time.thread_time()
+        if self._kaldi is None:
+            self._kaldi = self._owner._new_kaldi(self._question)
+        self._kaldi.AcceptWaveform(b"".join(chunks))
+        self._decode_s += time.thread_time() - began
+
+
+def _alike(left: Units, right: Units, language: str) -> bool:
+    return len(left) == len(right) and distance(left, right, language) <= SAME_SOUND_MAX
+
+
+def judge(heard: dict[str, Any], question: Question, decode_s: float) -> Hypothesis:
+    """Vosk's result as a hypothesis: accepted when all of the text is one phrase and every word is sure."""
+    text = str(heard.get("text", ""))
+    words = heard.get("result", [])
+    confidence = min((float(word["conf"]) for word in words), default=0.0)
+    found = match(text, question)
+    whole = found.meaning is not None and found.distance <= TRIM_COST
+    accepted = whole and confidence >= CONFIDENCE_MIN
+    return Hypothesis(text, confidence, accepted, RULE, found.meaning if accepted else None, decode_s)
