@@ -1,0 +1,163 @@
+"""Shows a run while it goes on: a live table on a terminal, plain lines where there is none.
+
+A `Watcher` is an observer of `ivr.session.progress`; it draws at most eight times a second of real time, from
+within the events, so that no thread of its own competes with the media clock."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter, OrderedDict
+from dataclasses import dataclass
+from types import TracebackType
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from ivr.i18n import translate as _
+from ivr.session.progress import (
+    CallOver,
+    CallPlaced,
+    NodeReached,
+    ProgressEvent,
+    PromptBegan,
+    RunBegan,
+    StateChanged,
+    TasksSkipped,
+    Understood,
+    masked,
+)
+
+REDRAW_S = 0.125
+MAX_ROWS = 16  # calls in the table; the newest stay
+MAX_CHARS = 28  # of what was said or heard
+
+
+@dataclass(slots=True)
+class _Row:
+    phone: str
+    number: int
+    state: str = "dialing"
+    node: str = ""
+    said: str = ""
+    heard: str = ""
+    result: str = ""
+
+
+class Watcher:
+    """Use it as a context manager, and hand `observe` to the run."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._live = Live(console=console, auto_refresh=False, transient=False) if console.is_terminal else None
+        self._rows: OrderedDict[str, _Row] = OrderedDict()
+        self._counts: Counter[str] = Counter()
+        self._contacts = 0
+        self._title = ""
+        self._drawn_at_s = 0.0
+
+    def __enter__(self) -> Watcher:
+        if self._live is not None:
+            self._live.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._live is not None:
+            self._live.update(self._picture(), refresh=True)
+            self._live.stop()
+
+    def observe(self, event: ProgressEvent) -> None:
+        match event:
+            case RunBegan():
+                self._begin(event)
+            case CallPlaced():
+                self._rows[event.attempt_id] = _Row(masked(event.phone), event.number)
+                while len(self._rows) > MAX_ROWS:
+                    self._rows.popitem(last=False)
+            case StateChanged() | NodeReached() | PromptBegan() | Understood():
+                self._note(event)
+            case CallOver():
+                self._end(event)
+            case TasksSkipped():
+                self._counts["skipped"] += event.count
+            case _:
+                return
+        if self._live is not None and time.monotonic() - self._drawn_at_s >= REDRAW_S:
+            self._live.update(self._picture(), refresh=True)
+            self._drawn_at_s = time.monotonic()
+
+    def _begin(self, event: RunBegan) -> None:
+        self._contacts = event.contacts
+        self._title = f"{event.campaign} · {event.flow} · {event.recognizer}"
+        if event.resumed:
+            line = _("Going on with {campaign}.", campaign=event.campaign)
+        else:
+            line = _(
+                "{campaign}: {contacts} to call, {rejected} rows rejected; recogniser {recognizer}.",
+                campaign=event.campaign,
+                contacts=event.contacts,
+                rejected=event.rejected_rows,
+                recognizer=event.recognizer,
+            )
+        self._console.print(line, highlight=False, markup=False)
+        for notice in event.notices:
+            self._console.print(notice, highlight=False, markup=False)
+
+    def _note(self, event: StateChanged | NodeReached | PromptBegan | Understood) -> None:
+        row = self._rows.get(event.attempt_id)
+        if row is None:
+            return
+        match event:
+            case StateChanged():
+                row.state = event.state.value
+            case NodeReached():
+                row.node = event.node
+            case PromptBegan():
+                row.said = event.text
+            case Understood():
+                row.heard = f"{event.transcript} → {event.meaning}" if event.transcript else event.meaning
+
+    def _end(self, event: CallOver) -> None:
+        record = event.record
+        self._counts["calls"] += 1
+        self._counts[record.outcome.value] += 1
+        if event.again_at is not None:
+            self._counts["again"] += 1
+        answers = " ".join(
+            f"{name}={answer.input.value}({_(answer.input.modality.value)})"
+            for name, answer in record.last_answers.items()
+        )
+        result = f"{_(record.disposition)} {answers} {record.talk_s:.0f} s".strip()
+        row = self._rows.get(event.attempt_id)
+        if row is not None:
+            row.state, row.node, row.said = "ended", "", ""
+            row.result = result
+        if self._live is None:
+            when = f"{record.started_at:%m-%d %H:%M:%S}"
+            line = f"{when} {masked(record.phone)} {_(record.outcome.value)}: {result}"
+            self._console.print(line, highlight=False, markup=False, soft_wrap=True)
+
+    def _picture(self) -> Group:
+        table = Table(title=self._title or None, expand=True)
+        for heading in ("number", "try", "state", "node", "said", "understood", "result"):
+            table.add_column(_(heading), no_wrap=True, overflow="ellipsis")
+        for row in self._rows.values():
+            said, heard = _cut(row.said), _cut(row.heard)
+            cells = (row.phone, str(row.number), _(row.state), row.node, said, heard, row.result)
+            table.add_row(*(Text(cell) for cell in cells))
+        counts = self._counts
+        parts = [_("calls {count}", count=counts["calls"])]
+        parts += [
+            f"{_(name)} {count}"
+            for name, count in sorted(counts.items(), key=lambda item: -item[1])
+            if name not in ("calls", "again", "skipped")
+        ]
+        parts += [f"{_(name)} {counts[name]}" for name in ("again", "skipped") if counts[name]]
+        return Group(table, Text(" · ".join(parts)))
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= MAX_CHARS else text[: MAX_CHARS - 1] + "…"
