@@ -1,0 +1,97 @@
+"""A rendered prompt, callers' voices, and a line with echo, A-law and hiss, run in ticks."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from speech.audio import FRAME_BYTES, SILENCE_FRAME, PromptAudio, alaw_round_trip, gain, mix, rms_dbfs
+from speech.ports import Recognizer
+from speech.tts import EspeakSynthesizer
+from speech.turn import Ear, Turn, TurnPlan, TurnResult
+
+Say = Callable[[str, str], Awaitable[bytes]]
+
+
+@pytest.fixture
+async def say(need_program: Callable[[str, str], str]) -> AsyncIterator[Say]:
+    """`await say(text, voice)`: a voice at -20 dBFS, whole frames of s16le."""
+    need_program("espeak-ng", "espeak-ng")
+    synthesizer = EspeakSynthesizer()
+    await synthesizer.start()
+
+    async def speak(text: str, voice: str) -> bytes:
+        pcm = await synthesizer.synthesize(text, voice)
+        pcm = gain(pcm, -20.0 - rms_dbfs(pcm))
+        return pcm + bytes(-len(pcm) % FRAME_BYTES)
+
+    yield speak
+    await synthesizer.close()
+
+
+@dataclass
+class Line:
+    """A call's line. `echo_db` None: nothing of what we say comes back."""
+
+    heard: bytes = b""
+    echo_db: float | None = None
+    delay_ms: int = 100
+    hiss_dbfs: float = -60.0
+    said: list[bytes | None] = field(default_factory=list)
+
+    async def run(self, plan: TurnPlan, recognizer: Recognizer, ear: Ear | None = None) -> TurnResult:
+        """Run the turn, the decoder getting the real time it needs; raises AssertionError after 60 s of call."""
+        results: list[TurnResult] = []
+        turn = Turn(plan, ear or Ear(), recognizer, results.append)
+        rng = np.random.default_rng(0)
+        for tick in range(3000):
+            frame = self.heard[tick * FRAME_BYTES : (tick + 1) * FRAME_BYTES] or SILENCE_FRAME
+            hiss: NDArray[np.int16] = np.rint(rng.normal(0, 32768 * 10 ** (self.hiss_dbfs / 20), 160)).astype(
+                np.int16
+            )
+            frame = mix(mix(frame, self._echo(tick)), hiss.tobytes())
+            self.said.append(turn.on_tick(alaw_round_trip(frame)))
+            if results:
+                return results[0]
+            await asyncio.sleep(0.002 if any_decoding(turn) else 0)
+        raise AssertionError("the turn hasn't ended")
+
+    def _echo(self, tick: int) -> bytes:
+        if self.echo_db is None:
+            return SILENCE_FRAME
+        late, part = divmod(self.delay_ms * 16, FRAME_BYTES)
+        both = b"".join(self._at(at) for at in (tick - late - 1, tick - late))
+        return gain(both[FRAME_BYTES - part : 2 * FRAME_BYTES - part], self.echo_db)
+
+    def _at(self, tick: int) -> bytes:
+        return (self.said[tick] if 0 <= tick < len(self.said) else None) or SILENCE_FRAME
+
+
+def any_decoding(turn: Turn) -> bool:
+    """Whether a decode is under way: then ticks must not outrun the decoder's threads."""
+    utterance = turn._utterance  # only a test paces itself by it
+    return utterance is not None
+
+
+@pytest.fixture
+def line() -> type[Line]:
+    return Line
+
+
+def phrases(*parts: bytes) -> PromptAudio:
+    """One prompt of several phrases, 200 ms of silence between them."""
+    gap, pcm, starts = bytes(FRAME_BYTES * 10), b"", []
+    for part in parts:
+        starts.append(len(pcm) // FRAME_BYTES)
+        pcm += part + gap
+    return PromptAudio(pcm, tuple(starts))
+
+
+@pytest.fixture
+def prompt_of() -> Callable[..., PromptAudio]:
+    return phrases
