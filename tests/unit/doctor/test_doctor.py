@@ -29,7 +29,7 @@ def test_a_missing_program_is_named_with_its_package(tmp_path: Path, monkeypatch
 
 
 def test_an_unknown_voice_and_recogniser_are_found(tmp_path: Path) -> None:
-    speech = {"en": LanguageSpeech(voice="no-such-voice", recognizer="parrot")}
+    speech = {"en": LanguageSpeech(voice="qqq", recognizer="parrot")}
     found = findings(Settings(paths=PathSettings(var=tmp_path), speech=speech))
     assert not found["voice en"].ok
     assert not found["hearing en"].ok
