@@ -1,4 +1,4 @@
-"""`ivr flow …`: check, draw and test flows. Publishing and rolling back are services of `ivr.flow_versions`."""
+"""`ivr flow …`: check, draw and test flows; publishing and rolling back are in `ivr.cli.flow_versions`."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from flows.conversations import Coverage, Outcome, beside, coverage, load_conver
 from flows.findings import Finding
 from flows.linter import has_errors, lint_file
 from flows.loader import load
+from ivr.cli.flow_versions import COMMANDS as VERSION_COMMANDS
 from ivr.i18n import translate
 from prompts.catalogue import Catalogue
 
@@ -30,6 +31,10 @@ MAX_MISSED = 10  # nodes or arms that the coverage names
 @click.group(help=translate("Check, draw, test, publish and roll back flows."))
 def command() -> None:
     pass
+
+
+for _versioning in VERSION_COMMANDS:
+    command.add_command(_versioning)
 
 
 @command.command(help=translate("Check flows. Exit 2 when one of them has an error."))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,10 +17,25 @@ from ivr.model import Campaign, CampaignState, Contact, ContactList, FlowVersion
 NOW = datetime(2026, 11, 21, 8, 0, tzinfo=UTC)
 
 
+@pytest.fixture(scope="session")
+def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database file with its tables: migrations run once, every test gets a copy."""
+    path = tmp_path_factory.mktemp("database") / "empty.db"
+
+    async def create() -> None:
+        database = Database(f"sqlite:///{path}")
+        await database.upgrade()
+        await database.close()
+
+    asyncio.run(create())
+    return path
+
+
 @pytest.fixture
-async def db(tmp_path: Path) -> AsyncIterator[Database]:
-    database = Database(f"sqlite:///{tmp_path / 'ivr.db'}")
-    await database.upgrade()
+async def db(tmp_path: Path, empty_database: Path) -> AsyncIterator[Database]:
+    path = tmp_path / "ivr.db"
+    shutil.copy(empty_database, path)
+    database = Database(f"sqlite:///{path}")
     yield database
     await database.close()
 

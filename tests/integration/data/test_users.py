@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -45,9 +46,10 @@ def clock() -> HandClock:
 
 
 @pytest.fixture
-async def db(tmp_path: Path, clock: HandClock) -> AsyncIterator[Database]:
-    database = Database(f"sqlite:///{tmp_path / 'ivr.db'}", clock)
-    await database.upgrade()
+async def db(tmp_path: Path, empty_database: Path, clock: HandClock) -> AsyncIterator[Database]:
+    path = tmp_path / "ivr.db"
+    shutil.copy(empty_database, path)
+    database = Database(f"sqlite:///{path}", clock)
     await users.add_user(database, "ann", PASSWORD, Role.ADMIN, "test")
     yield database
     await database.close()

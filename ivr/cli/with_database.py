@@ -1,0 +1,42 @@
+"""What commands about the database share: opening it for one piece of work, and who is at the keyboard."""
+
+from __future__ import annotations
+
+import asyncio
+import getpass
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import TypeVar
+
+import click
+
+from ivr.config import load_settings
+from ivr.database import Database
+from ivr.i18n import translate
+
+T = TypeVar("T")
+
+DATABASE = click.option(
+    "--db",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help=translate("SQLite file to use; the settings' database unless given."),
+)
+
+
+def with_database(path: Path | None, work: Callable[[Database], Awaitable[T]]) -> T:
+    """Open `path`, or the settings' database, brought up to this version; run `work`; close it."""
+
+    async def run() -> T:
+        database = Database(load_settings().database_url if path is None else f"sqlite:///{path}")
+        try:
+            await database.upgrade()
+            return await work(database)
+        finally:
+            await database.close()
+
+    return asyncio.run(run())
+
+
+def operator() -> str:
+    """Who is at the command line, for the audit trail."""
+    return f"cli:{getpass.getuser()}"
