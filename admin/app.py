@@ -23,6 +23,7 @@ from admin.security import check_origin, content_policy, security_headers
 from admin.sessions import Sessions, Throttle
 from admin.settings import AdminSettings
 from ivr.database import Database
+from ivr.script import Scripts
 
 __all__ = ["AdminSettings", "build_app", "serve"]  # all that the command line needs
 
@@ -44,6 +45,7 @@ async def build_app(database: Database, settings: AdminSettings) -> web.Applicat
         checks=asyncio.Semaphore(settings.throttle.checks),
         waiting=asyncio.Semaphore(settings.throttle.waiting),
         description=json.dumps(describe(ENDPOINTS), ensure_ascii=False),
+        scripts=await asyncio.to_thread(Scripts, settings.prompts),
         live=LiveHub(partial(load_live, database), settings.streams),
     )
     pages = Pages.find()

@@ -9,10 +9,12 @@ from dataclasses import dataclass, field
 from aiohttp import web
 
 from admin.live import LiveHub
+from admin.masking import mask, mask_text
 from admin.schemas import Me
 from admin.sessions import Sessions, Throttle
 from admin.settings import AdminSettings
 from ivr.database import Database
+from ivr.script import Scripts
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +28,7 @@ class Services:
     checks: asyncio.Semaphore  # passwords being checked
     waiting: asyncio.Semaphore  # and those who wait for it
     live: LiveHub
+    scripts: Scripts
     description: str  # the API's own, as JSON
 
 
@@ -47,14 +50,6 @@ class Call:
         """The number as this user may see it."""
         return phone if self.me.sees_numbers else mask(phone)
 
-
-SHOWN_START = 6  # +86138
-SHOWN_END = 4
-
-
-def mask(phone: str) -> str:
-    """+86138****5678: enough to recognise a call by, not enough to make one."""
-    hidden = len(phone) - SHOWN_START - SHOWN_END
-    if hidden < SHOWN_END:
-        return "*" * max(len(phone) - 2, 1) + phone[-2:]
-    return phone[:SHOWN_START] + "*" * hidden + phone[-SHOWN_END:]
+    def shown_text(self, text: str) -> str:
+        """Words of a call as this user may see them: numbers that were keyed or spoken are masked like phones."""
+        return text if self.me.sees_numbers else mask_text(text)

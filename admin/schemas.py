@@ -209,6 +209,7 @@ class AttemptAnswer(_Model):
     ended_at: datetime | None
     talk_s: float
     path: tuple[str, ...] = Field(description="Flow nodes in the order they were entered.")
+    says: dict[str, str] = Field(description="Node of the path -> its prompt's template, as it is worded today.")
     answers: tuple[AnswerGiven, ...]
     segments: tuple[SegmentShown, ...]
     recording: RecordingShown | None

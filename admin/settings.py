@@ -44,6 +44,7 @@ class AdminSettings:
     recordings: Path
     host: str = "127.0.0.1"
     port: int = 8765
+    prompts: tuple[Path, ...] = ()  # directories laid over the shipped prompts, as for calls
     public_url: str | None = None  # as people type it, when a proxy with TLS stands in front
     sessions: SessionLimits = field(default_factory=SessionLimits)
     throttle: ThrottleLimits = field(default_factory=ThrottleLimits)

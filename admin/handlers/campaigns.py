@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 
 from aiohttp import web
-from ivr.report.build import build_results
 
 from admin.call import Call
 from admin.endpoints import Api
 from admin.errors import ApiError
+from admin.masking import mask_results
 from admin.schemas import CampaignAnswer, CampaignList, CampaignPath, ReportQuery
 from ivr import queries
+from ivr.report.build import build_results
 from ivr.report.html import render_html
 from ivr.results import Results
 
@@ -58,7 +59,4 @@ async def _results(call: Call, campaign_id: int) -> Results:
     if await queries.campaign(call.services.database, campaign_id) is None:
         raise ApiError(404, "not_found")
     results = await build_results(call.services.database, campaign_id)
-    if call.me.sees_numbers:
-        return results
-    masked = tuple(one.model_copy(update={"phone": call.shown(one.phone)}) for one in results.attempts)
-    return results.model_copy(update={"attempts": masked})
+    return results if call.me.sees_numbers else await asyncio.to_thread(mask_results, results)

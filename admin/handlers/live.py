@@ -10,6 +10,7 @@ from aiohttp import web
 from admin.call import Call
 from admin.endpoints import Api
 from admin.errors import ApiError
+from admin.masking import mask_live
 from admin.schemas import LIVE_ROWS, CampaignAnswer, LiveAnswer, LiveCall, LiveQuery
 from ivr import queries
 from ivr.database import Database
@@ -80,7 +81,4 @@ async def _must_exist(call: Call, query: LiveQuery) -> None:
 
 
 def _shown(call: Call, snapshot: LiveAnswer) -> LiveAnswer:
-    if call.me.sees_numbers:
-        return snapshot
-    masked = tuple(one.model_copy(update={"phone": call.shown(one.phone)}) for one in snapshot.calls)
-    return snapshot.model_copy(update={"calls": masked})
+    return snapshot if call.me.sees_numbers else mask_live(snapshot)

@@ -9,8 +9,9 @@ from admin.endpoints import Api
 from admin.errors import ApiError
 from admin.schemas import Me, SessionAnswer, SignInBody
 from admin.settings import AdminSettings
-from ivr import users
 from ivr.model import Role
+from ivr.users import SignInLocked, UserView, find_user
+from ivr.users import sign_in as check_password
 
 api = Api()
 
@@ -68,7 +69,7 @@ async def who_is(services: Services, token: str | None) -> Me | None:
     session = services.sessions.find(token) if token else None
     if session is None:
         return None
-    user = await users.find_user(services.database, session.user)
+    user = await find_user(services.database, session.user)
     return None if user is None else _me(user)
 
 
@@ -78,8 +79,8 @@ async def _check(services: Services, body: SignInBody) -> Me | None:
         _hold_back(1.0)
     async with services.waiting, services.checks:
         try:
-            user = await users.sign_in(services.database, body.name, body.password)
-        except users.SignInLocked as error:
+            user = await check_password(services.database, body.name, body.password)
+        except SignInLocked as error:
             _hold_back(error.wait_s)
             raise
     return None if user is None else _me(user)
@@ -90,5 +91,5 @@ def _hold_back(wait_s: float) -> None:
         raise ApiError(429, "sign_in_throttled", headers={"Retry-After": str(math.ceil(wait_s))})
 
 
-def _me(user: users.UserView) -> Me:
+def _me(user: UserView) -> Me:
     return Me(name=user.name, role=user.role, sees_numbers=user.role in SEE_NUMBERS)

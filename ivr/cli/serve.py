@@ -35,6 +35,7 @@ def command(
         recordings=recordings or settings.paths.var / "recordings",
         host=settings.web.host if host is None else host,
         port=settings.web.port if port is None else port,
+        prompts=settings.paths.prompts,
         public_url=public_url,
     )
     asyncio.run(_serve(_database(settings, db), admin))

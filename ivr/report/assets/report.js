@@ -8,6 +8,7 @@ import { attemptTable } from "./table.js";
 const INTENTIONS = ["success", "strongly_interested", "interested", "declined", "unreachable"];
 const INTENTION_TINTS = [3, 1, 5, 4, 6];
 const YES_NO_TINTS = { yes: 3, no: 4 };
+const CONSENTS = ["consent", "confirm", "offer", "willing"]; // the question whose "yes" a campaign is about
 const ROW_PX = 28;
 const MOST_BARS = 12;
 
@@ -35,8 +36,9 @@ export function mountReport(root, { results, words, echarts, recordings = null, 
 }
 
 function headline({ summary }, words) {
-  const rating = Object.entries(summary.answers).find(([, counts]) => questionShape(counts) === "grades");
-  const consent = summary.answers.consent;
+  const graded = Object.entries(summary.answers).filter(([, counts]) => questionShape(counts) === "grades");
+  const rating = graded.find(([question]) => question === "rating") ?? graded[0];
+  const consent = CONSENTS.map((question) => summary.answers[question]).find(Boolean);
   const asked = consent ? Object.values(consent).reduce((sum, count) => sum + count, 0) : 0;
   const tiles = [
     ["contacts", words.count(summary.contacts), summary.rejected_rows

@@ -55,7 +55,7 @@ function stepsOf(attempt) {
 function Course({ attempt, steps, onSeek }) {
   const words = useWords();
   return html`<ol class="course">${steps.map((step, index) => html`<li key=${index} class=${step.answers.length ? "asked" : ""}>
-      <code>${step.node}</code>${step.answers.map((answer) => html`<${Given} key=${answer.number} answer=${answer} onSeek=${onSeek} />`)}</li>`)}
+      <code>${step.node}</code>${attempt.says[step.node] && html`<q>${attempt.says[step.node]}</q>`}${step.answers.map((answer) => html`<${Given} key=${answer.number} answer=${answer} onSeek=${onSeek} />`)}</li>`)}
     <li class="end">${attempt.hung_up_by ? words.t("attempt.hung_up", { who: words.label("hung_up_by", attempt.hung_up_by) }) : words.t("attempt.goes_on")}</li></ol>`;
 }
 

@@ -4,6 +4,12 @@ import { Link } from "../router.js";
 import { Empty, Loading, StateBadge } from "../ui.js";
 import { phone, useWords } from "../words.js";
 
+/** A running time as 0:07, without words: it changes every second. */
+const clock = (ms) => {
+  const seconds = Math.max(0, Math.floor(ms / 1000));
+  return `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`;
+};
+
 /** All campaigns' live calls. */
 export function LivePage() {
   const words = useWords();
@@ -36,7 +42,7 @@ export function LiveTable({ live, campaign = null }) {
       <td data-label=${words.t("live.state")}><${StateBadge} kind="attempt_state" state=${call.state} /></td>
       <td data-label=${words.t("live.node")}>${call.current_node ? html`<code>${call.current_node}</code>` : html`<span class="faint">–</span>`}</td>
       <td data-label=${words.t("live.heard")} class="wide">${call.last_heard ?? html`<span class="faint">–</span>`}</td>
-      <td data-label=${words.t("live.since")} class="number">${words.duration(Math.max(0, Math.floor((now - ahead_ms - Date.parse(call.answered_at ?? call.started_at)) / 1000)))}</td>
+      <td data-label=${words.t("live.since")} class="number">${clock(now - ahead_ms - Date.parse(call.answered_at ?? call.started_at))}</td>
     </tr>`)}</tbody></table></div>
     ${total > calls.length && html`<p class="faint small">${words.t("live.more", { shown: words.count(calls.length), total: words.count(total) })}</p>`}`;
 }
