@@ -17,7 +17,7 @@ from flows.findings import FlowError, nearest
 from flows.sprint import Scalar
 
 MAX_CHARS = 500
-FUNCTIONS = frozenset({"size", "contains", "startsWith", "endsWith", "matches", "int", "double", "string"})
+FUNCTIONS = frozenset({"contains", "startsWith", "endsWith", "matches", "int", "double", "string"})
 _STRING = re.compile(r"'(?:\\.|[^'\\])*'|\"(?:\\.|[^\"\\])*\"")
 _LOOP = re.compile(r"\.\s*(all|exists|exists_one|map|filter)\s*\(")
 _SYNTAX = re.compile(r"ERROR: <input>:(\d+):(\d+): (?:Syntax error: )?([^\n]*)")
@@ -110,7 +110,7 @@ def compile_condition(source: str) -> Condition:
     except ValueError as error:
         raise _syntax_error(source, str(error)) from error
     for name in program.functions():
-        if name.isidentifier() and not name.startswith("_") and name not in FUNCTIONS:
+        if name.isidentifier() and name not in FUNCTIONS:  # operators are called _+_, @in…
             raise ConditionError(
                 "unknown function {name}(); there are {names}", name=name, names=", ".join(sorted(FUNCTIONS))
             )

@@ -82,8 +82,17 @@ def explain(
     by_element: dict[Path_, list[ErrorDetails]] = {}
     for detail in error.errors(include_url=False):
         by_element.setdefault(_path(detail["loc"], tree, detail["type"]), []).append(detail)
+    for path in [path for path, details in by_element.items() if _consequence(details, tree, path)]:
+        del by_element[path]
     findings = [_finding(_Case(path, details, tree, source, models)) for path, details in by_element.items()]
     return sorted(findings, key=lambda finding: (finding.line, finding.column))
+
+
+def _consequence(details: list[ErrorDetails], tree: Any, path: Path_) -> bool:
+    """ "Too short", said of a list whose elements are wrong and were left out."""
+    for step in path:
+        _, tree = _child(tree, step)
+    return details[0]["type"] == "too_short" and bool(tree)
 
 
 def _path(loc: tuple[int | str, ...], tree: Any, error_type: str) -> Path_:
@@ -259,7 +268,12 @@ def _wrong_type(case: _Case) -> Finding:
         "a mapping": "{name} must be a mapping, not {kind}",
         "a list": "{name} must be a list, not {kind}",
     }
-    return case.finding("wrong_type", templates[expected], name=name, kind=kind)
+    fix = "remove the quotes" if "number" in expected and _numeric(case.value) else ""
+    return case.finding("wrong_type", templates[expected], fix, name=name, kind=kind)
+
+
+def _numeric(value: Any) -> bool:
+    return isinstance(value, str) and value.replace(".", "", 1).lstrip("-").isdecimal()
 
 
 def _bound(case: _Case) -> Finding:

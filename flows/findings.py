@@ -76,7 +76,17 @@ class Finding:
 
 
 def _translated(params: Mapping[str, object], translate: Translate) -> dict[str, object]:
-    return {name: translate(str(value)) if isinstance(value, Term) else value for name, value in params.items()}
+    """Never empty, so that every template is filled in and a brace is always written twice."""
+    return {"": "", **{name: _in_language(value, translate) for name, value in params.items()}}
+
+
+def _in_language(value: object, translate: Translate) -> object:
+    if isinstance(value, Term):
+        return translate(str(value))
+    template, params = getattr(value, "template", None), getattr(value, "params", None)
+    if isinstance(value, Exception) and isinstance(template, str) and isinstance(params, dict):
+        return translate(template, **params)
+    return value
 
 
 def nearest(name: str, names: Iterable[str]) -> str | None:

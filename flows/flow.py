@@ -91,19 +91,21 @@ class Flow:
 
     @cached_property
     def types(self) -> Mapping[str, str]:
-        """Every variable that the flow knows, with its type."""
-        types = dict(SYSTEM_VARIABLES)
-        for unit in self.units.values():
-            types |= {name: constant.type for name, constant in unit.spec.constants.items()}
-            types |= unit.spec.needs
-        computed: list[tuple[str, str]] = []
-        for _, _, name, node in self.walk():
-            types |= _saved(name, node)
-            if isinstance(node, SetNode):
-                computed += [(key, value.cel) for key, value in node.set.items() if isinstance(value, Computed)]
-        for key, _ in computed:
-            types.setdefault(key, "text")
-        for key, source in computed:
+        """Every variable that the flow knows, with its type; what is declared counts before what is computed."""
+        units = [self.units[name] for name in sorted(self.units)]
+        types: dict[str, str] = {}
+        computed: dict[str, str] = {}
+        for unit in units:
+            for name, node in sorted(unit.spec.nodes.items()):
+                types |= _saved(name, node)
+                if isinstance(node, SetNode):
+                    computed |= {key: value.cel for key, value in node.set.items() if isinstance(value, Computed)}
+        for unit in units:
+            types |= {name: constant.type for name, constant in unit.spec.constants.items()} | unit.spec.needs
+        types |= SYSTEM_VARIABLES
+        unknown = {key: source for key, source in computed.items() if key not in types}
+        types |= dict.fromkeys(unknown, "text")
+        for key, source in unknown.items():
             types[key] = _computed_type(source, types, types[key])
         return types
 

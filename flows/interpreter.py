@@ -46,8 +46,8 @@ def start(
     entry: str | None = None,
 ) -> Sprint:
     """Begin a conversation. `contact` brings what the flow needs, and `phone` (or `tail`); `constants` are the
-    campaign's own values; `entry` is one of the flow's entries, else its start. Raises FlowError when something that
-    the flow needs isn't there."""
+    campaign's own values; `entry` is one of the flow's entries, else its start. Raises FlowError when something
+    that the flow needs isn't there."""
     if entry is not None and entry not in flow.spec.entries:
         raise FlowError("{entry} is not among the `entries` of {name}", entry=entry, name=flow.name)
     missing = [name for name in flow.needs if contact.get(name) is None]

@@ -71,7 +71,7 @@ class _Composer(yaml.SafeLoader):
                 "yaml_tag",
                 "the tag {tag} is not allowed in a flow",
                 "remove it; text that begins with ! needs quotes",
-                tag=event.tag,
+                tag=event.tag.replace("tag:yaml.org,2002:", "!!"),
             )
         if self.depth >= MAX_DEPTH:
             raise _StopError(
@@ -215,7 +215,7 @@ def _value(node: Node, path: Path_, marks: dict[Path_, tuple[int, int]]) -> Any:
                 key.start_mark,
                 "yaml_key",
                 "a key must be a single word, this is a list or a mapping",
-                "text that begins with { or [ needs quotes",
+                "text that begins with {{ or [ needs quotes",
             )
         name = key.value
         if name in values:
@@ -273,8 +273,16 @@ _YAML_PROBLEMS: tuple[tuple[str, str, str], ...] = (
         "the indentation doesn't fit the lines above",
         "align keys of one mapping in one column; text that begins with a quote must end with it",
     ),
-    ("expected ',' or '}'", "a {{ is not closed, or a comma is missing", "close it with }} or add the comma"),
-    ("expected ',' or ']'", "a [ is not closed, or a comma is missing", "close it with ] or add the comma"),
+    (
+        "expected ',' or '}'",
+        "a {{ is not closed, or a comma is missing",
+        "close it with }}, or add the comma or the quote",
+    ),
+    (
+        "expected ',' or ']'",
+        "a [ is not closed, or a comma is missing",
+        "close it with ], or add the comma or the quote",
+    ),
     ("cannot start any token", "text can't begin with this character", "put quotes around the text"),
     ("expected a single document", "more than one document in the file (---)", "one file holds one flow"),
     ("but found another document", "more than one document in the file (---)", "one file holds one flow"),
@@ -291,7 +299,7 @@ def _yaml_failure(file: str, error: yaml.MarkedYAMLError) -> FlowLoadError:
     mark = error.problem_mark or error.context_mark
     for part, template, fix in _YAML_PROBLEMS:
         if part in problem:
-            if "never closed" in template:
+            if "closed" in template:  # where it was opened tells more than where the parser gave up
                 mark = error.context_mark or mark
             return _failure(_place(file, mark), "yaml", template, fix)
     return _failure(

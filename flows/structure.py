@@ -240,7 +240,9 @@ def _expression(flow: Flow, unit: Unit, path: Path_, source: str) -> Iterator[Fi
             path,
             "bad_condition",
             problem.template,
-            "types: {types}" if "mixes" in problem.template else "see docs/flow-language.md, Conditions",
+            "compare like with like: {types}"
+            if "mixes" in problem.template
+            else "see docs/flow-language.md, Conditions",
             False,
             **problem.params,
             types=_types_of(flow, source),

@@ -24,7 +24,10 @@ from flows.nodes import (
     SwitchNode,
     TransferNode,
 )
+from flows.parts import Prompt
 from flows.schema import SYSTEM_VARIABLES
+
+SHOWN_CHARS = 20  # of an inline text
 
 
 def prompts_exist(scope: Scope) -> Iterator[Finding]:
@@ -60,7 +63,7 @@ def templates(scope: Scope) -> Iterator[Finding]:
                 path,
                 "bad template: {problem}",
                 "see docs/flow-language.md, Prompts",
-                problem=str(error),
+                problem=error,
             )
 
 
@@ -80,7 +83,7 @@ def variables_known(scope: Scope) -> Iterator[Finding]:
                     path,
                     "the prompt {prompt} uses {name}, which nothing brings",
                     "did you mean {near}?" if near else "add it to `needs` or `constants`",
-                    prompt=prompt.id or "here",
+                    prompt=_called(prompt),
                     name=name,
                     near=near,
                 )
@@ -90,10 +93,16 @@ def variables_known(scope: Scope) -> Iterator[Finding]:
                     path,
                     "the prompt {prompt} uses {name}, which isn't set on every way to {node}",
                     "ask or set it first on all of them",
-                    prompt=prompt.id or "here",
+                    prompt=_called(prompt),
                     name=name,
                     node=node,
                 )
+
+
+def _called(prompt: Prompt) -> str:
+    """A prompt in a sentence: its id, or the beginning of its text."""
+    text = prompt.say or ""
+    return prompt.id or (text if len(text) <= SHOWN_CHARS else f"{text[:SHOWN_CHARS]}…")
 
 
 def _set_before(scope: Scope) -> Mapping[str, frozenset[str]]:
@@ -146,7 +155,10 @@ def needs_used(scope: Scope) -> Iterator[Finding]:
     for name in scope.flow.units:
         inner = Scope(scope.flow, name, scope.book)
         for _, _, prompt in inner.prompts():
-            used |= inner.variables(prompt) or set()
+            variables = inner.variables(prompt)
+            if variables is None:
+                return  # a prompt that is missing or broken: reported elsewhere, and it may use anything
+            used |= variables
         for node in inner.unit.spec.nodes.values():
             used |= _read_by(node)
     for name in scope.unit.spec.needs:
