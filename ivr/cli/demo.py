@@ -1,0 +1,134 @@
+"""`ivr demo`: the shipped list of 60 people, called with the shipped flow, watched in terminal and browser.
+
+The same engine as `ivr rehearse`, on a fresh database, so that a second run gives the same result. While it runs,
+the web pages are served by a process of their own on the demo's database."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import secrets
+import shutil
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import click
+from rich.console import Console
+
+from flows import library
+from ivr.cli.rehearse import Outputs, show_summary, write_outputs
+from ivr.cli.watch import Watcher
+from ivr.config import Settings, load_settings
+from ivr.database import Database
+from ivr.errors import IvrError
+from ivr.i18n import translate as _
+from ivr.model import Role
+from ivr.rehearsal import RehearsalOptions, rehearse
+from ivr.users import add_user
+
+DEMO = Path(__file__).parents[2] / "demo"
+FLOW = "low_balance_reminder"
+LANGUAGE = "zh-CN"
+CONCURRENCY = 10
+USER = "demo"
+STOP_S = 10.0  # for the web server's process to end
+
+
+@click.command(help=_("Call the shipped list with the shipped flow over the simulated network."))
+@click.option("--out", type=click.Path(path_type=Path, file_okay=False), help=_("Where the results go."))
+@click.option("--web/--no-web", default=True, help=_("Whether to serve the web pages meanwhile."))
+def command(out: Path | None, web: bool) -> None:
+    settings = load_settings()
+    folder = settings.paths.var / "demo" if out is None else out
+    if not DEMO.is_dir():
+        raise IvrError("The demo's list is not here; run `make demo` in a checkout of the project.")
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    options = RehearsalOptions(
+        flow=library.path(FLOW, LANGUAGE),
+        contacts=DEMO / "contacts.xlsx",
+        callees=DEMO / "callees.yaml",
+        settings=settings,
+        record=folder / "recordings",
+        concurrency=CONCURRENCY,
+        database=folder / "ivr.sqlite",
+    )
+    console = Console()
+    password = secrets.token_urlsafe(9)
+    asyncio.run(_make_user(folder / "ivr.sqlite", password))
+    with _pages(folder, settings, web) as address:
+        if address is not None:
+            _say_where(console, address, password)
+        with Watcher(console) as watcher:
+            results = rehearse(options, watcher.observe)
+        show_summary(console, results.summary)
+        outputs = Outputs(folder / "report.json", folder / "report.html", folder / "report.xlsx")
+        write_outputs(results, outputs, options.record)
+        click.echo(_("Recordings: {folder}", folder=folder / "recordings"))
+        if address is not None and sys.stdin.isatty() and console.is_terminal:
+            _say_where(console, address, password)
+            console.input(_("The pages stay open until you press Enter. "))
+    if web:
+        later = _("Look again with `make serve` (user {user}, password {password}).", user=USER, password=password)
+        click.echo(later)
+
+
+def _say_where(console: Console, address: str, password: str) -> None:
+    line = _(
+        "In the browser: {address} (user {user}, password {password})",
+        address=address,
+        user=USER,
+        password=password,
+    )
+    console.print(line, highlight=False, markup=False)
+
+
+async def _make_user(database: Path, password: str) -> None:
+    db = Database(f"sqlite:///{database}")
+    try:
+        await db.upgrade()
+        await add_user(db, USER, password, Role.ADMIN, by=USER)
+    finally:
+        await db.close()
+
+
+@contextmanager
+def _pages(folder: Path, settings: Settings, web: bool) -> Iterator[str | None]:
+    """Serve the pages in a process of their own (the rehearsal's loop has a clock that jumps); its address."""
+    if not web:
+        yield None
+        return
+    port = _free_port(settings.web.host, settings.web.port)
+    command = [sys.executable, "-m", "ivr", "serve", "--db", str(folder / "ivr.sqlite")]
+    command += ["--recordings", str(folder / "recordings"), "--port", str(port), "--host", settings.web.host]
+    log = (folder / "serve.log").open("wb")
+    with log:
+        process = subprocess.Popen(  # noqa: S603 - our own program
+            command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, env=os.environ
+        )
+    try:
+        yield f"http://{settings.web.host}:{port}/"
+    finally:
+        process.terminate()
+        try:
+            process.wait(STOP_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def _free_port(host: str, wanted: int) -> int:
+    """The wanted port, or another that is free when something else listens there."""
+    for port in (wanted, 0):
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((host, port))
+            except OSError:
+                continue
+            return int(probe.getsockname()[1])
+    raise IvrError("no port is free on {host}", host=host)
