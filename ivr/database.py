@@ -2,7 +2,7 @@
 
 `await db.run(work)` calls `work(session)` inside one write transaction and commits; `await db.read(work)` does the
 same for queries. Both go through the clock's `outside`, here and nowhere else, so that on the virtual loop time
-stands still while the database works and no caller can forget it (docs/decisions/60-database-threads.md).
+stands still while the database works and no caller can forget it (docs/decisions/0060-transactions-in-threads.md).
 
 SQLite has one writer at a time: writes go through one thread in the order they were asked for; reads have threads
 and connections of their own and see the last commit. Statements stay portable; PostgreSQL comes later."""

@@ -10,16 +10,12 @@ from types import TracebackType
 from ivr.contacts_import.cells import Cell, text_of
 from ivr.contacts_import.report import ContactsImportError, Problem
 from ivr.i18n import translate
+from ivr.spreadsheets import safe_text
 
 
 def rejects_path_of(path: Path) -> Path:
     """november.xlsx → november.rejects.csv, beside it."""
     return path.with_name(f"{path.stem}.rejects.csv")
-
-
-def safe_cell(text: str) -> str:
-    """A text that a spreadsheet won't run as a formula: those get the ' that marks text (the import drops it)."""
-    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
 
 
 class RejectsFile:
@@ -38,11 +34,11 @@ class RejectsFile:
             ) from error
         self._writer = csv.writer(self._file)
         places = [translate(title) for title in ("row", "column", "reason")]
-        self._writer.writerow([*places, *map(safe_cell, headers)])
+        self._writer.writerow([*places, *map(safe_text, headers)])
 
     def add(self, problem: Problem, cells: list[Cell]) -> None:
         where = "" if problem.column is None else f"{problem.column} ({problem.header})"
-        self._writer.writerow([problem.row, where, problem.reason, *(safe_cell(text_of(cell)) for cell in cells)])
+        self._writer.writerow([problem.row, where, problem.reason, *(safe_text(text_of(cell)) for cell in cells)])
         self.count += 1
 
     def keep(self) -> Path | None:
