@@ -1,0 +1,115 @@
+"""The table of call states: every pair is thought of, and what the important ones lead to."""
+
+from __future__ import annotations
+
+import pytest
+
+from flows.sprint import ApiWait, AskWait, Expect, HangupWait, MessageWait, Played, PlayWait, PromptRef, SmsWait
+from ivr.session.machine import (
+    IGNORED,
+    TABLE,
+    Broke,
+    CallState,
+    CloseFlow,
+    Event,
+    Fail,
+    Finish,
+    FlowOver,
+    HangUp,
+    PressKey,
+    Resume,
+    Silence,
+    Speak,
+    StartFlow,
+    TimeUp,
+    TurnOver,
+    UnexpectedEvent,
+    WaitReached,
+    Work,
+    WorkOver,
+    step,
+)
+from trunk.ports import Answered, Cause, DialOutcome, HungUp, KeyPressed, Progress, Ringing
+
+pytestmark = pytest.mark.unit
+
+CAUSE = Cause(DialOutcome.BUSY, "sip 486", "network")
+PLAY = PlayWait(node="greet", prompts=(PromptRef(id="a.b"),))
+EVENTS: tuple[Event, ...] = (
+    Progress(0.0),
+    Ringing(0.0),
+    Answered(0.0),
+    KeyPressed(0.0, "1"),
+    HungUp(0.0, CAUSE),
+    WaitReached(PLAY),
+    FlowOver(),
+    TurnOver(Played()),
+    WorkOver(Played()),
+    TimeUp(),
+    Broke(ValueError()),
+)
+# Nobody can send these: a flow speaks only while it talks, and an ended call is silent.
+IMPOSSIBLE = {
+    *((state, kind) for state in (CallState.DIALING, CallState.RINGING)
+      for kind in (KeyPressed, WaitReached, FlowOver, TurnOver, WorkOver, TimeUp)),
+    (CallState.TALKING, Progress), (CallState.TALKING, Ringing), (CallState.TALKING, Answered),
+    (CallState.TALKING, WorkOver),
+    *((CallState.WORKING, kind) for kind in (Progress, Ringing, Answered, WaitReached, FlowOver, TurnOver)),
+    (CallState.LEAVING, WaitReached), (CallState.LEAVING, FlowOver),
+    *((CallState.ENDED, kind) for kind in (Progress, Ringing, Answered, KeyPressed, HungUp)),
+    (CallState.ENDED, WaitReached), (CallState.ENDED, FlowOver),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("state", list(CallState))
+@pytest.mark.parametrize("event", EVENTS, ids=lambda event: type(event).__name__)
+def test_every_pair_is_thought_of(state: CallState, event: Event) -> None:
+    pair = (state, type(event))
+    assert (pair in TABLE) + (pair in IGNORED) + (pair in IMPOSSIBLE) == 1
+    if pair in IMPOSSIBLE:
+        with pytest.raises(UnexpectedEvent):
+            step(state, event)
+    elif pair in IGNORED:
+        assert step(state, event) == (state, ())
+
+
+@pytest.mark.parametrize("state", [state for state in CallState if state is not CallState.ENDED])
+def test_a_hang_up_ends_every_call_and_finishes_it(state: CallState) -> None:
+    after, actions = step(state, HungUp(0.0, CAUSE))
+    assert after is CallState.ENDED
+    assert actions[-1] == Finish(CAUSE)
+    if state in (CallState.TALKING, CallState.WORKING, CallState.LEAVING):
+        assert actions == (Silence(), CloseFlow(CAUSE), Finish(CAUSE))
+
+
+@pytest.mark.parametrize("state", [CallState.DIALING, CallState.RINGING, CallState.TALKING, CallState.WORKING])
+def test_a_fault_hangs_up_and_is_remembered(state: CallState) -> None:
+    after, actions = step(state, Broke(KeyError("secret words")))
+    assert after is CallState.LEAVING
+    assert actions == (Silence(), Fail("KeyError"), HangUp())
+
+
+def test_an_answer_starts_the_flow() -> None:
+    for state in (CallState.DIALING, CallState.RINGING):  # some networks never say that it rings
+        assert step(state, Answered(1.0)) == (CallState.TALKING, (StartFlow(),))
+
+
+def test_waits_lead_where_they_belong() -> None:
+    ask = AskWait(node="q", prompts=(), expect=Expect(type="yes_no"))
+    message = MessageWait(node="m", prompts=())
+    for wait in (PLAY, ask, message):
+        assert step(CallState.TALKING, WaitReached(wait)) == (CallState.TALKING, (Speak(wait),))
+    for errand in (SmsWait(node="s", prompt=PromptRef(id="a.b")), ApiWait(node="a", url="http://x")):
+        assert step(CallState.TALKING, WaitReached(errand)) == (CallState.WORKING, (Work(errand),))
+    assert step(CallState.TALKING, WaitReached(HangupWait(node="end"))) == (CallState.LEAVING, (HangUp(),))
+
+
+def test_results_go_back_to_the_flow_and_keys_to_the_turn() -> None:
+    assert step(CallState.TALKING, TurnOver(Played())) == (CallState.TALKING, (Resume(Played()),))
+    assert step(CallState.WORKING, WorkOver(Played())) == (CallState.TALKING, (Resume(Played()),))
+    assert step(CallState.TALKING, KeyPressed(0.0, "5")) == (CallState.TALKING, (PressKey("5"),))
+
+
+def test_a_call_that_lasts_too_long_is_ended() -> None:
+    for state in (CallState.TALKING, CallState.WORKING):
+        assert step(state, TimeUp()) == (CallState.LEAVING, (Silence(), HangUp()))
