@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
-from speech.answers import AnswerSpec, build_question
 from speech.audio import PromptAudio
-from speech.ports import Question, Recognizer, Stream
+from speech.ports import Phrase, Question, Recognizer, Stream
 from speech.recognizers import create
 from speech.turn import (
     TalkOver,
     TurnAnswer,
+    TurnCommand,
     TurnNoInput,
     TurnNoMatch,
     TurnPlan,
@@ -22,7 +22,8 @@ from speech.turn import (
 
 pytestmark = pytest.mark.integration
 
-VOICE = "ko+f3"
+VOICE = "ko+f1"
+AGENT_VOICE = "ko+f3"
 OURS = "ko@160"
 
 
@@ -62,7 +63,17 @@ async def vosk(need_module: Callable[[str, str], None]) -> AsyncIterator[Countin
 
 @pytest.fixture
 def question() -> Question:
-    return build_question(AnswerSpec("yes_no", "ko"))
+    """Few phrases: espeak's Korean is a poor caller, and this tests the plumbing, not the recogniser."""
+    meanings = {
+        "네": "yes",
+        "아니요": "no",
+        "상담원 연결": "command:agent",
+        "날씨": "",
+        "음": "filler",
+        "어": "filler",
+    }
+    phrases = tuple(Phrase(text, meaning) for text, meaning in meanings.items())
+    return Question("yes_no", "ko", phrases, fillers=frozenset({"음", "어"}))
 
 
 @pytest.fixture
@@ -75,7 +86,7 @@ def ask(prompt: PromptAudio, question: Question, talk_over: TalkOver | None = No
     return TurnPlan(prompt, question=question, no_input_s=3.0, talk_over=talk_over, decode_deadline_s=20.0)
 
 
-@pytest.mark.parametrize(("text", "value"), [("네", "yes"), ("필요 없어요", "no")])
+@pytest.mark.parametrize(("text", "value"), [("네", "yes"), ("아니요", "no")])
 async def test_an_answer_after_the_question(
     say: Any, line: Any, vosk: Counting, question: Question, prompt: PromptAudio, text: str, value: str
 ) -> None:
@@ -110,7 +121,7 @@ async def test_something_unrelated_is_a_no_match(
 async def test_no_over_the_prompt_ends_it(
     say: Any, line: Any, vosk: Counting, question: Question, prompt: PromptAudio
 ) -> None:
-    call = line(bytes(320 * 60) + await say("필요 없어요", VOICE), echo_db=-20.0)
+    call = line(bytes(320 * 60) + await say("아니요", VOICE), echo_db=-20.0)
     result = await call.run(ask(prompt, question, TalkOver(after_s=0.5)), vosk)
     assert isinstance(result, TurnAnswer)
     assert result.value == "no"
@@ -119,15 +130,32 @@ async def test_no_over_the_prompt_ends_it(
     assert b"".join(frame for frame in call.said if frame) in prompt.pcm
 
 
-async def test_a_cough_pauses_and_the_prompt_goes_on(
+async def test_the_agent_is_asked_for_over_a_prompt_that_asks_nothing(
+    say: Any, line: Any, vosk: Counting, question: Question, prompt: PromptAudio
+) -> None:
+    call = line(bytes(320 * 60) + await say("상담원 연결", AGENT_VOICE), echo_db=-20.0)
+    plan = TurnPlan(prompt, question=question, talk_over=TalkOver(), decode_deadline_s=20.0)
+    result = await call.run(plan, vosk)
+    assert isinstance(result, TurnCommand)
+    assert (result.name, result.modality) == ("agent", "speech")
+
+
+async def test_a_filler_over_the_prompt_pauses_it_and_it_goes_on(
     line: Any, vosk: Counting, question: Question, prompt: PromptAudio, say: Any
 ) -> None:
-    hum = (await say("음", VOICE))[: 320 * 14]
-    call = line(bytes(320 * 60) + hum)
-    result = await call.run(
-        TurnPlan(prompt, question=question, talk_over=TalkOver(), decode_deadline_s=20.0), vosk
-    )
-    assert result == TurnPlayed(interrupted=False)
+    call = line(bytes(320 * 60) + await say("음", VOICE))
+    plan = TurnPlan(prompt, question=question, talk_over=TalkOver(), decode_deadline_s=20.0)
+    assert await call.run(plan, vosk) == TurnPlayed(interrupted=False)
     said = b"".join(frame for frame in call.said if frame)
     assert said.endswith(prompt.pcm)  # from the first phrase again, which was the one interrupted
+    assert len(said) > len(prompt.pcm)
+    assert vosk.opened == 1
+
+
+async def test_only_a_filler_to_the_question_is_a_no_match_in_the_end(
+    line: Any, vosk: Counting, question: Question, prompt: PromptAudio, say: Any
+) -> None:
+    after = bytes(len(prompt.pcm) + 320 * 50)
+    result = await line(after + await say("음", VOICE)).run(ask(prompt, question), vosk)
+    assert result == TurnNoMatch("음", "filler")
     assert vosk.opened == 1
