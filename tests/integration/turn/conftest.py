@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+import threading
+from collections.abc import Callable, Coroutine, Iterator
 from dataclasses import dataclass, field
+from functools import cache
+from typing import Any, TypeVar
 
 import numpy as np
 import pytest
@@ -15,23 +18,42 @@ from speech.ports import Recognizer
 from speech.tts import EspeakSynthesizer
 from speech.turn import Ear, Turn, TurnPlan, TurnResult
 
-Say = Callable[[str, str], Awaitable[bytes]]
+T = TypeVar("T")
 
 
-@pytest.fixture
-async def say(need_program: Callable[[str, str], str]) -> AsyncIterator[Say]:
-    """`await say(text, voice)`: a voice at -20 dBFS, whole frames of s16le."""
-    need_program("espeak-ng", "espeak-ng")
-    synthesizer = EspeakSynthesizer()
-    await synthesizer.start()
+class Studio:
+    """One synthesiser for all tests, on a loop in its own thread: starting its child takes a second or more."""
 
-    async def speak(text: str, voice: str) -> bytes:
-        pcm = await synthesizer.synthesize(text, voice)
+    def __init__(self) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
+        self._thread.start()
+        self._synthesizer = EspeakSynthesizer()
+        self._run(self._synthesizer.start())
+        self.say = cache(self._say)
+
+    def close(self) -> None:
+        self._run(self._synthesizer.close())
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(10)
+        self._loop.close()
+
+    def _say(self, text: str, voice: str) -> bytes:
+        pcm = self._run(self._synthesizer.synthesize(text, voice))
         pcm = gain(pcm, -20.0 - rms_dbfs(pcm))
         return pcm + bytes(-len(pcm) % FRAME_BYTES)
 
-    yield speak
-    await synthesizer.close()
+    def _run(self, work: Coroutine[Any, Any, T]) -> T:
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(30)
+
+
+@pytest.fixture(scope="session")
+def say(need_program: Callable[[str, str], str]) -> Iterator[Callable[[str, str], bytes]]:
+    """`say(text, voice)`: a voice at -20 dBFS, whole frames of s16le."""
+    need_program("espeak-ng", "espeak-ng")
+    studio = Studio()
+    yield studio.say
+    studio.close()
 
 
 @dataclass

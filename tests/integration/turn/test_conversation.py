@@ -77,8 +77,8 @@ def question() -> Question:
 
 
 @pytest.fixture
-async def prompt(say: Any, prompt_of: Callable[..., PromptAudio]) -> PromptAudio:
-    told, asked = await say("안녕하세요. 요금 안내 전화입니다.", OURS), await say("문자를 보내 드릴까요?", OURS)
+def prompt(say: Any, prompt_of: Callable[..., PromptAudio]) -> PromptAudio:
+    told, asked = say("안녕하세요. 요금 안내 전화입니다.", OURS), say("문자를 보내 드릴까요?", OURS)
     return prompt_of(told, asked)
 
 
@@ -91,7 +91,7 @@ async def test_an_answer_after_the_question(
     say: Any, line: Any, vosk: Counting, question: Question, prompt: PromptAudio, text: str, value: str
 ) -> None:
     after = bytes(len(prompt.pcm) + 320 * 50)
-    result = await line(after + await say(text, VOICE)).run(ask(prompt, question), vosk)
+    result = await line(after + say(text, VOICE)).run(ask(prompt, question), vosk)
     assert isinstance(result, TurnAnswer)
     assert (result.value, result.modality, result.transcript) == (value, "speech", text)
     assert result.rule == "grammar"
@@ -113,7 +113,7 @@ async def test_something_unrelated_is_a_no_match(
     say: Any, line: Any, vosk: Counting, question: Question, prompt: PromptAudio
 ) -> None:
     after = bytes(len(prompt.pcm) + 320 * 50)
-    result = await line(after + await say("오늘 날씨가 좋네요", VOICE)).run(ask(prompt, question), vosk)
+    result = await line(after + say("오늘 날씨가 좋네요", VOICE)).run(ask(prompt, question), vosk)
     assert isinstance(result, TurnNoMatch)
     assert result.reason == "rejected"
 
@@ -121,7 +121,7 @@ async def test_something_unrelated_is_a_no_match(
 async def test_no_over_the_prompt_ends_it(
     say: Any, line: Any, vosk: Counting, question: Question, prompt: PromptAudio
 ) -> None:
-    call = line(bytes(320 * 60) + await say("아니요", VOICE), echo_db=-20.0)
+    call = line(bytes(320 * 60) + say("아니요", VOICE), echo_db=-20.0)
     result = await call.run(ask(prompt, question, TalkOver(after_s=0.5)), vosk)
     assert isinstance(result, TurnAnswer)
     assert result.value == "no"
@@ -133,7 +133,7 @@ async def test_no_over_the_prompt_ends_it(
 async def test_the_agent_is_asked_for_over_a_prompt_that_asks_nothing(
     say: Any, line: Any, vosk: Counting, question: Question, prompt: PromptAudio
 ) -> None:
-    call = line(bytes(320 * 60) + await say("상담원 연결", AGENT_VOICE), echo_db=-20.0)
+    call = line(bytes(320 * 60) + say("상담원 연결", AGENT_VOICE), echo_db=-20.0)
     plan = TurnPlan(prompt, question=question, talk_over=TalkOver(), decode_deadline_s=20.0)
     result = await call.run(plan, vosk)
     assert isinstance(result, TurnCommand)
@@ -143,7 +143,7 @@ async def test_the_agent_is_asked_for_over_a_prompt_that_asks_nothing(
 async def test_a_filler_over_the_prompt_pauses_it_and_it_goes_on(
     line: Any, vosk: Counting, question: Question, prompt: PromptAudio, say: Any
 ) -> None:
-    call = line(bytes(320 * 60) + await say("음", VOICE))
+    call = line(bytes(320 * 60) + say("음", VOICE))
     plan = TurnPlan(prompt, question=question, talk_over=TalkOver(), decode_deadline_s=20.0)
     assert await call.run(plan, vosk) == TurnPlayed(interrupted=False)
     said = b"".join(frame for frame in call.said if frame)
@@ -156,6 +156,6 @@ async def test_only_a_filler_to_the_question_is_a_no_match_in_the_end(
     line: Any, vosk: Counting, question: Question, prompt: PromptAudio, say: Any
 ) -> None:
     after = bytes(len(prompt.pcm) + 320 * 50)
-    result = await line(after + await say("음", VOICE)).run(ask(prompt, question), vosk)
+    result = await line(after + say("음", VOICE)).run(ask(prompt, question), vosk)
     assert result == TurnNoMatch("음", "filler")
     assert vosk.opened == 1

@@ -63,7 +63,7 @@ class Heard:
 async def test_the_prompts_echo_at_minus_20_db_never_stops_it(
     say: Any, line: Any, prompt_of: Any, language: str, delay_ms: int
 ) -> None:
-    prompt = prompt_of(*[await say(text, language) for text in PROMPTS[language]])
+    prompt = prompt_of(*[say(text, language) for text in PROMPTS[language]])
     recognizer = Heard()
     plan = TurnPlan(prompt, question=QUESTION, talk_over=TalkOver())
     call = line(echo_db=-20.0, delay_ms=delay_ms)
@@ -75,7 +75,7 @@ async def test_the_prompts_echo_at_minus_20_db_never_stops_it(
 
 @pytest.mark.parametrize("echo_db", [-14.0, -8.0])
 async def test_a_worse_line_doesn_t_stop_it_either(say: Any, line: Any, prompt_of: Any, echo_db: float) -> None:
-    prompt = prompt_of(*[await say(text, "zh") for text in PROMPTS["zh"]])
+    prompt = prompt_of(*[say(text, "zh") for text in PROMPTS["zh"]])
     recognizer = Heard()
     plan = TurnPlan(prompt, question=QUESTION, talk_over=TalkOver())
     assert await line(echo_db=echo_db).run(plan, recognizer) == TurnPlayed(interrupted=False)
@@ -87,8 +87,8 @@ async def test_a_worse_line_doesn_t_stop_it_either(say: Any, line: Any, prompt_o
 async def test_a_caller_over_the_echo_is_heard(
     say: Any, line: Any, prompt_of: Any, text: str, delay_ms: int
 ) -> None:
-    prompt = prompt_of(*[await say(text, "zh") for text in PROMPTS["zh"]])
-    words = await say(text, "cmn-latn-pinyin+m3@170")
+    prompt = prompt_of(*[say(text, "zh") for text in PROMPTS["zh"]])
+    words = say(text, "cmn-latn-pinyin+m3@170")
     recognizer = Heard()
     plan = TurnPlan(prompt, question=QUESTION, talk_over=TalkOver(after_s=2.0))
     call = line(bytes(320 * 200) + words, echo_db=-20.0, delay_ms=delay_ms)
