@@ -1,0 +1,122 @@
+"""Every way a call can end: what is written, and when the number is tried again."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+
+from ivr.session.progress import CallPlaced
+
+pytestmark = pytest.mark.integration
+
+ANSWERS = [{"on": "consent", "after_s": 0.5, "keys": "1"}, {"on": "rating", "after_s": 0.5, "keys": "5"}]
+
+
+def placed(run: Any, number: int) -> list[datetime]:
+    attempts = {attempt.attempt_id for attempt in run.of(number)}
+    return [event.at for event in run.events if isinstance(event, CallPlaced) and event.attempt_id in attempts]
+
+
+@pytest.mark.parametrize(
+    ("pickup", "outcomes", "wait"),
+    [
+        ("busy", ["busy"] * 3, timedelta(minutes=15)),
+        ("reject", ["rejected"] * 2, timedelta(hours=4)),
+        ("no_answer", ["no_answer"] * 3, timedelta(hours=2)),
+        ("powered_off", ["powered_off"] * 2, timedelta(days=1)),
+        ("suspended", ["suspended"], None),
+        ("invalid", ["invalid_number"], None),
+        ("unreachable", ["unreachable"] * 3, timedelta(hours=1)),
+        ("congestion", ["congestion"] * 3, timedelta(minutes=1)),
+        ("voicemail", ["voicemail"], None),  # a message is left: that is enough
+        (["busy", "answer"], ["busy", "answered"], timedelta(minutes=15)),
+    ],
+)
+def test_outcome_and_retry(bench: Any, pickup: Any, outcomes: list[str], wait: timedelta | None) -> None:
+    run = bench([{"pickup": pickup, "does": ANSWERS}])
+    attempts = run.of(1)
+    assert [attempt.outcome for attempt in attempts] == outcomes
+    assert [attempt.number for attempt in attempts] == list(range(1, len(outcomes) + 1))
+    moments = placed(run, 1)
+    for earlier, later, attempt in zip(moments, moments[1:], attempts, strict=False):
+        assert wait is not None
+        ended = earlier + timedelta(seconds=attempt.talk_s)
+        assert wait <= later - ended < wait + timedelta(seconds=90)
+    assert run.rows("SELECT state, attempts FROM task") == [("done", len(outcomes))]
+    assert run.results.summary.finished
+
+
+def test_without_retries_everybody_is_tried_once(bench: Any) -> None:
+    run = bench([{"pickup": "busy"}, {"pickup": "no_answer"}, {"does": ANSWERS}], retries=False)
+    assert [attempt.number for attempt in run.results.attempts] == [1, 1, 1]
+
+
+def test_a_conversation_by_keys_is_written_down(bench: Any) -> None:
+    run = bench([{"does": ANSWERS}])
+    attempt = run.only()
+    assert attempt.outcome == "answered"
+    assert attempt.disposition == "consented"
+    assert attempt.intention == "success"
+    assert attempt.hung_up_by == "us"
+    assert attempt.path == ("greet", "reminder", "consent", "send_sms", "sms_sent", "rating", "close", "end")
+    assert {name: (given.value, given.modality) for name, given in attempt.answers.items()} == {
+        "consent": ("yes", "keys"),
+        "rating": ("5", "keys"),
+    }
+    assert 400 <= (attempt.answers["consent"].reaction_ms or 0) <= 800
+    assert run.rows("SELECT phone, state FROM outbox") == [("+8613800000001", "queued")]
+    ((text,),) = run.rows("SELECT text FROM outbox")
+    assert "5.20" in text
+    assert run.rows("SELECT kind, number FROM segment") == [("bot", 1)]
+    ((hashes,),) = run.rows("SELECT count(DISTINCT prompt_sha256) FROM answer")
+    assert hashes == 2
+
+
+def test_we_begin_to_speak_when_the_phone_is_at_the_ear(bench: Any) -> None:
+    """0.7 s after the answer, not before, not much later."""
+    run = bench([{"does": [{"on": "greet", "at_s": 0.5, "hang_up": True}]}])
+    assert run.only().talk_s == pytest.approx(0.7 + 0.5, abs=0.1)
+
+
+def test_a_rating_that_is_given_twice_counts_once_and_is_stored_twice(bench: Any) -> None:
+    does = [
+        {"on": "consent", "keys": "2"},
+        {"on": "rating", "keys": "1"},
+        {"on": "rating_low", "keys": "2"},
+        {"on": "rating", "keys": "4"},
+    ]
+    consents = [{"on": "consent", "keys": "1"}, *does[1:]]
+    run = bench([{"does": consents}])
+    assert run.only().answers["rating"].value == "4"
+    assert run.rows("SELECT value FROM answer WHERE name = 'rating' ORDER BY number") == [("1",), ("4",)]
+
+
+@pytest.mark.parametrize("node", ["greet", "reminder", "consent", "sms_sent", "rating", "close"])
+def test_a_hang_up_at_any_node_ends_the_call_there(bench: Any, node: str) -> None:
+    does = [step for step in ANSWERS if step["on"] != node]
+    run = bench([{"does": [*does, {"on": node, "at_s": 1.0, "hang_up": True}]}])
+    attempt = run.only()
+    assert attempt.path[-1] == node
+    assert attempt.outcome == "answered"
+    assert attempt.hung_up_by == "callee"
+    assert run.rows("SELECT state FROM task") == [("done",)]
+    expected = {"greet": "declined", "reminder": None, "consent": None}
+    assert attempt.intention == expected.get(node, "success")
+
+
+def test_silence_gives_up_politely(bench: Any) -> None:
+    attempt = bench([{}]).only()
+    assert attempt.path[-2:] == ("give_up", "end")
+    assert attempt.answers == {}
+    assert attempt.disposition == "reminded"
+
+
+def test_a_message_is_left_on_voicemail_and_names_no_amount(bench: Any) -> None:
+    run = bench([{"pickup": "voicemail"}])
+    attempt = run.only()
+    assert attempt.outcome == "voicemail"
+    assert attempt.intention == "unreachable"
+    assert "leave_message" in attempt.path
+    assert run.record().message_left
