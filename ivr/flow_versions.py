@@ -142,7 +142,8 @@ async def load(db: Database, flow: str, version: str | None = None) -> Flow:
     row = await db.read(work)
     if hashlib.sha256(row.source.encode()).hexdigest() != row.content_hash:
         raise FlowVersionError(
-            "version {version} of {flow} isn't what was published; publish it again",
+            "version {version} of {flow} isn't what was published: its content doesn't fit its hash;"
+            " roll back to another",
             flow=flow,
             version=row.version,
         )

@@ -14,17 +14,10 @@ from flows.findings import Finding
 from flows.linter import has_errors, lint_file
 from flows.loader import load
 from ivr.cli.flow_versions import COMMANDS as VERSION_COMMANDS
+from ivr.cli.options import FLOW_FILE, PROMPT_DIRS
 from ivr.i18n import translate
 from prompts.catalogue import Catalogue
 
-FLOW_FILE = click.Path(path_type=Path, dir_okay=False)
-PROMPT_DIRS = click.option(
-    "--prompts",
-    "prompt_dirs",
-    multiple=True,
-    type=click.Path(path_type=Path, exists=True, file_okay=False),
-    help=translate("Prompts of your own, laid over the shipped ones; may be given several times."),
-)
 MAX_MISSED = 10  # nodes or arms that the coverage names
 
 

@@ -9,19 +9,12 @@ from rich.console import Console
 from rich.table import Table
 
 from ivr import flow_versions
-from ivr.cli.with_database import DATABASE, operator, with_database
+from ivr.cli.options import DATABASE, FLOW_FILE, PROMPT_DIRS
+from ivr.cli.with_database import operator, with_database
 from ivr.flow_versions import SHOWN_HASH_CHARS, PublishedVersion, PublishRules
 from ivr.i18n import translate
 from prompts.catalogue import Catalogue
 
-FLOW_FILE = click.Path(path_type=Path, dir_okay=False)
-PROMPT_DIRS = click.option(
-    "--prompts",
-    "prompt_dirs",
-    multiple=True,
-    type=click.Path(path_type=Path, exists=True, file_okay=False),
-    help=translate("Prompts of your own, laid over the shipped ones; may be given several times."),
-)
 BY = click.option("--by", help=translate("Who does this, for the history; the system's user unless given."))
 
 

@@ -11,7 +11,8 @@ from rich.console import Console
 from rich.table import Table
 
 from ivr import users
-from ivr.cli.with_database import DATABASE, operator, with_database
+from ivr.cli.options import DATABASE
+from ivr.cli.with_database import operator, with_database
 from ivr.i18n import translate
 from ivr.model import Role
 

@@ -8,19 +8,10 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TypeVar
 
-import click
-
 from ivr.config import load_settings
 from ivr.database import Database
-from ivr.i18n import translate
 
 T = TypeVar("T")
-
-DATABASE = click.option(
-    "--db",
-    type=click.Path(dir_okay=False, path_type=Path),
-    help=translate("SQLite file to use; the settings' database unless given."),
-)
 
 
 def with_database(path: Path | None, work: Callable[[Database], Awaitable[T]]) -> T:
