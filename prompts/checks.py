@@ -82,15 +82,17 @@ def _check_recording(entry: Entry, has_variables: bool) -> Iterator[Finding]:
 
 
 def _check_ear(catalogue: Catalogue, entry: Entry, phrases: tuple[Phrase, ...]) -> Iterator[Finding]:
-    for limits, stops, template in (
-        (MAX_BREATH, ",;:.?!", "{count} {unit} in one breath, more than {limit}: put a pause in"),
-        (MAX_SENTENCE, ".?!", "{count} {unit} in one sentence, more than {limit}: make two of it"),
-    ):
-        limit = limits.get(family(entry.language), limits[""])
-        longest = max((_size(part, entry.language) for part in _parts(phrases, stops)), default=0)
-        if longest > limit:
-            unit = "characters" if family(entry.language) == "zh" else "words"
-            yield _warning(entry, template, count=longest, unit=unit, limit=limit)
+    breath, sentence = (limits.get(family(entry.language), limits[""]) for limits in (MAX_BREATH, MAX_SENTENCE))
+    count = _longest(phrases, ",;:.?!", entry.language)
+    if count > breath:
+        yield _warning(
+            entry, "{count} in one breath, more than {limit}: put a pause in", count=count, limit=breath
+        )
+    count = _longest(phrases, ".?!", entry.language)
+    if count > sentence:
+        yield _warning(
+            entry, "{count} in one sentence, more than {limit}: make two of it", count=count, limit=sentence
+        )
     seconds = catalogue.seconds(entry.id, entry.language) or 0.0
     if seconds > MAX_PROMPT_S:
         yield _warning(
@@ -107,21 +109,18 @@ def _check_ear(catalogue: Catalogue, entry: Entry, phrases: tuple[Phrase, ...]) 
         )
 
 
-def _parts(phrases: tuple[Phrase, ...], stops: str) -> Iterator[str]:
-    """The text between these marks."""
-    part = ""
+def _longest(phrases: tuple[Phrase, ...], stops: str, language: str) -> int:
+    """The most characters (Chinese) or words between two of these marks."""
+    longest = count = 0
     for phrase in phrases:
-        part += phrase.text + " "
+        spoken = (
+            sum(char.isalnum() for char in phrase.text) if family(language) == "zh" else len(phrase.text.split())
+        )
+        count += spoken
+        longest = max(longest, count)
         if phrase.text[-1] in stops:
-            yield part
-            part = ""
-    yield part
-
-
-def _size(text: str, language: str) -> int:
-    if family(language) == "zh":
-        return sum(char.isalnum() for char in text)
-    return len(text.split())
+            count = 0
+    return longest
 
 
 def _compare(catalogue: Catalogue, tags: list[str]) -> Iterator[Finding]:

@@ -32,7 +32,10 @@ def _in_words(text: str, language: str) -> str:
         text = pattern.sub(replace, text)
     if not _WORTH_A_LOOK.search(text):
         return text  # nothing that the grammars would change, and they cost milliseconds
-    return str(normalizer(language).normalize(text))
+    try:
+        return str(normalizer(language).normalize(text))
+    except (AssertionError, LookupError, ValueError, RuntimeError):
+        return text  # a few sequences of signs ("0¢") break the library; the voice then reads what it can
 
 
 def _spoken(kind: str, language: str) -> Callable[[re.Match[str]], str]:

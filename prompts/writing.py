@@ -58,8 +58,8 @@ def _slot(slot: Slot, locale: str, currency: str) -> str:
 def _duration(seconds: int, locale: str, currency: str) -> str:
     del currency
     if seconds < _MINUTE_S:
-        return format_unit(seconds, "second", locale=locale)
-    return format_unit(-(-seconds // _MINUTE_S), "minute", locale=locale)
+        return format_unit(seconds, "duration-second", "short", locale=locale)
+    return format_unit(-(-seconds // _MINUTE_S), "duration-minute", "short", locale=locale)
 
 
 def _decimal(number: Decimal | int, locale: str, currency: str) -> str:

@@ -59,9 +59,7 @@ def load_folder(directory: Path) -> Folder:
     folder = Folder()
     for path in sorted(directory.glob("*.y*ml")):
         if path.name != _VARIABLES_FILE:
-            Place(path).fail(
-                "prompts belong into their language's directory, like {example}", example="en/common.yaml"
-            )
+            Place(path).fail("prompts belong into their language's directory, like en/common.yaml")
         folder.variables = _variables(read_mapping(path))
     for language_dir in sorted(path for path in directory.iterdir() if path.is_dir()):
         files = sorted(language_dir.glob("*.y*ml"))
