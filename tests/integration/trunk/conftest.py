@@ -138,6 +138,9 @@ class CarrierNetwork:
 
     def run(self, scenario: Scenario, channels: int = 10) -> None:
         async def main(clock: VirtualClock) -> None:
+            # A fault in a callback of the loop would only be logged.
+            faults: list[dict[str, Any]] = []
+            asyncio.get_running_loop().set_exception_handler(lambda _loop, context: faults.append(context))
             callees = {phone: _callee(far, phone) for phone, far in self.fars.items()}
             self.trunk = Carrier(
                 CalleeBook(callees=callees), CarrierConfig(channels=channels, keep_heard=True), self._speak
@@ -148,6 +151,7 @@ class CarrierNetwork:
             await self.trunk.close()
             assert await self.trunk.reconcile() == frozenset()
             assert not self.trunk.ticker.running
+            assert faults == []
 
         run_virtual(main, START)
 

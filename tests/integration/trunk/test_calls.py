@@ -106,6 +106,17 @@ class TestOutcomes:
 
         network.run(scenario)
 
+    def test_the_time_to_answer_ends_with_the_answer(self, network: Network) -> None:
+        phone = network.far(ring_s=1)
+
+        async def scenario(trunk: Trunk) -> None:
+            talker = await network.dial(trunk, phone, ring_timeout_s=3.0)
+            await talker.answered.wait()
+            await asyncio.sleep(5)
+            assert not talker.over.is_set()
+
+        network.run(scenario)
+
     def test_a_machine_is_an_answered_call_for_the_network(self, network: Network) -> None:
         phone = network.far(pickup="voicemail")
 

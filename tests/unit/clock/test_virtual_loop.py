@@ -137,6 +137,29 @@ class TestOutside:
 
         assert run(main) == [0, 1, 2]
 
+    def test_a_result_is_handed_over_only_when_nothing_else_is_ready(self) -> None:
+        """Else the thread's real timing would decide between which two steps of another task it comes."""
+
+        async def main(clock: VirtualClock) -> list[str]:
+            order: list[str] = []
+
+            async def busy() -> None:
+                for _ in range(20):
+                    time.sleep(0.001)  # noqa: ASYNC251 - gives the thread time to be done in between
+                    await asyncio.sleep(0)
+                order.append("busy is over")
+
+            async def wait() -> None:
+                await clock.outside(in_thread(0))
+                order.append("outside is over")
+
+            async with asyncio.TaskGroup() as group:
+                group.create_task(wait())
+                group.create_task(busy())
+            return order
+
+        assert run(main) == ["busy is over", "outside is over"]
+
     def test_a_wait_inside_a_wait_is_no_deadlock(self) -> None:
         async def main(clock: VirtualClock) -> int:
             async def inner() -> int:
@@ -293,8 +316,10 @@ class TestStuck:
         async def main(clock: VirtualClock) -> None:
             await asyncio.create_task(forgotten(), name="call-17")
 
+        began = time.monotonic()
         with pytest.raises(VirtualTimeError, match=r"no timer.*call-17 .*forgotten at .*test_virtual_loop.py:\d+"):
             run(main, grace_s=0.05)
+        assert time.monotonic() - began < 5
 
     def test_unmarked_work_is_given_its_grace(self) -> None:
         async def main(clock: VirtualClock) -> str:
@@ -306,8 +331,10 @@ class TestStuck:
         async def main(clock: VirtualClock) -> None:
             await clock.outside(asyncio.sleep(1))  # needs the very time that it holds
 
+        began = time.monotonic()
         with pytest.raises(VirtualTimeError, match="held by a wait"):
             run(main, hold_limit_s=0.05)
+        assert time.monotonic() - began < 5
 
 
 def test_the_same_input_gives_the_same_run_whatever_the_threads_do() -> None:
