@@ -43,7 +43,7 @@ class Ear:
         self.onset_tick = 0
         self.silent_ticks = 0  # since anybody last spoke
         self.beep_end_tick: int | None = None
-        self.watch_beeps = False  # once a machine is known; before, beeps only serve to detect it
+        self.watch_beeps = False  # a machine is known; before, beeps only serve to detect it
         self.vad = VoiceDetector()
         self.echo = EchoGuard()
         self.amd = AnsweringMachineDetector()
@@ -73,8 +73,10 @@ class Ear:
         self.speaking = speaking
         self.voiced = vad.voiced and speaking
         if self.amd.listening:
-            self.amd.hear(vad.voiced, speaking)
+            self.amd.hear(self.voiced, speaking)
             self._hear_beep()
+            if self.amd.state is AmdState.MACHINE:
+                self.watch_beeps = True  # its beep may come before the turn that waits for it
         elif self.watch_beeps:
             self._hear_beep()
 
@@ -98,7 +100,6 @@ class Ear:
         if self.amd.state is not AmdState.MACHINE:
             return False
         self.amd.tell()
-        self.watch_beeps = True  # its beep may come before the turn that waits for it
         return True
 
     def _hears_echo(self) -> bool:
