@@ -106,7 +106,7 @@ class Flow:
         unknown = {key: source for key, source in computed.items() if key not in types}
         types |= dict.fromkeys(unknown, "text")
         for key, source in unknown.items():
-            types[key] = _computed_type(source, types, types[key])
+            types[key] = _computed_type(key, source, types)
         return types
 
     @cached_property
@@ -155,12 +155,15 @@ def literal_type(value: Scalar) -> str:
     return "number" if isinstance(value, float) else "text"
 
 
-def _computed_type(source: str, types: Mapping[str, str], default: str) -> str:
-    """A bare name keeps its type (so that money stays money); else what the sample gives."""
+def _computed_type(key: str, source: str, types: Mapping[str, str]) -> str:
+    """A bare name keeps its type (so that money stays money); else what the sample gives. A counter sees itself:
+    the first type with which it can be computed is its own."""
     if source in types:
         return types[source]
-    try:
-        sample = compile_condition(source).sample(types)
-    except ConditionError:
-        return default  # the loader reports it
-    return default if sample is None else literal_type(sample)
+    for guess in ("integer", "number", "text"):
+        try:
+            sample = compile_condition(source).sample({**types, key: guess})
+        except ConditionError:
+            continue  # with no type at all: the loader reports it
+        return guess if sample is None else literal_type(sample)
+    return "text"

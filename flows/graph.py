@@ -33,7 +33,7 @@ DOT_TIMEOUT_S = 30
 LINE_CHARS = 28  # of a label; a Chinese character counts twice
 MAX_LINES = 4
 _FONT = "Noto Sans CJK SC, Noto Sans, sans-serif"
-_SHAPES = {
+SHAPES = {
     "ask": ("diamond", "#fff3cd"), "hangup": ("doublecircle", "#e9ecef"), "return": ("doublecircle", "#e9ecef"),
     "transfer": ("house", "#d1e7dd"), "callback": ("house", "#d1e7dd"), "switch": ("hexagon", "#e2e3e5"),
     "split": ("hexagon", "#e2e3e5"), "set": ("component", "#f8f9fa"), "sms": ("note", "#cfe2ff"),
@@ -60,7 +60,7 @@ def to_dot(flow: Flow, book: PromptBook | None = None) -> str:
     for entry in spec.entries:
         lines += _entry(f"entry {entry}", entry)
     for name, node in spec.nodes.items():
-        shape, color = _SHAPES[node.kind]
+        shape, color = SHAPES[node.kind]
         label = "\n".join([name, *_text(flow, node, book), *_result(node)])
         lines.append(f'  {_quote(name)} [shape={shape}, fillcolor="{color}", label={_quote(label)}];')
     for name, node in spec.nodes.items():

@@ -126,12 +126,12 @@ def _command(run: Run, wait: Wait, command: Command) -> Step:
     run.stack.clear()
     if command.name is CommandName.OPT_OUT:
         run.events.append(OptedOut(node=run.node, purpose=run.flow.purpose))
-        run.settle("opted_out", "declined")
+        run.settle("opted_out", "opted_out", "declined")
         return _common(run, "opt_out")
     agent = run.flow.spec.on_agent
     if command.name is CommandName.AGENT:
         return Goto(agent, "agent") if agent else _common(run, "agent")
-    run.settle("complaint", "declined")
+    run.settle("complaint", "complaint", "declined")
     if run.flow.spec.on_complaint:
         return Goto(run.flow.spec.on_complaint, "complaint")
     run.stack.append(agent or run.flow.qualified(COMMON, "transfer"))

@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -60,6 +61,8 @@ def load_document(text: str) -> Flow:
         }
     except (ValueError, KeyError, TypeError) as problem:
         raise FlowError("the stored flow can't be read: {problem}", problem=type(problem).__name__) from problem
+    if name not in units or COMMON not in units:
+        raise FlowError("the stored flow can't be read: {problem}", problem="incomplete")
     flow = Flow(name, units)
     found = [finding for unit in units.values() for finding in check_unit(unit)] or check_flow(flow)
     if found:
@@ -89,6 +92,7 @@ def shipped(name: str, language: str) -> tuple[bytes, str] | None:
     return read(path), f"{language}/{path.name}"
 
 
+@lru_cache(maxsize=64)  # every flow has `common` and most have `callback`: read once
 def _unit(data: bytes, file: str) -> Unit:
     tree, source = parse(data, file)
     version = tree.get("schema")

@@ -47,7 +47,7 @@ class Run:
     last_failure: Literal["no_input", "no_match"] | None = None
     machine: bool = False
     disposition: str | None = None
-    settled: bool = False
+    settled: Literal["complaint", "opted_out"] | None = None
     failed: bool = False
 
     @classmethod
@@ -71,11 +71,13 @@ class Run:
         self.variables[name] = value
         self.events.append(VariableSet(name=name, value=value))
 
-    def settle(self, disposition: str, intention: str | None) -> None:
-        """A disposition that nothing later in the call changes."""
-        self.settled = False
+    def settle(self, why: Literal["complaint", "opted_out"], disposition: str, intention: str) -> None:
+        """A disposition that nothing later in the call changes, but that opting out wins over a complaint."""
+        if self.settled == "opted_out":
+            return
+        self.settled = None
         self.dispose(disposition, intention)
-        self.settled = True
+        self.settled = why
 
     def dispose(self, disposition: str | None, intention: str | None = None, pending: bool = False) -> None:
         if self.settled or not (disposition or intention or pending):

@@ -26,7 +26,7 @@ class Session(Frozen):
     last_failure: Literal["no_input", "no_match"] | None = None
     machine: bool = False
     disposition: str | None = None
-    settled: bool = False  # opted out or complained: later nodes don't change the disposition
+    settled: Literal["complaint", "opted_out"] | None = None  # later nodes don't change the disposition
     failed: bool = False
 
 

@@ -128,7 +128,7 @@ def opt_out(run: Run, node: OptOutNode) -> Step:
     purposes = PURPOSES if node.opt_out == "all" else (node.opt_out,)
     for purpose in purposes:
         run.events.append(OptedOut(node=run.node, purpose=run.flow.purpose if purpose == "this" else purpose))
-    run.settle(node.disposition or "opted_out", node.intention or "declined")
+    run.settle("opted_out", node.disposition or "opted_out", node.intention or "declined")
     return Arm("next")
 
 
