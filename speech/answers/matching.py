@@ -7,10 +7,13 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from functools import cache
+from functools import lru_cache
 
+import numpy as np
+
+from speech.answers.distance import Phrasebook
 from speech.answers.lexicon import lexicon
-from speech.answers.sounds import Units, clauses, distance, units
+from speech.answers.sounds import Units, clauses, units
 from speech.ports import Question
 
 # Edits per unit up to which a text counts as a phrase. One wrong syllable in four (.25) passes, one in three (.33)
@@ -20,7 +23,7 @@ MATCH_MAX = 0.30
 MARGIN_MIN = 0.05
 # Cutting words off an utterance costs this, so that an exact phrase ("好吗", a decoy) beats a trimmed one ("好").
 TRIM_COST = 0.06
-# Further than this nothing is near: saves comparing texts of very different lengths.
+# Further than this nothing is near.
 RANK_MAX = 0.6
 
 NEGATIONS = {
@@ -52,11 +55,11 @@ class Ranked:
 
 
 @dataclass(frozen=True, slots=True)
-class _Known:
-    text: str
-    meaning: str
-    sounds: Units
-    negated: bool
+class _Book:
+    """A question's phrases, ready to be compared; `negated` tells which say no, not or don't."""
+
+    phrases: Phrasebook
+    negated: tuple[bool, ...]
 
 
 def match(text: str, question: Question) -> Match:
@@ -98,25 +101,21 @@ def rank(text: str, question: Question) -> list[Ranked]:
     forms = _forms(units(text, language), language)
     if not forms:
         return []
+    book = _book(question)
+    nearness = book.phrases.distances(forms[0])
+    for form in forms[1:]:
+        nearness = np.minimum(nearness, book.phrases.distances(form) + TRIM_COST)
     negated = is_negated(text, language)
     best: dict[str, Ranked] = {}
-    for known in _known(question):
-        if known.negated != negated and known.meaning != "":
+    for index in np.flatnonzero(nearness <= RANK_MAX):
+        phrase, far = question.phrases[index], float(nearness[index])
+        if phrase.meaning != "" and book.negated[index] != negated:
             continue
-        far = _nearness(forms, known.sounds, language)
-        if far > RANK_MAX or (negated and known.meaning == "yes" and far > TRIM_COST):
+        if negated and phrase.meaning == "yes" and far > TRIM_COST:
             continue
-        if known.meaning not in best or far < best[known.meaning].distance:
-            best[known.meaning] = Ranked(known.meaning, known.text, far)
+        if phrase.meaning not in best or far < best[phrase.meaning].distance:
+            best[phrase.meaning] = Ranked(phrase.meaning, phrase.text, far)
     return sorted(best.values(), key=lambda item: item.distance)
-
-
-def _nearness(forms: list[Units], sounds: Units, language: str) -> float:
-    nearest = 1.0
-    for index, form in enumerate(forms):
-        if abs(len(form) - len(sounds)) <= RANK_MAX * max(len(form), len(sounds)) + 2:
-            nearest = min(nearest, distance(form, sounds, language) + (TRIM_COST if index else 0.0))
-    return nearest
 
 
 def is_negated(text: str, language: str) -> bool:
@@ -128,12 +127,13 @@ def is_negated(text: str, language: str) -> bool:
     return not NEGATIONS[language].isdisjoint(units(text, language))
 
 
-@cache
-def _known(question: Question) -> tuple[_Known, ...]:
+@lru_cache(maxsize=256)
+def _book(question: Question) -> _Book:
     language = question.language
-    return tuple(
-        _Known(phrase.text, phrase.meaning, units(phrase.text, language), is_negated(phrase.text, language))
-        for phrase in question.phrases
+    texts = [phrase.text for phrase in question.phrases]
+    return _Book(
+        Phrasebook([units(text, language) for text in texts], language),
+        tuple(is_negated(text, language) for text in texts),
     )
 
 
@@ -169,7 +169,7 @@ def _said_once(sounds: Units) -> Units:
     return sounds
 
 
-@cache
+@lru_cache(maxsize=256)
 def _edges(language: str) -> tuple[tuple[Units, ...], tuple[Units, ...]]:
     words = lexicon(language)
     return (
@@ -192,7 +192,7 @@ def _spoken_digits(text: str, question: Question) -> str | None:
     return digits or None
 
 
-@cache
+@lru_cache(maxsize=256)
 def _digit_words(question: Question) -> dict[Units, str]:
     words = {
         units(phrase.text, question.language): phrase.meaning

@@ -1,30 +1,20 @@
 """How a text sounds, as units that can be compared: tone-less pinyin syllables, English words, Korean jamo.
 
-Pure functions. A substitution costs 0..1: 0 sounds the same, 1 has nothing in common. The costs are judgement,
-checked on what the recognisers made of the callers in tests/callers (docs/recognition.md)."""
+Pure functions. How far apart two texts are is in distance.py."""
 
 from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable
-from functools import cache, lru_cache
+from functools import lru_cache
 
 from pypinyin import lazy_pinyin
 
 from speech.answers.lexicon import lexicon
 
-NEAR_COST = 0.2  # a pair that speakers and recognisers mix up: z/zh, n/l, an/ang
-RELATED_COST = 0.7  # one half of a syllable is the same
-WORD_ALIKE_MAX = 0.34  # English words further apart than this (edits per letter) have nothing in common
-FUNCTION_WORD_COST = 0.3  # an English word that carries no meaning here, heard or left out
-
 _HANZI_DIGITS = str.maketrans("0123456789", "零一二三四五六七八九")
 _ENGLISH_DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 _KOREAN_DIGITS = str.maketrans("0123456789", "영일이삼사오육칠팔구")
-_FUNCTION_WORDS = frozenset(
-    ["a", "an", "the", "to", "i", "it", "is", "that", "this", "am", "just", "please", "would", "my", "could", "of"]
-)
 _CONTRACTIONS = (
     (r"\bcan'?t\b|\bcannot\b", "can not"),
     (r"\bwon't\b", "will not"),
@@ -36,11 +26,7 @@ _CONTRACTIONS = (
     (r"'ll\b", " will"),
     (r"'ve\b", " have"),
 )
-_NEAR_INITIALS = [{"z", "zh"}, {"c", "ch"}, {"s", "sh"}, {"n", "l"}, {"f", "h"}, {"r", "l"}]
-_NEAR_FINALS = [{"an", "ang"}, {"en", "eng"}, {"in", "ing"}, {"ian", "iang"}, {"uan", "uang"}, {"ong", "eng"}]
-_NEAR_JAMO = [{"ㅐ", "ㅔ"}, {"ㅚ", "ㅙ"}, {"ㅚ", "ㅞ"}, {"ㅒ", "ㅖ"}, {"ㅗ", "ㅛ"}]
 _CLAUSE_END = re.compile(r"[,.!?;:、,。!?;:…\n]+")
-_PINYIN = re.compile(r"(zh|ch|sh|[bpmfdtnlgkhjqxrzcsyw]?)(.*)")
 
 Units = tuple[str, ...]
 
@@ -89,81 +75,3 @@ def _jamo(text: str) -> Units:
         elif ch.isalnum():
             letters.append(ch)
     return tuple(letters)
-
-
-def distance(left: Units, right: Units, language: str) -> float:
-    """How far apart two texts sound: 0 the same, 1 nothing in common. Edits, divided by the longer length."""
-    longest = max(len(left), len(right))
-    if longest == 0 or left == right:
-        return 0.0
-    substitute, drop = _COSTS[language]
-    row = [0.0]
-    for unit in right:
-        row.append(row[-1] + drop(unit))
-    for unit in left:
-        before, row = row, [row[0] + drop(unit)]
-        for index, other in enumerate(right):
-            row.append(
-                min(
-                    before[index] + substitute(unit, other),
-                    before[index + 1] + drop(unit),
-                    row[index] + drop(other),
-                )
-            )
-    return row[-1] / longest
-
-
-@cache
-def _syllable_cost(left: str, right: str) -> float:
-    if left == right:
-        return 0.0
-    initials, finals = zip(_split(left), _split(right), strict=True)
-    initial, final = _part_cost(initials, _NEAR_INITIALS), _part_cost(finals, _NEAR_FINALS)
-    if initial + final < 1:
-        return initial + final
-    return RELATED_COST if min(initial, final) == 0 else 1.0
-
-
-def _split(syllable: str) -> tuple[str, str]:
-    found = _PINYIN.fullmatch(syllable)
-    return (found.group(1), found.group(2)) if found else ("", syllable)
-
-
-def _part_cost(parts: tuple[str, ...], near: list[set[str]]) -> float:
-    if parts[0] == parts[1]:
-        return 0.0
-    return NEAR_COST if set(parts) in near else 1.0
-
-
-@cache
-def _word_cost(left: str, right: str) -> float:
-    if left == right:
-        return 0.0
-    row = list(range(len(right) + 1))
-    for i, a in enumerate(left, 1):
-        before, row = row, [i]
-        for j, b in enumerate(right, 1):
-            row.append(min(before[j - 1] + (a != b), before[j] + 1, row[j - 1] + 1))
-    cost = row[-1] / max(len(left), len(right))
-    return cost if cost <= WORD_ALIKE_MAX else 1.0
-
-
-def _jamo_cost(left: str, right: str) -> float:
-    if left == right:
-        return 0.0
-    return NEAR_COST if {left, right} in _NEAR_JAMO else 1.0
-
-
-def _whole(_unit: str) -> float:
-    return 1.0
-
-
-def _word_drop(word: str) -> float:
-    return FUNCTION_WORD_COST if word in _FUNCTION_WORDS else 1.0
-
-
-_COSTS: dict[str, tuple[Callable[[str, str], float], Callable[[str], float]]] = {
-    "zh-CN": (_syllable_cost, _whole),
-    "en": (_word_cost, _word_drop),
-    "ko": (_jamo_cost, _whole),
-}

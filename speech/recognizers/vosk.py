@@ -17,8 +17,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
+from speech.answers.distance import distance
 from speech.answers.matching import TRIM_COST, match
-from speech.answers.sounds import Units, distance, units
+from speech.answers.sounds import Units, units
 from speech.audio import SAMPLE_RATE_HZ
 from speech.models import find_vosk
 from speech.ports import Hypothesis, Question, SpeechError

@@ -1,0 +1,235 @@
+"""Whisper behind the port: worker processes, a bounded queue, a deadline. Decoding is in whisper_decoder.py.
+
+CTranslate2 doesn't scale over threads (1.04 with two, docs/recognition.md), so there is one process for each core.
+A thread per process hands it one utterance at a time and waits for the answer; the loop only gets a future."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import queue
+import threading
+from dataclasses import dataclass
+from importlib.util import find_spec
+from multiprocessing import get_context
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+from speech.models import whisper_model
+from speech.ports import Hypothesis, Question, SpeechError
+from speech.recognizers import RecognizerOptions
+from speech.recognizers.whisper_worker import READY, serve
+
+FED_MAX_BYTES = 10 * 16_000  # 10 s; the decoder turns longer ones away, so more needn't be kept
+START_LIMIT_S = 60.0  # a worker that isn't ready by then has failed
+STUCK_S = 30.0  # a decode takes 0.4 s: a worker without an answer after this is killed
+IDLE_CHECK_S = 0.1  # how often a seat without work looks after its worker, and for the end
+RESTARTS_MAX = 5  # in a row without one answer between them; then the worker's seat stays empty
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class _Job:
+    pcm: bytes
+    question: Question
+    answer: asyncio.Future[Hypothesis]
+    loop: asyncio.AbstractEventLoop
+    dropped: bool = False  # nobody waits any more
+
+    def settle(self, hypothesis: Hypothesis) -> None:
+        """From any thread."""
+
+        def deliver() -> None:
+            if not self.answer.done():
+                self.answer.set_result(hypothesis)
+
+        if not self.loop.is_closed():
+            self.loop.call_soon_threadsafe(deliver)
+
+
+class WhisperRecognizer:
+    """The port's Recognizer for one language. `start` starts the workers; `close` ends them."""
+
+    name = "whisper"
+
+    def __init__(self, language: str, options: RecognizerOptions | None = None) -> None:
+        self._language = language
+        self.options = options or RecognizerOptions()
+        self.jobs: queue.Queue[_Job] = queue.Queue(self.options.max_waiting)
+        self._seats = [_Seat(self.jobs) for _ in range(self.options.workers or os.cpu_count() or 1)]
+
+    def languages(self) -> frozenset[str]:
+        return frozenset({self._language})
+
+    async def start(self) -> None:
+        """Join or fetch the model if need be, then start the workers (about 4 s)."""
+        if find_spec("faster_whisper") is None:
+            raise SpeechError("Whisper needs the extra `whisper`: run `pip install 'ivr-platform[whisper]'`")
+        loop = asyncio.get_running_loop()
+        model_dir = await loop.run_in_executor(None, whisper_model)
+        await asyncio.gather(*(loop.run_in_executor(None, seat.start, model_dir) for seat in self._seats))
+
+    def open(self, question: Question) -> WhisperStream:
+        return WhisperStream(self, question)
+
+    def unknown_words(self, question: Question) -> tuple[str, ...]:
+        """None: Whisper's tokens spell anything."""
+        del question
+        return ()
+
+    def worker_pids(self) -> tuple[int, ...]:
+        """Process ids of the live workers, for supervision."""
+        return tuple(seat.pid for seat in self._seats if seat.pid is not None)
+
+    async def close(self) -> None:
+        loop = asyncio.get_running_loop()
+        await asyncio.gather(*(loop.run_in_executor(None, seat.stop) for seat in self._seats))
+
+
+class WhisperStream:
+    """One utterance: collected while the person speaks, decoded when it is over."""
+
+    def __init__(self, owner: WhisperRecognizer, question: Question) -> None:
+        self._owner = owner
+        self._question = question
+        self._audio = bytearray()
+        self._job: _Job | None = None
+
+    def feed(self, pcm: bytes) -> None:
+        if len(self._audio) < FED_MAX_BYTES:
+            self._audio += pcm
+
+    async def result(self) -> Hypothesis:
+        """The decision; not accepted when the queue is full, the deadline passes or the worker dies."""
+        loop = asyncio.get_running_loop()
+        job = self._job = _Job(bytes(self._audio), self._question, loop.create_future(), loop)
+        try:
+            self._owner.jobs.put_nowait(job)
+        except queue.Full:
+            return _nothing("overloaded")
+        try:
+            async with asyncio.timeout(self._owner.options.deadline_s):
+                return await job.answer
+        except TimeoutError:
+            return _nothing("deadline")
+        finally:
+            job.dropped = True
+
+    def cancel(self) -> None:
+        self._audio.clear()
+        if self._job is not None:
+            self._job.dropped = True
+
+
+class _Seat:
+    """A worker process and the thread that serves it; a process that dies is replaced."""
+
+    def __init__(self, jobs: queue.Queue[_Job]) -> None:
+        self._jobs = jobs
+        self._model_dir = Path()
+        self._thread: threading.Thread | None = None
+        self._stopping = threading.Event()
+        self._process: _Process | None = None
+
+    @property
+    def pid(self) -> int | None:
+        process = self._process
+        return process.pid if process is not None else None
+
+    def start(self, model_dir: Path) -> None:
+        """Blocks until the worker is ready. Raises SpeechError when it can't be started."""
+        self._model_dir = model_dir
+        self._process = _Process(model_dir)
+        self._thread = threading.Thread(target=self._run, name="whisper-seat", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Blocks until the worker is gone. Jobs that still wait are never decoded: nobody asks for them."""
+        self._stopping.set()
+        if self._thread is not None:
+            self._thread.join()
+        self._let_go()
+
+    def _run(self) -> None:
+        failures = 0
+        while not self._stopping.is_set() and failures <= RESTARTS_MAX:
+            if self._process is None or not self._process.alive:
+                failures += not self._replace()
+                continue
+            try:
+                job = self._jobs.get(timeout=IDLE_CHECK_S)
+            except queue.Empty:
+                continue
+            if job.dropped:
+                continue
+            try:
+                job.settle(self._process.decode(job.pcm, job.question))
+                failures = 0
+            except (OSError, EOFError):  # it died, or is stuck
+                job.settle(_nothing("worker_died"))
+                failures += 1
+                self._let_go()
+
+    def _replace(self) -> bool:
+        _log.warning("whisper_worker_died", extra={"pid": self.pid})
+        self._let_go()
+        try:
+            self._process = _Process(self._model_dir)
+        except SpeechError:
+            return False
+        return True
+
+    def _let_go(self) -> None:
+        process, self._process = self._process, None
+        if process is not None:
+            process.end()
+
+
+class _Process:
+    """One worker process, ready to decode. Every method blocks."""
+
+    def __init__(self, model_dir: Path) -> None:
+        context = get_context("spawn")  # a fork would copy the threads' locks
+        ours, theirs = context.Pipe()
+        self._pipe: Connection = ours
+        self._child = context.Process(target=serve, args=(theirs, model_dir), name="whisper", daemon=True)
+        self._child.start()
+        theirs.close()
+        try:
+            if not ours.poll(START_LIMIT_S) or ours.recv() != READY:
+                raise EOFError
+        except (OSError, EOFError) as error:
+            self.end()
+            raise SpeechError(
+                "the Whisper worker can't load {path}: remove it, it will be made again",
+                path=model_dir,
+            ) from error
+
+    @property
+    def pid(self) -> int | None:
+        return self._child.pid
+
+    @property
+    def alive(self) -> bool:
+        return self._child.is_alive()
+
+    def decode(self, pcm: bytes, question: Question) -> Hypothesis:
+        """Raises EOFError or OSError when the worker died or is stuck."""
+        self._pipe.send((pcm, question))
+        if not self._pipe.poll(STUCK_S):
+            raise EOFError
+        hypothesis = self._pipe.recv()
+        assert isinstance(hypothesis, Hypothesis)
+        return hypothesis
+
+    def end(self) -> None:
+        self._pipe.close()
+        self._child.kill()
+        self._child.join()
+        self._child.close()
+
+
+def _nothing(rule: str) -> Hypothesis:
+    return Hypothesis("", 0.0, False, rule)
