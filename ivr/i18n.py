@@ -28,12 +28,12 @@ def current_language() -> str:
     return "zh-CN" if _language == "zh_CN" else "en"
 
 
-def translate(template: str, **params: object) -> str:
+def translate(template: str, /, **params: object) -> str:
     """The template in the user's language, filled in."""
     return translate_into(current_language(), template, **params)
 
 
-def translate_into(language: str, template: str, **params: object) -> str:
+def translate_into(language: str, template: str, /, **params: object) -> str:
     """The template in a given language ("zh-CN" or "en"), for files that aren't in the user's own."""
     text = _catalogue("zh_CN" if language.lower().startswith("zh") else "en").get(template) or template
     return text.format(**params) if params else text
