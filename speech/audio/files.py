@@ -5,6 +5,7 @@ pydub, which runs ffmpeg. Whatever comes in leaves as s16le mono 8 kHz."""
 
 from __future__ import annotations
 
+import shutil
 import warnings
 import wave
 from collections.abc import Callable
@@ -99,15 +100,15 @@ _TO_S16: dict[int, Callable[[bytes], Samples]] = {
 def _mono(samples: Samples, channels: int) -> Samples:
     if channels == 1:
         return samples
-    return samples.reshape(-1, channels).mean(axis=1).astype("<i2")
+    return cast("Samples", samples.reshape(-1, channels).mean(axis=1).astype("<i2"))
 
 
 def _read_other(path: Path) -> tuple[Samples, int]:
+    if not (shutil.which("ffmpeg") and shutil.which("ffprobe")):  # pydub's own message names neither file nor mend
+        raise SpeechError("reading {path} needs ffmpeg: install ffmpeg, or give a WAV file", path=path)
     segment_class, decode_error = _pydub()
     try:
         segment = segment_class.from_file(str(path)).set_sample_width(2).set_channels(1)
-    except FileNotFoundError as error:  # pydub's way of saying that it found no ffmpeg
-        raise SpeechError("reading {path} needs ffmpeg: install ffmpeg, or give a WAV file", path=path) from error
     except (decode_error, ValueError, IndexError, KeyError, OSError) as error:
         raise SpeechError("{path} isn't audio that can be read, or it is broken", path=path) from error
     return np.frombuffer(segment.raw_data, dtype="<i2"), int(segment.frame_rate)
