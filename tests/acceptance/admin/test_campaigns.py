@@ -44,7 +44,7 @@ def test_a_call_appears_and_changes_while_the_page_is_open(visit: Visit) -> None
 
     def dial(session: Session) -> tuple[str, str]:
         tasks = session.query(Task).filter_by(campaign_id=visit.site.running, state=TaskState.READY)
-        attempt = visit.site.world.live(session, tasks.first(), None, None)
+        attempt = visit.site.world.live(session, tasks.limit(1).one(), None, None)
         return attempt.id, attempt.phone
 
     attempt_id, phone = visit.site.world.run(dial)
