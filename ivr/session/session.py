@@ -263,7 +263,12 @@ class CallSession:
         audio = self._deps.speaker.ready(wait.prompts)
         if audio is None:
             self._errand = asyncio.create_task(self._render(wait))
-        elif self._lead_in > 0:
+        else:
+            self._say_when_heard(wait, audio)
+
+    def _say_when_heard(self, wait: SpokenWait, audio: PromptAudio) -> None:
+        """At once, or when the phone is at the ear."""
+        if self._lead_in > 0:
             self._next = (wait, audio)
         else:
             self._begin_turn(wait, audio)
@@ -310,7 +315,7 @@ class CallSession:
         """A prompt that couldn't be known before the call: say it as soon as it is there."""
         try:
             audio = await self._deps.clock.outside(self._deps.speaker.render(wait.prompts))
-            self._next = (wait, audio)
+            self._say_when_heard(wait, audio)
         except Exception as error:  # noqa: BLE001 a task's top: the fault ends this call alone
             self._log_fault(error)
             self._dispatch(Broke(error))

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from itertools import product
 
 from flows.flow import Flow
-from flows.nodes import AskNode
+from flows.nodes import AskNode, MessageNode, PlayNode
 from flows.parts import Prompt
 from flows.sprint import PromptRef, Scalar
 from prompts.catalogue import Catalogue
@@ -21,6 +21,7 @@ from speech.audio import FRAME_BYTES, FRAME_S, PromptAudio
 
 PAUSE_S = 0.3  # between two prompts that are said in one turn
 PAUSE = bytes(round(PAUSE_S / FRAME_S) * FRAME_BYTES)
+SPOKEN = (PlayNode, AskNode, MessageNode)  # node kinds whose prompts the callee hears
 MAX_VERSIONS = 12  # of one prompt, made ahead for answers that aren't given yet
 
 
@@ -115,7 +116,7 @@ def _templates(flow: Flow, catalogue: Catalogue) -> tuple[_Template, ...]:
     """Every prompt that the flow may say to the callee, once each."""
     found: dict[Prompt, _Template] = {}
     for _, _, _, node in flow.walk():
-        for prompt in node.prompts():
+        for _, prompt in node.prompt_paths() if isinstance(node, SPOKEN) else ():
             if prompt.id is not None:
                 uses = catalogue.variables(prompt.id, flow.language) or frozenset()
             else:

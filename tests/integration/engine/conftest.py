@@ -5,6 +5,7 @@ Prompts are rendered once per test session; everything else is new for each test
 from __future__ import annotations
 
 import csv
+import json
 import sqlite3
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -12,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from flows import library
 from ivr.config import PathSettings, Settings
@@ -81,7 +81,7 @@ class Bench:
         book = self.folder / f"callees{self.runs}.yaml"
         defaults = {"ring_s": 2} | changes.pop("defaults", {})
         people = {phone(number): callee for number, callee in enumerate(callees, start=1) if callee}
-        book.write_text(yaml.safe_dump({"defaults": defaults, "callees": people}, allow_unicode=True))
+        book.write_text(json.dumps({"defaults": defaults, "callees": people}))  # JSON is YAML without aliases
         settings = changes.pop("settings", Settings())
         path = library.path(flow, language) if isinstance(flow, str) else flow
         options = RehearsalOptions(
@@ -94,9 +94,7 @@ class Bench:
         )
         return replace(options, **changes)
 
-    def run(
-        self, options: RehearsalOptions, observer: Callable[[ProgressEvent], None] | None = None
-    ) -> Rehearsed:
+    def run(self, options: RehearsalOptions, observer: Callable[[ProgressEvent], None] | None = None) -> Rehearsed:
         events: list[ProgressEvent] = []
 
         def observe(event: ProgressEvent) -> None:
@@ -107,6 +105,15 @@ class Bench:
         results = rehearse(options, observe)
         assert options.database is not None
         return Rehearsed(results, events, options.database)
+
+    @staticmethod
+    def insert_do_not_disturb(database: Path, number: str, purpose: str) -> None:
+        """From outside, as another process would."""
+        with sqlite3.connect(database, timeout=10) as connection:
+            connection.execute(
+                "INSERT INTO do_not_disturb (phone, purpose, source, created_at) VALUES (?, ?, 'test', '2026-01-05')",
+                (number, purpose),
+            )
 
     def __call__(self, callees: Sequence[dict[str, Any]], **changes: Any) -> Rehearsed:
         return self.run(self.options(callees, **changes))

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from ivr.session.progress import CallPlaced
+from ivr.session.speaker import Speaker
 
 pytestmark = pytest.mark.integration
 
@@ -120,3 +122,20 @@ def test_a_message_is_left_on_voicemail_and_names_no_amount(bench: Any) -> None:
     assert attempt.intention == "unreachable"
     assert "leave_message" in attempt.path
     assert run.record().message_left
+
+
+def test_no_prompt_is_made_during_a_call(bench: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever the callee does: shared prompts are made before the list is dialled, personal ones at the lease."""
+    made: list[str] = []
+    render = Speaker.render
+
+    async def noted(self: Speaker, prompts: Any) -> Any:
+        made.extend(str(prompt.id) for prompt in prompts)
+        return await render(self, prompts)
+
+    monkeypatch.setattr(Speaker, "render", noted)
+    bench.var = tmp_path / "fresh"
+    keys = [{"on": "consent", "keys": "1"}, {"on": "rating", "keys": "2"}, {"on": "rating_low", "keys": "5"}]
+    to_a_person = [{"on": "consent", "keys": "0"}, {"on": "common.agent_unavailable", "keys": "1"}]
+    bench([{}, {"does": keys}, {"pickup": "voicemail"}, {"does": to_a_person}])
+    assert made == []
