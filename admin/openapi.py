@@ -1,6 +1,4 @@
-"""The API's description (OpenAPI 3.1), made from the endpoints and their models; docs/api.md is made from it.
-
-`python -m admin.openapi` prints docs/api.md; a test keeps the two the same."""
+"""The API's description (OpenAPI 3.1), made from the endpoints and their models. `admin.reference` makes a page of it."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Who is signed in: opaque tokens in a cookie, everything else on the server. And who failed too often.
 
 Sessions live in this process alone: a restart signs everybody out, and nothing that could be stolen is stored
-(docs/decisions/81-sessions.md). Time is the event loop's, handed in as a function."""
+(docs/decisions/0081-sessions-in-memory.md). Time is the event loop's, handed in as a function."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 // Copies the browser libraries and their licences from node_modules into the tree: `npm run vendor`.
-// The copies are committed, so that neither an operator nor a test needs npm (docs/decisions/80-pages.md).
+// The copies are committed, so that neither an operator nor a test needs npm (docs/decisions/0080-pages-without-a-build.md).
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 
 const MODULES = "node_modules/";
