@@ -19,23 +19,23 @@ _FULL_SCALE = 32768.0
 # Recordings are resumed at pauses as long as this.
 _PHRASE_GAP_FRAMES = 240 // FRAME_MS
 
-Levels = npt.NDArray[np.float64]
+Levels = npt.NDArray[np.float32]
 
 
 def shape(pcm: bytes) -> bytes:
     """Speech at about TARGET_RMS_DBFS, peaks bent to stay below PEAK_DBFS, silence around it cut, whole frames.
 
     b"" when there is no sound in it."""
-    samples = np.frombuffer(pcm[: len(pcm) // 2 * 2], dtype="<i2").astype(np.float64)
-    levelled = _levelled(samples)
-    if levelled is None:
+    samples = np.frombuffer(pcm[: len(pcm) // 2 * 2], dtype="<i2").astype(np.float32)
+    energies = _frames(samples)
+    rms = _rms(energies)
+    if rms < 1:
         return b""
-    loud = np.flatnonzero(_dbfs(levelled) > SPEECH_DBFS)
-    if len(loud) == 0:
-        return b""
+    gain = _amplitude(TARGET_RMS_DBFS) / rms
+    loud = np.flatnonzero(energies * gain**2 > _amplitude(SPEECH_DBFS) ** 2)
     begin = max(0, int(loud[0]) - _KEEP_FRAMES) * SAMPLES_PER_FRAME
     end = (int(loud[-1]) + 1 + _KEEP_FRAMES) * SAMPLES_PER_FRAME
-    cut = _faded(levelled[begin:end])
+    cut = _faded(_limited(samples[begin:end] * np.float32(gain)))
     return whole_frames(np.round(cut).astype("<i2").tobytes())
 
 
@@ -51,7 +51,7 @@ def silence(duration_ms: int) -> bytes:
 
 def phrase_starts(pcm: bytes) -> tuple[int, ...]:
     """Frames at which a recorded prompt may be resumed: its begin and wherever speech follows a pause."""
-    loud = _dbfs(np.frombuffer(pcm, dtype="<i2").astype(np.float64)) > SPEECH_DBFS
+    loud = _frames(np.frombuffer(pcm, dtype="<i2").astype(np.float32)) > _amplitude(SPEECH_DBFS) ** 2
     starts, quiet = [0], 0
     for frame, speaks in enumerate(loud):
         if speaks and quiet >= _PHRASE_GAP_FRAMES and frame > quiet:
@@ -62,23 +62,14 @@ def phrase_starts(pcm: bytes) -> tuple[int, ...]:
 
 def speech_rms_dbfs(pcm: bytes) -> float:
     """RMS over the frames with speech, in dB below full scale; -inf without any."""
-    samples = np.frombuffer(pcm, dtype="<i2").astype(np.float64)
-    rms = _speech_rms(samples)
+    rms = _rms(_frames(np.frombuffer(pcm, dtype="<i2").astype(np.float32)))
     return float(20 * np.log10(rms / _FULL_SCALE)) if rms > 0 else float("-inf")
 
 
 def peak_dbfs(pcm: bytes) -> float:
-    samples = np.frombuffer(pcm, dtype="<i2").astype(np.float64)
+    samples = np.frombuffer(pcm, dtype="<i2").astype(np.float32)
     peak = float(np.abs(samples).max(initial=0))
     return float(20 * np.log10(peak / _FULL_SCALE)) if peak > 0 else float("-inf")
-
-
-def _levelled(samples: Levels) -> Levels | None:
-    peak = float(np.abs(samples).max(initial=0))
-    rms = _speech_rms(samples)
-    if rms < 1 or peak < 1:
-        return None
-    return _limited(samples * (_amplitude(TARGET_RMS_DBFS) / rms))
 
 
 def _limited(samples: Levels) -> Levels:
@@ -86,26 +77,20 @@ def _limited(samples: Levels) -> Levels:
     knee, ceiling = _amplitude(_KNEE_DBFS), _amplitude(PEAK_DBFS)
     over = np.maximum(np.abs(samples) - knee, 0)
     bent = knee + (ceiling - knee) * np.tanh(over / (ceiling - knee))
-    return np.where(over > 0, np.sign(samples) * bent, samples)
+    return cast("Levels", np.where(over > 0, np.sign(samples) * bent, samples).astype(np.float32))
 
 
-def _speech_rms(samples: Levels) -> float:
+def _rms(energies: Levels) -> float:
     """Over the frames within 25 dB of the loudest, so that pauses don't make a sentence louder."""
-    energies = _frames(samples)
     if len(energies) == 0:
         return 0.0
-    speech = energies[energies >= energies.max() * 10 ** (-25 / 10)]
-    return float(np.sqrt(speech.mean()))
+    return float(np.sqrt(energies[energies >= energies.max() * 10 ** (-25 / 10)].mean()))
 
 
 def _frames(samples: Levels) -> Levels:
     """Mean square of each frame; the last one may be partly silence."""
-    padded = np.pad(samples, (0, -len(samples) % SAMPLES_PER_FRAME))
-    return cast("Levels", (padded.reshape(-1, SAMPLES_PER_FRAME) ** 2).mean(axis=1))
-
-
-def _dbfs(samples: Levels) -> Levels:
-    return cast("Levels", 10 * np.log10(_frames(samples) / _FULL_SCALE**2 + 1e-12))
+    padded = np.pad(samples, (0, -len(samples) % SAMPLES_PER_FRAME)).reshape(-1, SAMPLES_PER_FRAME)
+    return cast("Levels", np.einsum("ij,ij->i", padded, padded) / SAMPLES_PER_FRAME)
 
 
 def _amplitude(dbfs: float) -> float:
@@ -113,7 +98,7 @@ def _amplitude(dbfs: float) -> float:
 
 
 def _faded(samples: Levels) -> Levels:
-    ramp = np.linspace(0, 1, _FADE_SAMPLES)
+    ramp = np.linspace(0, 1, _FADE_SAMPLES, dtype=np.float32)
     count = min(_FADE_SAMPLES, len(samples))
     faded = samples.copy()
     faded[:count] *= ramp[:count]
