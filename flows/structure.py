@@ -240,7 +240,7 @@ def _expression(flow: Flow, unit: Unit, path: Path_, source: str) -> Iterator[Fi
             path,
             "bad_condition",
             problem.template,
-            "compare like with like: {types}"
+            "compare like with like ({types})"
             if "mixes" in problem.template
             else "see docs/flow-language.md, Conditions",
             False,
@@ -264,7 +264,7 @@ def _types_of(flow: Flow, source: str) -> str:
         names = compile_condition(source).variables
     except ConditionError:
         return ""
-    return listed(f"{name} is {flow.types[name]}" for name in sorted(names) if name in flow.types)
+    return listed(f"{name}: {flow.types[name]}" for name in sorted(names) if name in flow.types)
 
 
 def _variables(flow: Flow, unit: Unit, name: str, node: Node) -> Iterator[Finding]:

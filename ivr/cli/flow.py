@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import click
 
 from flows import graph as drawing
 from flows.conversations import Coverage, Outcome, beside, coverage, load_conversations, run_conversation
-from flows.findings import Finding
-from flows.linter import has_errors, lint_file
+from flows.findings import Finding, FlowLoadError
+from flows.linter import has_errors
+from flows.linter import lint as lint_flow
 from flows.loader import load
 from ivr.cli.flow_versions import COMMANDS as VERSION_COMMANDS
 from ivr.cli.options import FLOW_FILE, PROMPT_DIRS
+from ivr.contacts_import.columns import match_columns
+from ivr.contacts_import.parse import Parser
+from ivr.contacts_import.report import ContactsImportError
 from ivr.i18n import translate
 from prompts.catalogue import Catalogue
 
@@ -32,10 +36,15 @@ for _versioning in VERSION_COMMANDS:
 
 @command.command(help=translate("Check flows. Exit 2 when one of them has an error."))
 @click.argument("files", nargs=-1, required=True, type=FLOW_FILE)
+@click.option(
+    "--contacts",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help=translate("A list that must bring what the flows need: .csv or .xlsx."),
+)
 @PROMPT_DIRS
-def lint(files: tuple[Path, ...], prompt_dirs: tuple[Path, ...]) -> None:
+def lint(files: tuple[Path, ...], contacts: Path | None, prompt_dirs: tuple[Path, ...]) -> None:
     book = Catalogue.load(prompt_dirs)
-    findings = _unique(finding for file in files for finding in lint_file(file, book))
+    findings = _unique(finding for file in files for finding in _findings(file, book, contacts))
     for finding in findings:
         click.echo(finding.render(translate))
     errors = sum(finding.severity == "error" for finding in findings)
@@ -70,6 +79,30 @@ def test(file: Path) -> None:
     click.echo(translate("Conversations: {total}, failed: {failed}", total=len(outcomes), failed=failed))
     if failed:
         sys.exit(1)
+
+
+def _findings(file: Path, book: Catalogue, contacts: Path | None) -> tuple[Finding, ...]:
+    try:
+        flow = load(file)
+    except FlowLoadError as error:
+        return error.findings
+    return lint_flow(flow, book, None if contacts is None else _brought(contacts, flow.needs))
+
+
+def _brought(contacts: Path, needs: Mapping[str, str]) -> frozenset[str]:
+    """Those of the needed fields that the list has a column for, by the importer's own rules."""
+    parser = Parser(contacts, {}, {}, region="CN")
+    parser.close()
+    headers = parser.parsed.columns.headers
+    return frozenset(name for name, type_name in needs.items() if _has_column(headers, name, type_name))
+
+
+def _has_column(headers: Sequence[str], name: str, type_name: str) -> bool:
+    try:
+        match_columns(headers, {name: type_name}, {})
+    except ContactsImportError as error:
+        return "missing" not in error.params  # one name for two columns is the import's question
+    return True
 
 
 def _unique(findings: Iterable[Finding]) -> list[Finding]:
