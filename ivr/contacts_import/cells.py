@@ -51,12 +51,13 @@ INVISIBLE = dict.fromkeys([0x200B, 0x200C, 0x200D, 0x2060, 0xFEFF, 0x200E, 0x200
 
 def text_of(cell: Cell) -> str:
     """The cell as text: whole numbers without ".0", full-width characters as plain ones, no leading '."""
+    if isinstance(cell, str):  # nearly all are: first
+        if not cell.isascii():
+            cell = unicodedata.normalize("NFKC", cell.translate(INVISIBLE))
+        text = cell.strip()
+        return text[1:].strip() if text.startswith("'") else text
     if isinstance(cell, Broken):
         return cell.text
-    if isinstance(cell, str):
-        if cell.isascii():
-            return cell.strip().removeprefix("'").strip()
-        return unicodedata.normalize("NFKC", cell.translate(INVISIBLE)).strip().removeprefix("'").strip()
     if isinstance(cell, float) and cell.is_integer() and abs(cell) < 1e15:
         return str(int(cell))
     if isinstance(cell, datetime) and cell.time() == time():

@@ -72,7 +72,10 @@ def _decode(raw: bytes, encoding: str) -> Line:
 def _raw_lines(file: BinaryIO) -> Iterator[bytes]:
     """Lines ended by \\n, \\r\\n or (old spreadsheets) \\r alone."""
     while raw := file.readline(MAX_LINE_BYTES):
-        yield from raw.splitlines(keepends=True)
+        if b"\r" in raw.removesuffix(b"\r\n"):
+            yield from raw.splitlines(keepends=True)
+        else:
+            yield raw
 
 
 def _surely_utf8(raw: bytes) -> str | None:

@@ -29,6 +29,8 @@ HEADER_ROWS = 10  # titles and notes may stand above the header
 PROBLEMS_KEPT = 20  # for the report; the rejects file has all
 TEXT_SUFFIXES = (".csv", ".tsv", ".txt")
 
+_encode = json.JSONEncoder(ensure_ascii=False, check_circular=False).encode
+
 DUPLICATE = "the same number as in row {first}"
 
 
@@ -124,7 +126,7 @@ class Parser:
                 parsed.duplicates += 1
                 self._reject(row, CellError(DUPLICATE, first=first).at(parsed.columns.phone), rejects)
                 continue
-            parsed.spool.write(json.dumps([row.number, phone, attributes], ensure_ascii=False) + "\n")
+            parsed.spool.write(_encode([row.number, phone, attributes]) + "\n")
             parsed.good += 1
         if not parsed.rows:
             raise ContactsImportError("{file} has column names but no rows below them", file=self._path.name)

@@ -538,7 +538,8 @@ async def test_a_hundred_thousand_rows(db: Database, load: Load, tmp_path: Path,
     assert report.good + report.rejected == count
     assert await db.read(lambda session: session.scalar(select(func.count(Contact.id)))) == report.good
     assert report.good == count
-    assert spent_s < 15.0, f"{spent_s:.1f} s of CPU"
+    # A quiet machine takes 6 s; other work on the same cores doubles even CPU time. Quadratic work takes minutes.
+    assert spent_s < 30.0, f"{spent_s:.1f} s of CPU"
 
 
 def test_memory_stays_bounded(tmp_path: Path) -> None:
