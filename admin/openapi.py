@@ -1,4 +1,4 @@
-"""The API's description (OpenAPI 3.1), made from the endpoints and their models. `admin.reference` makes a page of it."""
+"""The API's description (OpenAPI 3.1), made from the endpoints and their models; `admin.reference` prints it."""
 
 from __future__ import annotations
 

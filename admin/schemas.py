@@ -243,6 +243,7 @@ class LiveCall(_Model):
     last_heard: str | None
     started_at: datetime
     answered_at: datetime | None
+    rehearsed: bool = Field(description="Its moments are of a rehearsal's own time, not of the world's.")
 
 
 class LiveAnswer(_Model):

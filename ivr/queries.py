@@ -175,7 +175,7 @@ def _live_calls(session: Session, campaign_id: int | None, limit: int) -> LiveVi
     if campaign_id is not None:
         live = live & (Attempt.campaign_id == campaign_id)
     rows = session.execute(
-        select(Attempt, Campaign.name)
+        select(Attempt, Campaign.name, Campaign.seed)
         .join(Campaign, Campaign.id == Attempt.campaign_id)
         .where(live)
         .order_by(Attempt.started_at, Attempt.id)
@@ -193,8 +193,9 @@ def _live_calls(session: Session, campaign_id: int | None, limit: int) -> LiveVi
             last_heard=row.last_heard,
             started_at=row.started_at,
             answered_at=row.answered_at,
+            rehearsed=seed is not None,
         )
-        for row, name in rows
+        for row, name, seed in rows
     )
     total = session.scalar(select(func.count()).select_from(Attempt).where(live)) or 0
     return LiveView(calls, total, None if campaign_id is None else _campaign(session, campaign_id))

@@ -63,6 +63,7 @@ class LiveCall:
     last_heard: str | None
     started_at: datetime
     answered_at: datetime | None
+    rehearsed: bool  # its moments are of a rehearsal's own time, not of the world's
 
 
 @dataclass(frozen=True, slots=True)
