@@ -92,7 +92,7 @@ class WebSettings(_Section):
     """Where `ivr serve` listens."""
 
     host: str = Field(default="127.0.0.1", description="Address to listen on; stay on loopback behind a proxy.")
-    port: int = Field(default=8080, ge=1, le=65535, description="Port to listen on.")
+    port: int = Field(default=8765, ge=1, le=65535, description="Port to listen on.")
 
     @field_validator("host")
     @classmethod
