@@ -34,4 +34,12 @@ _RATINGS = tuple(str(number) for number in range(1, 6))
 register(AnswerType("yes_no", ("yes", "no"), (("1", "yes"), ("2", "no")), "text", "`yes` or `no`"))
 register(AnswerType("rating", _RATINGS, tuple((n, n) for n in _RATINGS), "integer", "`1` to `5`, 5 is best"))
 register(AnswerType("choice", (), (), "text", "one of the question's `choices`, keyed 1, 2, 3… in their order"))
-register(AnswerType("digits", (), (), "digits", "a string of digits, as `digits:` says; keys only"))
+register(
+    AnswerType(
+        "digits",
+        (),
+        (),
+        "digits",
+        "a string of digits, as `digits:` says; by keys, with `speech: true` spoken too",
+    )
+)

@@ -101,7 +101,7 @@ class AskSpec(Frozen):
     keys: dict[Key, Value] | None = Field(
         default=None, description="key -> value; default: the answer type's own keys; `{}` for none"
     )
-    speech: bool = Field(default=True, description="false: keys only")
+    speech: bool | None = Field(default=None, description="false: keys only; default: true, for digits false")
     choices: dict[Value, tuple[Text, ...]] = Field(
         default_factory=dict, description="for `expect: choice`: value -> phrases that mean it"
     )
@@ -126,6 +126,11 @@ class AskSpec(Frozen):
                 "{name} is not an answer type; there are {names}", name=value, names=listed(ANSWER_TYPES)
             )
         return value
+
+    @property
+    def hears(self) -> bool:
+        """Whether the answer may be spoken. Digits are keyed unless the question says otherwise."""
+        return self.expect != "digits" if self.speech is None else self.speech
 
     def values(self) -> tuple[str, ...]:
         """What can come back; empty when any string of digits can."""

@@ -161,6 +161,16 @@ def _question(unit: Unit, name: str, node: Node) -> Iterator[Finding]:
             "add `choices: {{value: [phrase, …], …}}`",
         )
         return
+    for value, phrases in ask.choices.items():
+        if ask.hears and not phrases:
+            yield error(
+                unit,
+                (*path, "choices", value),
+                "no_phrases",
+                "{value} has no phrase that means it",
+                "add phrases, or write `speech: false`",
+                value=value,
+            )
     if ask.expect != "choice" and ask.choices:
         yield error(
             unit,

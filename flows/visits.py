@@ -70,7 +70,7 @@ def question(run: Run, node: AskNode, full: bool = False) -> AskWait:
         prompts=run.prompts(prompts),
         expect=_expect(node),
         keys=keys,
-        speech=spec.speech and spec.expect != "digits",
+        speech=spec.hears,
         no_input_s=spec.no_input_s,
         barge_in=unit.effective(node),
         command_keys={} if spec.expect == "digits" else {k: c for k, c in COMMAND_KEYS.items() if k not in keys},

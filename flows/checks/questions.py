@@ -52,7 +52,7 @@ def refusable(scope: Scope) -> Iterator[Finding]:
                 target=yes,
             )
         keys = ask.effective_keys().values()
-        if "no" in values and "no" not in keys and (not ask.speech or "yes" in keys):
+        if "no" in values and "no" not in keys and (not ask.hears or "yes" in keys):
             yield scope.error(
                 "consent_no_refusal",
                 (*path, "ask"),
@@ -79,8 +79,8 @@ def answerable(scope: Scope) -> Iterator[Finding]:
         if node.ask.expect == "digits":
             continue
         unkeyed = [value for value in node.ask.values() if value not in keys.values()]
-        if unkeyed and (not node.ask.speech or keys):
-            make = scope.warning if node.ask.speech else scope.error
+        if unkeyed and (not node.ask.hears or keys):
+            make = scope.warning if node.ask.hears else scope.error
             yield make(
                 "no_key",
                 path,

@@ -481,3 +481,13 @@ def test_what_the_flow_needs_must_be_there(make_flow: MakeFlow) -> None:
     with pytest.raises(FlowError, match="b is not among the `entries` of trial"):
         start(flow, {"balance": 1}, entry="b")
     assert start(flow, {"balance": 1}, constants={"company": "y"}).session.variables["company"] == "y"
+
+
+@pytest.mark.parametrize(("speech", "hears"), [("", False), (", speech: true", True), (", speech: false", False)])
+def test_digits_are_spoken_only_when_the_question_says_so(make_flow: MakeFlow, speech: str, hears: bool) -> None:
+    flow = make_flow(
+        f"a: {{ask: {{prompt: x.a, expect: digits{speech}}}, next: b, no_input: b, no_match: b}}\n" + END
+    )
+    wait = start(flow, {}).wait
+    assert isinstance(wait, AskWait)
+    assert wait.speech is hears
