@@ -85,9 +85,9 @@ class Speaker:
         return self._renderer.ready(request) is not None
 
     def _requests(self, values: Mapping[str, Scalar], *, personal: bool) -> Iterator[PromptRequest]:
-        """Every prompt whose variables are known; with `personal`, only those that the constants don't fill."""
+        """Every prompt whose variables are known; with `personal`, only those that others hear differently."""
         for template in self._templates:
-            if personal and template.uses <= self._constants.keys():
+            if personal and self._is_shared(template, values):
                 continue
             open_names = sorted(template.uses - values.keys())
             if any(name not in self._answers for name in open_names):
@@ -100,6 +100,13 @@ class Speaker:
                 filled |= dict(zip(open_names, version, strict=True))
                 types = {name: self._types[name] for name in filled if name in self._types}
                 yield PromptRequest(self._language, template.id, template.text, filled, types)
+
+    def _is_shared(self, template: _Template, values: Mapping[str, Scalar]) -> bool:
+        """Whether this contact hears what everybody hears: a list may bring values of its own for constants."""
+        constants = self._constants
+        return all(
+            name in constants and values[name] == constants[name] for name in template.uses if name in values
+        )
 
     def _request(self, prompt: PromptRef) -> PromptRequest:
         return PromptRequest(self._language, prompt.id, prompt.text, prompt.variables, prompt.types)

@@ -66,9 +66,12 @@ class Bench:
     runs: int = field(default=0)
 
     def options(
-        self, callees: Sequence[dict[str, Any]], flow: str | Path = "low_balance_reminder", language: str = "zh-CN",
+        self,
+        callees: Sequence[dict[str, Any]],
+        flow: str | Path = "low_balance_reminder",
+        language: str = "zh-CN",
         **changes: Any,
-    ) -> RehearsalOptions:  # fmt: skip
+    ) -> RehearsalOptions:
         """Options of a run; callee number 1 is the first of `callees`, and so on."""
         self.runs += 1
         name = flow if isinstance(flow, str) else flow.stem
@@ -111,7 +114,8 @@ class Bench:
         """From outside, as another process would."""
         with sqlite3.connect(database, timeout=10) as connection:
             connection.execute(
-                "INSERT INTO do_not_disturb (phone, purpose, source, created_at) VALUES (?, ?, 'test', '2026-01-05')",
+                "INSERT INTO do_not_disturb (phone, purpose, source, created_at) "
+                "VALUES (?, ?, 'test', '2026-01-05')",
                 (number, purpose),
             )
 
