@@ -43,6 +43,17 @@ class PromptRequest:
     types: Mapping[str, str] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """What it takes to make a prompt: a recording, or phrases with their keys in one voice."""
+
+    key: tuple[object, ...]
+    template: str
+    recording: Path | None = None
+    phrases: tuple[tuple[Phrase, str], ...] = ()
+    voice: str = ""
+
+
 class Renderer:
     """Makes prompts audible. One per process; `close` it before its loop ends."""
 
@@ -70,28 +81,38 @@ class Renderer:
         if not self._started:  # the synthesiser's name, a part of every key, holds its version from now on
             await self._synthesizer.start()
             self._started = True
-        audio = self.ready(request)
-        if audio is not None:
-            return audio
-        template, key = self._template(request)
-        voice, phrases = self._voice(request.language), self._phrases(request, template)
-        sounds = await asyncio.gather(*(self._phrase(phrase, voice) for phrase in phrases))
-        return self._keep(key, self._join(request, phrases, sounds))
+        found = self._find(request)
+        if isinstance(found, PromptAudio):
+            return found
+        if found.recording is not None:  # decoding may run a program: not on the loop
+            audio = await asyncio.to_thread(_recorded, found.recording, found.template)
+        else:
+            sounds = await asyncio.gather(
+                *(self._phrase(phrase, key, found.voice) for phrase, key in found.phrases)
+            )
+            audio = self._join(request, found, sounds)
+        return self._keep(found, audio)
 
     def ready(self, request: PromptRequest) -> PromptAudio | None:
-        """The prompt's sound when nothing has to be synthesised for it, else None. Raises like `render`."""
+        """The prompt's sound when nothing has to be made or decoded for it, else None. Raises like `render`."""
+        found = self._find(request)
+        return found if isinstance(found, PromptAudio) else None
+
+    def _find(self, request: PromptRequest) -> PromptAudio | _Plan:
+        """The sound from memory or from phrases on disk, else what it takes to make it."""
         template, key = self._template(request)
         audio = self._prompts.get(key)
         if audio is not None:
             return audio
         entry = self._entry(request)
         if entry is not None and entry.recording is not None and not variables(template):
-            return self._keep(key, _recorded(entry.recording, template))
-        voice, phrases = self._voice(request.language), self._phrases(request, template)
-        sounds = [self._cache.get(self._phrase_key(phrase, voice)) for phrase in phrases]
-        if any(sound is None for sound in sounds):
-            return None
-        return self._keep(key, self._join(request, phrases, [sound or b"" for sound in sounds]))
+            return _Plan(key, template, recording=entry.recording)
+        voice = self._voice(request.language)
+        phrases = tuple((phrase, self._phrase_key(phrase, voice)) for phrase in self._phrases(request, template))
+        plan = _Plan(key, template, phrases=phrases, voice=voice)
+        sounds = [self._cache.get(phrase_key) for _, phrase_key in phrases]
+        whole = [sound for sound in sounds if sound is not None]
+        return self._keep(plan, self._join(request, plan, whole)) if len(whole) == len(sounds) else plan
 
     async def prerender(self, requests: Iterable[PromptRequest]) -> None:
         """Make every prompt, so that calls find it ready; text messages are left out.
@@ -176,9 +197,8 @@ class Renderer:
         ]
         return hashlib.sha256(json.dumps(made_of, ensure_ascii=False).encode()).hexdigest()
 
-    async def _phrase(self, phrase: Phrase, voice: str) -> bytes:
+    async def _phrase(self, phrase: Phrase, key: str, voice: str) -> bytes:
         """One phrase from the cache, from whoever is making it already, or made now."""
-        key = self._phrase_key(phrase, voice)
         sound = self._cache.get(key)
         if sound is not None:
             return sound
@@ -201,8 +221,8 @@ class Renderer:
         if not task.cancelled():
             task.exception()  # whoever still waits gets it; nobody waiting is no reason for asyncio to complain
 
-    def _join(self, request: PromptRequest, phrases: tuple[Phrase, ...], sounds: Iterable[bytes]) -> PromptAudio:
-        voice = self._voice(request.language)
+    def _join(self, request: PromptRequest, plan: _Plan, sounds: Iterable[bytes]) -> PromptAudio:
+        phrases = tuple(phrase for phrase, _ in plan.phrases)
         parts: list[bytes] = []
         starts: list[int] = []
         frames = 0
@@ -211,12 +231,12 @@ class Renderer:
             starts.append(frames)
             parts += [sound, pause]
             frames += (len(sound) + len(pause)) // FRAME_BYTES
-        made_of = [[self._phrase_key(phrase, voice), phrase.pause_ms] for phrase in phrases]
+        made_of = [[key, phrase.pause_ms] for phrase, key in plan.phrases]
         digest = hashlib.sha256(json.dumps(made_of).encode()).hexdigest()
         return _bounded(PromptAudio(b"".join(parts), tuple(starts), _text(phrases, request.language), digest))
 
-    def _keep(self, key: tuple[object, ...], audio: PromptAudio) -> PromptAudio:
-        self._prompts.put(key, audio, len(audio.pcm))
+    def _keep(self, plan: _Plan, audio: PromptAudio) -> PromptAudio:
+        self._prompts.put(plan.key, audio, len(audio.pcm))
         return audio
 
 

@@ -139,8 +139,8 @@ async def test_recording_wins_when_the_text_has_no_variables(
     sound = await type(hum)().synthesize("x" * 20, "high")
     write_wav(root / "en" / "a.wav", sound + sound)
     renderer = make_renderer(root)
-    audio = renderer.ready(PromptRequest("en", id="own.a"))
-    assert audio is not None
+    audio = await renderer.render(PromptRequest("en", id="own.a"))
+    assert renderer.ready(PromptRequest("en", id="own.a")) is audio
     assert hum.said == []
     assert len(audio.phrase_starts) == 2
     assert 2.9 < audio.seconds < 3.2  # two tones of a second, a second between, nothing around
