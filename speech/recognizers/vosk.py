@@ -28,7 +28,9 @@ from speech.recognizers.vocabulary import Vocabulary
 
 RULE = "grammar"
 # The least word confidence of an accepted phrase, 0..1 on Vosk's scale. See docs/recognition.md for the table.
-CONFIDENCE_MIN = 0.8
+CONFIDENCE_MIN = 0.7
+# Silence decoded before the first sound, s: 8 instead of 6 of the Korean callers are right with it.
+LEAD_IN_S = 0.5
 SAME_SOUND_MAX = 0.1  # distance (speech.answers.sounds) up to which two ways of saying a meaning are one
 CHUNK_BYTES = SAMPLE_RATE_HZ * 2 // 5  # 200 ms: Vosk works in bursts, smaller chunks only cost switches
 MAX_UTTERANCE_S = 10.0  # longer is no short answer; nothing more is decoded
@@ -206,6 +208,7 @@ class VoskStream:
         began = time.thread_time()
         if self._kaldi is None:
             self._kaldi = self._owner._new_kaldi(self._question)
+            self._kaldi.AcceptWaveform(bytes(int(LEAD_IN_S * SAMPLE_RATE_HZ) * 2))
         self._kaldi.AcceptWaveform(b"".join(chunks))
         self._decode_s += time.thread_time() - began
 
