@@ -37,7 +37,7 @@ def list_() -> None:
 
 
 @command.command(
-    "fetch", help=translate("Fetch the small Vosk model of a language (zh, en, ko, …) from its vendor.")
+    "fetch", help=translate("Fetch the small Vosk model of a language (zh, en, ko…) from its vendor.")
 )
 @click.argument("language")
 @click.option("--from", "source", help=translate("A mirror's URL, or a zip file that was downloaded elsewhere."))

@@ -55,7 +55,14 @@ def load_model(language: str) -> Any:
                     short=language.split("-")[0],
                 )
             vosk.SetLogLevel(-1)
-            _models[language] = vosk.Model(str(path))
+            try:
+                _models[language] = vosk.Model(str(path))
+            except Exception as error:  # all that the library raises
+                raise SpeechError(
+                    "the Vosk model {path} can't be loaded: run `ivr models fetch {short} --again`",
+                    path=path,
+                    short=language.split("-")[0],
+                ) from error
         return _models[language]
 
 
