@@ -1,7 +1,7 @@
 """The intention class of an attempt (S4's five classes), from one ordered table of pure rules.
 
 The first rule that fits decides. A flow that knows better says so with `set: {intention: …}`; people may re-tag
-later. None means: connected, but nothing was learned."""
+later. Whoever was connected but let us learn nothing is classed with the unreached: the next step is the same."""
 
 from __future__ import annotations
 
@@ -29,19 +29,16 @@ class Facts:
     talk_s: float = 0.0
 
 
-RULES: tuple[tuple[Callable[[Facts], bool], Callable[[Facts], Intention | None]], ...] = (
+RULES: tuple[tuple[Callable[[Facts], bool], Callable[[Facts], Intention]], ...] = (
     (lambda facts: facts.outcome is not DialOutcome.ANSWERED, lambda _: Intention.UNREACHABLE),
     (lambda facts: facts.opted_out, lambda _: Intention.DECLINED),
-    (lambda facts: facts.flow_intention is not None, lambda facts: facts.flow_intention),
+    (lambda facts: facts.flow_intention is not None, lambda facts: facts.flow_intention or Intention.UNREACHABLE),
     (lambda facts: YES in facts.answers.values(), lambda _: Intention.INTERESTED),
     (lambda facts: NO in facts.answers.values(), lambda _: Intention.DECLINED),
     (lambda facts: facts.hung_up_by == "callee" and facts.talk_s < EARLY_HANG_UP_S, lambda _: Intention.DECLINED),
 )
 
 
-def classify(facts: Facts) -> Intention | None:
-    """The attempt's intention class, or None when a connected call taught us nothing."""
-    for fits, verdict in RULES:
-        if fits(facts):
-            return verdict(facts)
-    return None
+def classify(facts: Facts) -> Intention:
+    """The attempt's intention class; one of S4's five, for every ended attempt."""
+    return next((verdict(facts) for fits, verdict in RULES if fits(facts)), Intention.UNREACHABLE)

@@ -98,7 +98,7 @@ class CallRecord:
         return self.flow_disposition or self.outcome.value
 
     @property
-    def intention(self) -> Intention | None:
+    def intention(self) -> Intention:
         return classify(
             Facts(
                 outcome=self.outcome,

@@ -33,5 +33,5 @@ def test_answers_count_when_the_flow_says_nothing() -> None:
 
 def test_an_early_hang_up_declines() -> None:
     assert classify(Facts(ANSWERED, hung_up_by="callee", talk_s=EARLY_HANG_UP_S - 1)) == "declined"
-    assert classify(Facts(ANSWERED, hung_up_by="callee", talk_s=EARLY_HANG_UP_S + 1)) is None
-    assert classify(Facts(ANSWERED, hung_up_by="us", talk_s=3.0)) is None
+    assert classify(Facts(ANSWERED, hung_up_by="callee", talk_s=EARLY_HANG_UP_S + 1)) == "unreachable"
+    assert classify(Facts(ANSWERED, hung_up_by="us", talk_s=3.0)) == "unreachable"
