@@ -6,7 +6,20 @@ const GRADES = ["1", "2", "3", "4", "5"];
 export function questionShape(counts) {
   const values = Object.keys(counts);
   if (values.length && values.every((value) => GRADES.includes(value))) return "grades";
-  return values.length <= 3 ? "ring" : "bars";
+  return values.length === 2 || values.length === 3 ? "ring" : "bars";
+}
+
+/** Entries by falling count, what comes after the first `most - 1` summed up under `rest`. */
+export function topEntries(counts, most, rest) {
+  const entries = Object.entries(counts).sort((a, b) => b[1] - a[1]);
+  if (entries.length <= most) return entries;
+  const others = entries.slice(most - 1).reduce((sum, [, count]) => sum + count, 0);
+  return [...entries.slice(0, most - 1), [rest, others]];
+}
+
+/** Dispositions of contacts who talked: without those that only repeat the network's outcome. */
+export function spokenDispositions({ dispositions, outcomes }) {
+  return Object.fromEntries(Object.entries(dispositions).filter(([name]) => name === "answered" || !(name in outcomes)));
 }
 
 export function gradeCounts(counts) {
@@ -46,7 +59,7 @@ export function overTime(attempts) {
   return { step, connected, others: counts.map((count, index) => count - connected[index]) };
 }
 
-/** In which node the callee hung up, most frequent first: [[node, count]]. */
+/** In which node the callee hung up, node -> count. */
 export function hangUpNodes(attempts) {
   const nodes = new Map();
   for (const attempt of attempts) {
@@ -54,7 +67,7 @@ export function hangUpNodes(attempts) {
     const node = attempt.path[attempt.path.length - 1];
     nodes.set(node, (nodes.get(node) ?? 0) + 1);
   }
-  return [...nodes].sort((a, b) => b[1] - a[1]);
+  return Object.fromEntries(nodes);
 }
 
 /** From the list to the aim: contacts, dialled, connected, answered something, success. */

@@ -1,7 +1,9 @@
 // The report of a campaign: headline figures, charts, and (in report.html) the list of attempts.
 // The web's report tab and report.html both call `mountReport`; html.py joins these modules into one script.
 import { barOption, chartSet, columnOption, ringOption } from "./charts.js";
-import { funnel, gradeCounts, hangUpNodes, meanGrade, overTime, questionShape, talkTimes } from "./figures.js";
+import {
+  funnel, gradeCounts, hangUpNodes, meanGrade, overTime, questionShape, spokenDispositions, talkTimes, topEntries,
+} from "./figures.js";
 import { element } from "./format.js";
 import { attemptTable } from "./table.js";
 
@@ -9,8 +11,10 @@ const INTENTIONS = ["success", "strongly_interested", "interested", "declined", 
 const INTENTION_TINTS = [3, 1, 5, 4, 6];
 const YES_NO_TINTS = { yes: 3, no: 4 };
 const CONSENTS = ["consent", "confirm", "offer", "willing"]; // the question whose "yes" a campaign is about
+const REST = "\u0000rest"; // no value is called so
+const SIDE_PATH = 0.2; // of the most answered question
 const ROW_PX = 28;
-const MOST_BARS = 12;
+const MOST_BARS = 10;
 
 /** Draw `results` (as of docs/results.md) into `root`; returns a function that takes everything down again.
  *  `recordings`: the address that recording names are below, null for no links; `table`: with the attempts? */
@@ -59,13 +63,19 @@ function headline({ summary }, words) {
 function cards(results, words, card) {
   const { summary, attempts } = results;
   const bars = (title, note, entries, total, kind, tint) => {
-    const rows = entries.slice(0, MOST_BARS).map(([value, count], index) => ({
-      name: kind ? words.label(kind, value) : value, value: count, tint: typeof tint === "function" ? tint(value, index) : tint,
+    const rows = entries.map(([value, count], index) => ({
+      name: value === REST ? words.t("chart.rest") : kind ? words.label(kind, value) : value, value: count, tint: typeof tint === "function" ? tint(value, index) : tint,
     }));
     return rows.length ? card(title, note, Math.max(rows.length, 3) * ROW_PX, barOption(rows, words, total)) : null;
   };
-  const falling = (counts) => Object.entries(counts).sort((a, b) => b[1] - a[1]);
+  const falling = (counts) => topEntries(counts, MOST_BARS, REST);
+  const spoken = spokenDispositions(summary);
   const sum = (counts) => Object.values(counts).reduce((total, count) => total + count, 0);
+  // Side paths (a call back asked for by one in fifty) come after the questions that everybody is asked.
+  const questions = Object.entries(summary.answers);
+  const most = Math.max(...questions.map(([, counts]) => sum(counts)));
+  const asksMany = ([, counts]) => sum(counts) >= most * SIDE_PATH;
+  const drawn = ([question, counts]) => questionCard(question, counts, words, card, bars);
   const intentions = INTENTIONS.map((name) => [name, summary.intentions[name] ?? 0]);
   return [
     bars(words.t("chart.funnel"), words.t("chart.funnel_note"), funnel(results), summary.contacts, "funnel", 1),
@@ -73,12 +83,13 @@ function cards(results, words, card) {
       "outcome", (value) => (value === "answered" ? 3 : value === "voicemail" ? 5 : 6)),
     sum(summary.intentions) ? bars(words.t("chart.intentions"), words.t("chart.intentions_note"), intentions,
       sum(summary.intentions), "intention", (_, index) => INTENTION_TINTS[index]) : null,
-    bars(words.t("chart.dispositions"), words.t("chart.dispositions_note"), falling(summary.dispositions),
-      sum(summary.dispositions), "disposition", 1),
-    ...Object.entries(summary.answers).map(([question, counts]) => questionCard(question, counts, words, card, bars)),
+    bars(words.t("chart.dispositions"), words.t("chart.dispositions_note"), falling(spoken),
+      sum(spoken), "disposition", 1),
+    ...questions.filter(asksMany).map(drawn),
     modalityCard(summary, words, card),
     ...timeCards(attempts, words, card),
-    bars(words.t("chart.hang_up"), words.t("chart.hang_up_note"), hangUpNodes(attempts), null, null, 4),
+    ...questions.filter((question) => !asksMany(question)).map(drawn),
+    bars(words.t("chart.hang_up"), words.t("chart.hang_up_note"), falling(hangUpNodes(attempts)), null, null, 4),
   ].filter(Boolean);
 }
 
@@ -92,9 +103,9 @@ function questionCard(question, counts, words, card, bars) {
     const labels = ["1", "2", "3", "4", "5"].map((grade) => words.t("chart.grade", { grade }));
     return card(title, note, 196, columnOption(labels, [{ name, values: gradeCounts(counts), tint: 2 }], words));
   }
-  const entries = Object.entries(counts).sort((a, b) => b[1] - a[1]);
+  const entries = topEntries(counts, MOST_BARS, REST);
   const label = (value) => (words.label(`value.${question}`, value) === value ? words.label("value", value) : words.label(`value.${question}`, value));
-  if (questionShape(counts) === "bars") return bars(title, null, entries.map(([value, count]) => [label(value), count]), total, null, 1);
+  if (questionShape(counts) === "bars") return bars(title, null, entries.map(([value, count]) => [value === REST ? REST : label(value), count]), total, null, 1);
   const rows = entries.map(([value, count], index) => ({ name: label(value), value: count, tint: YES_NO_TINTS[value] ?? [1, 2, 5][index] }));
   return card(title, null, 196, ringOption(rows, words, { figure: words.count(total), words: words.t("chart.answers") }));
 }

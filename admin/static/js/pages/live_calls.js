@@ -41,7 +41,7 @@ export function LiveTable({ live, campaign = null }) {
       ${!campaign && html`<td data-label=${words.t("live.campaign")}><${Link} href=${`/campaigns/${call.campaign_id}/live`}>${call.campaign}<//></td>`}
       <td data-label=${words.t("live.state")}><${StateBadge} kind="attempt_state" state=${call.state} /></td>
       <td data-label=${words.t("live.node")}>${call.current_node ? html`<code>${call.current_node}</code>` : html`<span class="faint">–</span>`}</td>
-      <td data-label=${words.t("live.heard")} class="wide">${call.last_heard ?? html`<span class="faint">–</span>`}</td>
+      <td data-label=${words.t("live.heard")} class="wide">${call.last_heard ? words.label("value", call.last_heard) : html`<span class="faint">–</span>`}</td>
       <td data-label=${words.t("live.since")} class="number">${call.rehearsed ? html`<span class="faint" title=${words.t("live.rehearsed")}>–</span>` : clock(now - ahead_ms - Date.parse(call.answered_at ?? call.started_at))}</td>
     </tr>`)}</tbody></table></div>
     ${total > calls.length && html`<p class="faint small">${words.t("live.more", { shown: words.count(calls.length), total: words.count(total) })}</p>`}`;
