@@ -88,7 +88,6 @@ def test_the_overview_counts_and_draws(visit: Visit) -> None:
     tile = visit.page.locator(".tile", has_text="呼叫次数")
     expect(tile).to_contain_text("90")
     expect(visit.page.locator(".chart canvas")).to_have_count(2)
-    visit.page.wait_for_function("document.querySelectorAll('.chart canvas').length === 2")
     visit.page.wait_for_timeout(500)  # the charts' own animation
     assert painted(visit.page, ".chart") == [True, True]
 
