@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 from ipaddress import ip_address
 from pathlib import Path
@@ -67,7 +68,7 @@ async def _serve(database: Database, settings: AdminSettings) -> None:
             "can't listen on {host}:{port} ({reason}); stop what listens there or choose another --port",
             host=settings.host,
             port=settings.port,
-            reason=error.strerror or error,
+            reason=os.strerror(error.errno) if error.errno else error,
         ) from error
     finally:
         await database.close()
