@@ -23,6 +23,7 @@ from flows import library
 from ivr.cli.rehearse import Outputs, show_summary, write_outputs
 from ivr.cli.watch import Watcher
 from ivr.config import Settings, load_settings
+from ivr.contacts_import import ImportOptions
 from ivr.database import Database
 from ivr.errors import IvrError
 from ivr.i18n import translate as _
@@ -56,6 +57,7 @@ def command(out: Path | None, web: bool) -> None:
         record=folder / "recordings",
         concurrency=CONCURRENCY,
         database=folder / "ivr.sqlite",
+        import_options=ImportOptions(rejects=folder / "rejects.csv"),
     )
     console = Console()
     password = secrets.token_urlsafe(9)
