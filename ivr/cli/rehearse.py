@@ -14,9 +14,11 @@ from rich.table import Table
 
 from ivr.cli.watch import Watcher
 from ivr.config import load_settings
+from ivr.contacts_import import ImportOptions
 from ivr.i18n import current_language, translate
 from ivr.rehearsal import DEFAULT_SEED, DEFAULT_START, RehearsalOptions, rehearse
 from ivr.report.html import write_html
+from ivr.report.xlsx import write_xlsx
 from ivr.results import Results, Summary
 
 FILE_IN = click.Path(path_type=Path, dir_okay=False, exists=True)
@@ -63,16 +65,32 @@ class Outputs:
 @click.option("--db", "database", type=FILE_OUT, help=translate("Keep the run here; run again to go on with it."))
 @click.option("--retries/--no-retries", default=True, help=translate("Whether to try again who wasn't reached."))
 @click.option("--start", type=Moment(), help=translate("When the run begins in virtual time."))
+@click.option(
+    "--map", "columns", multiple=True, help=translate("FIELD=HEADER: which column of the list is which.")
+)
 @click.option("--json", "json_path", type=FILE_OUT, help=translate("Write the results here (JSON)."))
 @click.option("--html", "html_path", type=FILE_OUT, help=translate("Write the report here (HTML)."))
 @click.option("--xlsx", "xlsx_path", type=FILE_OUT, help=translate("Write the report here (XLSX)."))
-def command(json_path: Path | None, html_path: Path | None, xlsx_path: Path | None, **given: Any) -> None:
-    options = RehearsalOptions(settings=load_settings(), **{**given, "start": given["start"] or DEFAULT_START})
+def command(
+    json_path: Path | None, html_path: Path | None, xlsx_path: Path | None, columns: tuple[str, ...], **given: Any
+) -> None:
+    given["start"] = given["start"] or DEFAULT_START
+    given["import_options"] = ImportOptions(columns=_columns(columns))
+    options = RehearsalOptions(settings=load_settings(), **given)
     console = Console()
     with Watcher(console) as watcher:
         results = rehearse(options, watcher.observe)
     show_summary(console, results.summary)
     write_outputs(results, Outputs(json_path, html_path, xlsx_path), options.record)
+
+
+def _columns(given: tuple[str, ...]) -> dict[str, str]:
+    """field -> header of the list."""
+    pairs = [pair.partition("=") for pair in given]
+    for field, _, header in pairs:
+        if not field or not header:
+            raise click.BadParameter(translate("write --map FIELD=HEADER, like --map phone=Mobile"))
+    return {field.strip(): header.strip() for field, _, header in pairs}
 
 
 def write_outputs(results: Results, outputs: Outputs, recordings: Path | None = None) -> None:
@@ -83,8 +101,6 @@ def write_outputs(results: Results, outputs: Outputs, recordings: Path | None = 
         folder = recordings.resolve().as_uri() + "/" if recordings is not None else None
         write_html(results, outputs.html, current_language(), folder)
     if outputs.xlsx is not None:
-        from ivr.report.xlsx import write_xlsx
-
         write_xlsx(results, outputs.xlsx, current_language())
     for path in (outputs.json, outputs.html, outputs.xlsx):
         if path is not None:

@@ -14,7 +14,8 @@ import pytest
 
 from flows import library
 
-CALLERS = Path(__file__).parents[2] / "callers"
+ROOT = Path(__file__).parents[3]
+CALLERS = ROOT / "tests" / "callers"
 ROWS = {
     "low_balance_reminder": {"balance": "5.20", "pay_by": "2026-01-25"},
     "marketing_offer": {},
@@ -46,22 +47,24 @@ class Command:
         book = {"defaults": {"ring_s": 2, "noise_snr_db": 35} | (defaults or {}), "callees": people}
         (self.folder / "callees.yaml").write_text(json.dumps(book), encoding="utf-8")
 
-    def ivr(self, *arguments: str, language: str = "en") -> subprocess.CompletedProcess[str]:
+    def ivr(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
         (self.folder / "ivr.toml").write_text(f'[paths]\nvar = "{self.var}"\n', encoding="utf-8")
         return subprocess.run(
             [sys.executable, "-c", "from ivr.cli.main import main; main()", *arguments],
             cwd=self.folder,
-            env={"PATH": "/usr/bin:/bin", "IVR_LANG": language, "PYTHONPATH": str(Path(__file__).parents[3])},
+            env={"PATH": "/usr/bin:/bin", "IVR_LANG": "en", "PYTHONPATH": str(ROOT)} | environment,
             capture_output=True,
             text=True,
             timeout=110,
             check=False,
         )
 
-    def rehearse(self, flow: str, *more: str, language: str = "zh-CN") -> subprocess.CompletedProcess[str]:
+    def rehearse(
+        self, flow: str, *more: str, language: str = "zh-CN", **environment: str
+    ) -> subprocess.CompletedProcess[str]:
         path = str(library.path(flow, language))
         files = ("--flow", path, "--contacts", "list.csv", "--callees", "callees.yaml", "--json", "out.json")
-        return self.ivr("rehearse", *files, *more)
+        return self.ivr("rehearse", *files, *more, **environment)
 
     def results(self) -> dict[str, Any]:
         results: dict[str, Any] = json.loads((self.folder / "out.json").read_text(encoding="utf-8"))

@@ -43,7 +43,7 @@ def reminder(new_command: NEW, say: SAY) -> BY_NUMBER:
 
     keys = [on("consent", keys="1"), on("rating", keys="5")]
     hum = {"text": "嗯", "voice": "zh"}
-    callees = [
+    callees: list[dict[str, Any]] = [
         {"does": [on("consent", say=zh("需要")), on("rating", say=zh("五分"))]},
         {"does": keys},
         {"does": [on("consent", at_s=2.5, say=zh("不需要"))]},

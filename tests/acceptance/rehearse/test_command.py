@@ -1,0 +1,109 @@
+"""`ivr rehearse`: its files, its messages, its exit codes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ivr.results import Results
+
+pytestmark = pytest.mark.acceptance
+
+FLOW = "low_balance_reminder"
+KEYS = [{"on": "consent", "keys": "1"}, {"on": "rating", "keys": "5"}]
+
+
+def test_results_report_and_recordings_are_written(command: Any) -> None:
+    command.write(FLOW, [{"does": KEYS}, {"pickup": "busy"}])
+    more = (
+        "--recognizer",
+        "none",
+        "--no-retries",
+        "--record",
+        "rec",
+        "--html",
+        "report.html",
+        "--xlsx",
+        "report.xlsx",
+    )
+    run = command.rehearse(FLOW, *more)
+    assert run.returncode == 0, run.stderr
+    results = Results.model_validate(command.results())
+    assert results.summary.contacts == 2
+    assert results.summary.outcomes == {"answered": 1, "busy": 1}
+    recorded = [attempt.recording for attempt in results.attempts if attempt.recording]
+    assert [(command.folder / "rec" / name).stat().st_size > 100_000 for name in recorded] == [True]
+    assert "<html" in (command.folder / "report.html").read_text(encoding="utf-8")
+    assert (command.folder / "report.xlsx").read_bytes().startswith(b"PK")
+    assert "13800000001" not in run.stdout  # people who look over a shoulder see the number's end alone
+    assert "+86****0001" in run.stdout
+
+
+def test_the_same_seed_gives_the_same_bytes_heard_by_a_real_recogniser(command: Any, say: Any) -> None:
+    speech = [{"on": "consent", "say": say("zh", "需要")}, {"on": "rating", "say": say("zh", "五分")}]
+    command.write(FLOW, [{"does": speech}, {"pickup": ["busy", "answer"], "does": KEYS}, {}])
+    written: list[bytes] = []
+    for _ in range(2):
+        assert command.rehearse(FLOW, "--seed", "7").returncode == 0
+        written.append((command.folder / "out.json").read_bytes())
+    assert written[0] == written[1]
+
+
+def test_a_run_that_was_kept_is_only_shown_again(command: Any) -> None:
+    command.write(FLOW, [{"does": KEYS}])
+    for _ in range(2):
+        assert command.rehearse(FLOW, "--recognizer", "none", "--db", "kept.db").returncode == 0
+    assert len(command.results()["attempts"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("spoil", "arguments", "sentence"),
+    [
+        ({}, ("--flow", "nowhere.yaml"), "nowhere.yaml"),
+        ({"flow.yaml": "schema: 1\nflow: x\n"}, ("--flow", "flow.yaml"), "flow.yaml:"),
+        ({"callees.yaml": "callees: {'+8613800000001': {pickup: sleeps}}"}, (), "callees.yaml:1:"),
+        ({"callees.yaml": "defaults: {does: [{on: nowhere, keys: '1'}]}"}, (), "the flow has no node nowhere"),
+        ({"list.csv": "name\nsomebody\n"}, (), "no column for phone"),
+        ({}, ("--map", "phone"), "--map phone=Mobile"),
+        ({"list.csv": ""}, (), "list.csv"),
+        ({}, ("--recognizer", "ears"), "ears"),
+        ({}, ("--start", "tomorrow"), "time zone"),
+        ({"ivr": "[dialer]\nconcurrency = 0\n"}, (), "dialer.concurrency"),
+    ],
+)
+def test_what_can_be_mended_is_one_sentence(
+    command: Any, spoil: dict[str, str], arguments: tuple[str, ...], sentence: str
+) -> None:
+    command.write(FLOW, [{"does": KEYS}])
+    for name, text in spoil.items():
+        (command.folder / name).write_text(text, encoding="utf-8")
+    environment = {"IVR_CONFIG": "ivr"} if "ivr" in spoil else {}
+    run = command.rehearse(FLOW, *arguments, **environment)
+    assert run.returncode == 2, run.stdout + run.stderr
+    assert sentence in run.stderr
+    assert "Traceback" not in run.stderr
+
+
+def test_lint_errors_stop_a_rehearsal(command: Any, tmp_path: Path) -> None:
+    from flows import library
+
+    text = library.path(FLOW, "zh-CN").read_text(encoding="utf-8")
+    (command.folder / "flow.yaml").write_text(
+        text.replace("low_balance.greet", "low_balance.grete"), encoding="utf-8"
+    )
+    command.write(FLOW, [{}])
+    run = command.rehearse(FLOW, "--flow", "flow.yaml")
+    assert run.returncode == 2
+    assert "low_balance.grete" in run.stderr
+    assert "flow.yaml:" in run.stderr
+
+
+def test_in_chinese(command: Any) -> None:
+    command.write(FLOW, [{"does": KEYS}])
+    run = command.rehearse(FLOW, "--recognizer", "none", IVR_LANG="zh_CN.UTF-8")
+    assert run.returncode == 0, run.stderr
+    assert "接通" in run.stdout
+    assert "已写入" in run.stdout
+    assert "平均通话" in run.stdout
