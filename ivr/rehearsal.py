@@ -53,7 +53,7 @@ from ivr.session.progress import (
     RunBegan,
 )
 from ivr.session.speaker import Speaker
-from ivr.session.turns import TurnPlanner
+from ivr.session.turns import TurnPlanner, questions_of
 from ivr.virtual_loop import VirtualClock, run_virtual
 from prompts.catalogue import Catalogue
 from prompts.renderer import Renderer
@@ -209,7 +209,7 @@ async def _call_everybody(run: _Run, opened: OpenedCampaign) -> None:
             recordings=options.record,
         )
         await start_campaign(run.database, opened.campaign_id)
-        run.bus.publish(_began(run, opened))
+        run.bus.publish(_began(run, opened, planner))
         dialer = Dialer(_dialer_options(options, run.flow, opened.campaign_id), run.database, carrier, deps)
         try:
             done = await dialer.run()
@@ -285,8 +285,11 @@ def _stage(carrier: Carrier) -> Observer:
     return observe
 
 
-def _began(run: _Run, opened: OpenedCampaign) -> RunBegan:
+def _began(run: _Run, opened: OpenedCampaign, planner: TurnPlanner) -> RunBegan:
     imported = opened.imported
+    unknown = {
+        word for question in questions_of(run.flow, planner) for word in run.recognizer.unknown_words(question)
+    }
     return RunBegan(
         campaign=run.options.campaign,
         flow=run.flow.title,
@@ -294,6 +297,7 @@ def _began(run: _Run, opened: OpenedCampaign) -> RunBegan:
         rejected_rows=imported.rejected if imported else 0,
         recognizer=run.recognizer.name,
         resumed=opened.resumed,
+        unknown_words=tuple(sorted(unknown)),
     )
 
 

@@ -103,8 +103,9 @@ class Watcher:
                 recognizer=event.recognizer,
             )
         self._console.print(line, highlight=False, markup=False)
-        for notice in event.notices:
-            self._console.print(notice, highlight=False, markup=False)
+        if event.unknown_words:
+            sentence = "The recogniser doesn't know these words, so nobody can answer with them: {words}."
+            self._console.print(_(sentence, words=", ".join(event.unknown_words)), highlight=False, markup=False)
 
     def _note(self, event: StateChanged | NodeReached | PromptBegan | Understood) -> None:
         row = self._rows.get(event.attempt_id)

@@ -22,7 +22,7 @@ class RunBegan:
     rejected_rows: int
     recognizer: str
     resumed: bool
-    notices: tuple[str, ...] = ()  # what the recogniser can't hear, and the like: for people, translated
+    unknown_words: tuple[str, ...] = ()  # words of the flow's questions that the recogniser doesn't know
 
 
 @dataclass(frozen=True, slots=True)

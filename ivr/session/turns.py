@@ -4,6 +4,10 @@ Pure but for a cache: questions are built once per kind of question, not once pe
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
+from flows.flow import Flow
+from flows.nodes import AskNode
 from flows.sprint import (
     AskWait,
     BargeIn,
@@ -94,6 +98,16 @@ class TurnPlanner:
             )
             question = self._questions[key] = build_question(spec, [name.value for name in wait.commands])
         return question
+
+
+def questions_of(flow: Flow, planner: TurnPlanner) -> Iterator[Question]:
+    """Every question of the flow that may be answered by speech, so that its words can be checked beforehand."""
+    for _, _, name, node in flow.walk():
+        if isinstance(node, AskNode) and node.ask.speech and node.ask.expect != "digits":
+            expect = Expect(type=node.ask.expect, choices=dict(node.ask.choices))
+            question = planner.question(AskWait(node=name, prompts=(), expect=expect, commands=tuple(CommandName)))
+            if question is not None:
+                yield question
 
 
 def _digits(expect: Expect) -> DigitPlan | None:
