@@ -14,7 +14,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from speech.answers.matching import match, rank
+from speech.answers.matching import is_negated, match, rank
+from speech.answers.sounds import units
 from speech.ports import Question
 
 FAR = 0.8  # distance counted where a text is near no phrase of a meaning (beyond speech.answers.matching.RANK_MAX)
@@ -25,6 +26,14 @@ MARGIN_MIN = 0.05  # by which the accepted meaning must be nearer than any other
 LIKELIHOOD_GAP_MAX = 3.0  # nats by which the best free text may be likelier than the best text of the meaning
 CONSTRAINED_DISTANCE_MAX = 0.5  # a constrained text speaks for a meaning up to this distance
 VETO_DISTANCE_MAX = 0.2  # the free decode vetoes when it is this near to another meaning
+PER_TOKEN_MIN = -1.25  # nats per token, mean of the constrained and the prompted text of the meaning
+ONE_UNIT_PER_TOKEN_MIN = -0.7  # the same for a single syllable or word that the free decode doesn't hear
+PROMPTED_PER_TOKEN_LEAST = -1.5  # counted at least for the prompted decode: it mishears what it isn't held to
+MORE_UNITS = 3  # syllables or words that another sentence has more
+OPPOSITE_DISTANCE_MAX = 0.1  # up to which a text counts as the opposite
+OPPOSITE_GAP = 2.0  # nats below its decode's best text, within which it counts
+NEGATED_SHARE = 0.3  # of the free decode's probability in texts that say not, against a meaning that doesn't
+SHARE_MIN = 0.5  # of the constrained and prompted decodes' probability for the meaning
 LEAST_WEIGHT = 0.02  # texts with less of a decode's probability don't count: saves comparing them
 
 
@@ -34,6 +43,11 @@ class Text:
 
     text: str
     log_prob: float
+    tokens: int = 1  # that the probability is of, the end of the text included
+
+    @property
+    def per_token(self) -> float:
+        return self.log_prob / self.tokens
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +87,7 @@ def decide(decodes: Decodes, question: Question) -> Decision:
     order = sorted(together, key=lambda meaning: together[meaning])
     best = order[0]
     alone = len(order) < 2 or together[order[1]] - together[best] >= MARGIN_MIN
-    spoken = _spoken_for(best, decodes, nearness)
+    spoken = _spoken_for(best, decodes.constrained, nearness)
     accepted = (
         best != ""
         and together[best] <= DISTANCE_MAX
@@ -81,6 +95,9 @@ def decide(decodes: Decodes, question: Question) -> Decision:
         and spoken is not None
         and spoken.log_prob >= decodes.prompted[0].log_prob - LIKELIHOOD_GAP_MAX
         and not _vetoed(best, near[2])
+        and _share(best, decodes, nearness) >= SHARE_MIN
+        and not _contradicted(best, spoken, decodes, nearness)
+        and _sure(best, spoken, decodes, nearness)
     )
     if not accepted or spoken is None:
         return Decision(None, decodes.free[0].text, max(0.0, 1 - together[best]))
@@ -108,11 +125,15 @@ class _Nearness:
             self._known[text] = {one.meaning: one.distance for one in rank(text, self._question)}
         return self._known[text]
 
+    def length(self, text: str) -> int:
+        """Syllables or words."""
+        return len(units(text, self._question.language))
+
+    def negated(self, text: Text) -> bool:
+        return is_negated(text.text, self._question.language)
+
     def averaged(self, texts: Sequence[Text]) -> dict[str, float]:
-        top = max(text.log_prob for text in texts)
-        weighed = [(text.text, math.exp(text.log_prob - top)) for text in texts]
-        least = LEAST_WEIGHT * sum(weight for _, weight in weighed)
-        kept = [(self.of(text), weight) for text, weight in weighed if weight >= least]
+        kept = [(self.of(text.text), weight) for text, weight in _weighed(texts) if weight >= LEAST_WEIGHT]
         total = sum(weight for _, weight in kept)
         meanings = {meaning for distances, _ in kept for meaning in distances}
         return {
@@ -121,10 +142,64 @@ class _Nearness:
         }
 
 
-def _spoken_for(meaning: str, decodes: Decodes, nearness: _Nearness) -> Text | None:
-    """The likeliest constrained text that speaks for the meaning."""
-    texts = [t for t in decodes.constrained if nearness.of(t.text).get(meaning, 1.0) <= CONSTRAINED_DISTANCE_MAX]
+def _spoken_for(meaning: str, decode: Sequence[Text], nearness: _Nearness) -> Text | None:
+    """The likeliest text of a decode that speaks for the meaning."""
+    texts = [t for t in decode if nearness.of(t.text).get(meaning, 1.0) <= CONSTRAINED_DISTANCE_MAX]
     return max(texts, key=lambda text: text.log_prob, default=None)
+
+
+def _contradicted(meaning: str, spoken: Text, decodes: Decodes, nearness: _Nearness) -> bool:
+    """Whether a decode finds the opposite about as likely: 不对 loses its 不 easily, 很满意 becomes 不满意."""
+    for texts in (decodes.constrained, decodes.prompted):
+        for text in texts:
+            if text.log_prob < texts[0].log_prob - OPPOSITE_GAP:
+                continue
+            for other, far in nearness.of(text.text).items():
+                flips = {meaning, other} == {"yes", "no"} or nearness.negated(text) != nearness.negated(spoken)
+                if other not in (meaning, "") and far <= OPPOSITE_DISTANCE_MAX and flips:
+                    return True
+    said_no = sum(weight for text, weight in _weighed(decodes.free) if nearness.negated(text))
+    return said_no >= NEGATED_SHARE and not nearness.negated(spoken)
+
+
+def _share(meaning: str, decodes: Decodes, nearness: _Nearness) -> float:
+    """The part of the probability that the constrained and the prompted decode give to the meaning, of what they
+    give to any."""
+    shares = []
+    for texts in (decodes.constrained, decodes.prompted):
+        weights: dict[str, float] = {}
+        for text, weight in _weighed(texts):
+            distances = nearness.of(text.text)
+            nearest = min(distances, key=lambda other: distances[other], default=None)
+            if nearest is not None and distances[nearest] <= CONSTRAINED_DISTANCE_MAX:
+                weights[nearest] = weights.get(nearest, 0.0) + weight
+        if weights:
+            shares.append(weights.get(meaning, 0.0) / sum(weights.values()))
+    return sum(shares) / len(shares) if shares else 0.0
+
+
+def _weighed(texts: Sequence[Text]) -> list[tuple[Text, float]]:
+    """The texts with their parts of the decode's probability."""
+    weights = [math.exp(text.log_prob - texts[0].log_prob) for text in texts]
+    return [(text, weight / sum(weights)) for text, weight in zip(texts, weights, strict=True)]
+
+
+def _sure(meaning: str, spoken: Text, decodes: Decodes, nearness: _Nearness) -> bool:
+    """Whether an unconstrained decode has the meaning too, and the decodes are sure enough of their tokens.
+
+    Where the free decode doesn't have it, a single syllable must be surer, and an utterance of many more syllables
+    is another sentence."""
+    prompted = _spoken_for(meaning, decodes.prompted, nearness)
+    free = _spoken_for(meaning, decodes.free, nearness)
+    second = (
+        max(prompted.per_token, PROMPTED_PER_TOKEN_LEAST) if prompted is not None else PROMPTED_PER_TOKEN_LEAST
+    )
+    per_token = (spoken.per_token + second) / 2
+    if free is not None:
+        return per_token >= PER_TOKEN_MIN
+    said, heard = nearness.length(spoken.text), nearness.length(decodes.free[0].text)
+    least = PER_TOKEN_MIN if said > 1 else ONE_UNIT_PER_TOKEN_MIN
+    return prompted is not None and heard - said < MORE_UNITS and per_token >= least
 
 
 def _vetoed(meaning: str, free: dict[str, float]) -> bool:
