@@ -1,0 +1,211 @@
+"""The dialer's rows on a real SQLite file: leases, attempts, outcomes, recovery."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from ivr.database import Database
+from ivr.dialer import store
+from ivr.model import (
+    Attempt,
+    Campaign,
+    CampaignState,
+    Contact,
+    ContactList,
+    DoNotDisturb,
+    FlowVersion,
+    Task,
+    TaskState,
+)
+from ivr.retry import RetryPolicy
+from ivr.session.record import CallRecord
+from trunk.ports import Cause, DialOutcome
+
+pytestmark = pytest.mark.integration
+
+NOW = datetime(2026, 1, 5, 2, 0, tzinfo=UTC)
+BUSY = Cause(DialOutcome.BUSY, "sip 486", "network")
+REQUEST = store.LeaseRequest(campaign_id=1, purpose="service", owner="test", count=3, now=NOW, lease_s=600)
+
+
+@dataclass
+class Rows:
+    """A database with campaigns of ten contacts each, on the same numbers."""
+
+    db: Database
+
+    async def lease(self, **changes: object) -> store.Leased:
+        request = replace(REQUEST, **changes)  # type: ignore[arg-type]  # the fields' own names
+        return await self.db.run(lambda session: store.lease(session, request))
+
+    async def place(self, lease: store.Lease, attempt_id: str, campaign_id: int = 1) -> bool:
+        placing = store.Placing(attempt_id, campaign_id, "service", lease, NOW)
+        return await self.db.run(lambda session: store.place(session, placing))
+
+    async def finish(self, lease: store.Lease, attempt_id: str, cause: Cause = BUSY) -> datetime | None:
+        record = CallRecord(attempt_id, lease.phone, NOW, ended_at=NOW, cause=cause)
+        ending = store.Ending(lease.task_id, record, RetryPolicy())
+        return await self.db.run(lambda session: store.finish(session, ending))
+
+    async def task(self, task_id: int) -> Task:
+        return await self.db.read(lambda session: session.get_one(Task, task_id))
+
+
+@pytest.fixture
+async def rows(tmp_path: Path) -> AsyncIterator[Rows]:
+    database = Database(f"sqlite:///{tmp_path / 'store.db'}")
+    await database.upgrade()
+    await database.run(_fill)
+    yield Rows(database)
+    await database.close()
+
+
+def _fill(session: Session) -> None:
+    session.add(
+        FlowVersion(
+            flow="f",
+            version=1,
+            content_hash="0" * 64,
+            source="",
+            language="en",
+            purpose="service",
+            published_at=NOW,
+            published_by="test",
+        )
+    )
+    for number in (1, 2):
+        session.add(ContactList(name=str(number), created_at=NOW, created_by="test"))
+        session.flush()
+        session.add(
+            Campaign(
+                name=str(number),
+                flow_version_id=1,
+                list_id=number,
+                purpose="service",
+                concurrency=5,
+                state=CampaignState.RUNNING,
+                created_at=NOW,
+                created_by="test",
+            )
+        )
+        session.flush()
+        for contact in range(10):
+            row = Contact(list_id=number, phone=f"+86138{contact:08d}", attributes={"balance": "1"})
+            session.add(row)
+            session.flush()
+            session.add(Task(campaign_id=number, contact_id=row.id))
+            session.flush()
+
+
+async def test_a_task_is_leased_once(rows: Rows) -> None:
+    taken: list[int] = []
+    for _ in range(5):
+        taken += [lease.task_id for lease in (await rows.lease()).leases]
+    assert taken == list(range(1, 11))  # the list's order, nobody twice, and no more than there are
+
+
+async def test_due_retries_come_before_fresh_tasks_and_not_before_their_time(rows: Rows) -> None:
+    for number in (1, 2):
+        (lease,) = (await rows.lease(count=1)).leases
+        assert await rows.place(lease, str(number))
+        again = await rows.finish(lease, str(number))
+        assert again == NOW + timedelta(minutes=15)
+    early = await rows.lease(count=2, now=NOW + timedelta(minutes=14))
+    assert [lease.task_id for lease in early.leases] == [3, 4]
+    later = await rows.lease(count=3, now=NOW + timedelta(minutes=15))
+    assert [lease.task_id for lease in later.leases] == [1, 2, 5]
+    assert [lease.attempts for lease in later.leases] == [1, 1, 0]
+
+
+async def test_leasing_reads_no_more_than_it_takes(rows: Rows) -> None:
+    """However long the list is: each half is found through the index, in its order."""
+    statements: list[str] = []
+
+    def explain(session: Session) -> None:
+        connection = session.connection().connection.driver_connection
+        assert connection is not None
+        connection.set_trace_callback(statements.append)
+        store.lease(session, REQUEST)
+        connection.set_trace_callback(None)
+        (update,) = [statement for statement in statements if statement.startswith("UPDATE")]
+        statements[:] = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {update}")]
+
+    await rows.db.run(explain)
+    searches = [line for line in statements if "ix_task_lease" in line]
+    assert len(searches) == 2
+    assert all("campaign_id=? AND state=?" in line for line in searches)
+    assert not any(line.startswith("SCAN task") for line in statements)
+
+
+async def test_a_paused_campaign_leases_and_places_nothing(rows: Rows) -> None:
+    leases = (await rows.lease(count=1)).leases
+
+    def pause(session: Session) -> None:
+        session.get_one(Campaign, 1).state = CampaignState.PAUSED
+
+    await rows.db.run(pause)
+    assert not (await rows.lease()).running
+    assert not await rows.place(leases[0], "1")
+    assert (await rows.task(1)).state is TaskState.READY
+
+
+async def test_do_not_disturb_counts_by_purpose_and_expires(rows: Rows) -> None:
+    entries = [(0, "service", None), (1, "*", None), (2, "marketing", None), (3, "*", NOW)]
+
+    def add(session: Session) -> None:
+        for contact, purpose, until in entries:
+            phone = f"+86138{contact:08d}"
+            entry = DoNotDisturb(phone=phone, purpose=purpose, source="test", created_at=NOW, expires_at=until)
+            session.add(entry)
+
+    await rows.db.run(add)
+    leased = await rows.lease(count=10)
+    assert leased.skipped == 2
+    assert [lease.task_id for lease in leased.leases][:2] == [3, 4]
+    assert [(await rows.task(number)).result for number in (1, 2)] == [store.DO_NOT_DISTURB] * 2
+
+
+async def test_a_number_has_one_live_call_in_all_campaigns(rows: Rows) -> None:
+    (ours,) = (await rows.lease(count=1)).leases
+    (theirs,) = (await rows.lease(count=1, campaign_id=2)).leases
+    assert ours.phone == theirs.phone
+    assert await rows.place(ours, "ours")
+    assert not await rows.place(theirs, "theirs", campaign_id=2)
+    task = await rows.task(theirs.task_id)
+    assert (task.state, task.attempts) == (TaskState.WAITING, 0)
+    assert task.next_at == NOW + timedelta(seconds=store.BUSY_ELSEWHERE_S)
+
+
+async def test_an_outcome_is_written_once(rows: Rows) -> None:
+    (lease,) = (await rows.lease(count=1)).leases
+    await rows.place(lease, "1")
+    await rows.finish(lease, "1")
+    with pytest.raises(store.AlreadyEnded):
+        await rows.finish(lease, "1", Cause(DialOutcome.ANSWERED, "sip 200", "callee"))
+    outcomes = await rows.db.read(lambda session: session.execute(select(Attempt.outcome)).scalars().all())
+    assert outcomes == [DialOutcome.BUSY]
+
+
+async def test_recovery_ends_what_was_dialled_and_frees_what_was_not(rows: Rows) -> None:
+    dialled, leased, retried = (await rows.lease(count=3)).leases
+    await rows.place(dialled, "dialled")
+    await rows.place(retried, "retried")
+    await rows.finish(retried, "retried")
+    (again,) = (await rows.lease(count=1, now=NOW + timedelta(hours=1))).leases
+    assert again.task_id == retried.task_id
+
+    open_ids = await rows.db.read(lambda session: store.open_attempts(session, 1))
+    assert open_ids == ("dialled",)
+    await rows.db.run(lambda session: store.close_unknown(session, open_ids, NOW))
+    assert await rows.db.run(lambda session: store.free_leases(session, 1)) == 2
+    tasks = [await rows.task(lease.task_id) for lease in (dialled, leased, retried)]
+    assert [task.state for task in tasks] == [TaskState.DONE, TaskState.READY, TaskState.WAITING]
+    assert tasks[0].result == "unknown"
+    assert tasks[2].next_at == NOW + timedelta(minutes=15)
