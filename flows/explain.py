@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -13,7 +13,7 @@ from pydantic_core import ErrorDetails
 from flows import nodes
 from flows.findings import Finding, listed, nearest
 from flows.parts import NAME_PATTERN, PROMPT_PATTERN, Constant, DigitsSpec, Limits, Prompt
-from flows.schema import FlowSpec
+from flows.schema import SCHEMA_VERSION, FlowSpec
 from flows.source import Path_, Source, kind_word
 from flows.sprint import BargeIn, SpeechBargeIn
 
@@ -82,17 +82,16 @@ def explain(
     by_element: dict[Path_, list[ErrorDetails]] = {}
     for detail in error.errors(include_url=False):
         by_element.setdefault(_path(detail["loc"], tree, detail["type"]), []).append(detail)
-    for path in [path for path, details in by_element.items() if _consequence(details, tree, path)]:
+    for path in [path for path, details in by_element.items() if _consequence(details, path, by_element)]:
         del by_element[path]
     findings = [_finding(_Case(path, details, tree, source, models)) for path, details in by_element.items()]
     return sorted(findings, key=lambda finding: (finding.line, finding.column))
 
 
-def _consequence(details: list[ErrorDetails], tree: Any, path: Path_) -> bool:
+def _consequence(details: list[ErrorDetails], path: Path_, wrong: Collection[Path_]) -> bool:
     """ "Too short", said of a list whose elements are wrong and were left out."""
-    for step in path:
-        _, tree = _child(tree, step)
-    return details[0]["type"] == "too_short" and bool(tree)
+    inside = (other for other in wrong if len(other) > len(path) and other[: len(path)] == path)
+    return details[0]["type"] == "too_short" and any(inside)
 
 
 def _path(loc: tuple[int | str, ...], tree: Any, error_type: str) -> Path_:
@@ -133,8 +132,15 @@ def _finding(case: _Case) -> Finding:
     if kind == "string_pattern_mismatch":
         template, fix = _PATTERNS[_pattern(case.context["pattern"])]
         is_key = "[key]" in case.details[0]["loc"]
-        return case.finding("bad_name", template, fix, is_key, value=case.path[-1] if is_key else case.value)
+        value = case.path[-1] if is_key else case.value
+        if not value:
+            return case.finding("bad_name", "{name} is empty", "write a text, or remove it", name=_name(case))
+        return case.finding("bad_name", template, fix, is_key, value=value)
     if all(detail["type"] == "literal_error" for detail in case.details):
+        if case.path == ("schema",):  # `schema: "1"`: 1 can't be told from 1 in a sentence
+            kind, fix = kind_word(case.value), "write `schema: {known}`"
+            template = "{name} must be a whole number, not {kind}"
+            return case.finding("wrong_type", template, fix, name="schema", kind=kind, known=SCHEMA_VERSION)
         expected = [word for detail in case.details for word in _words(detail)]
         near = nearest(str(case.value), expected)
         fix = "did you mean {near}?" if near else ""
@@ -269,6 +275,8 @@ def _wrong_type(case: _Case) -> Finding:
         "a list": "{name} must be a list, not {kind}",
     }
     fix = "remove the quotes" if "number" in expected and _numeric(case.value) else ""
+    if case.value is None:
+        fix = "give it a value, or remove it"
     return case.finding("wrong_type", templates[expected], fix, name=name, kind=kind)
 
 
@@ -289,8 +297,17 @@ def _bound(case: _Case) -> Finding:
         return case.finding(
             "out_of_bounds", "{name} is {value}; the most is {limit}", value=case.value, limit=limit, name=name
         )
-    if kind in ("too_short", "string_too_short"):
-        return case.finding("out_of_bounds", "{name} is empty", "give it at least one element", name=name)
+    if kind == "string_too_short":
+        return case.finding("out_of_bounds", "{name} is empty", "write a text, or remove it", name=name)
+    if kind == "too_short":
+        if not case.value:
+            return case.finding("out_of_bounds", "{name} is empty", "give it at least one element", name=name)
+        return case.finding(
+            "out_of_bounds",
+            "{name} is too short; the least is {limit}",
+            limit=context.get("min_length"),
+            name=name,
+        )
     if kind in ("too_long", "string_too_long"):
         return case.finding(
             "out_of_bounds", "{name} is too long; the most is {limit}", limit=context.get("max_length"), name=name

@@ -96,7 +96,7 @@ def shipped(name: str, language: str) -> tuple[bytes, str] | None:
 def _unit(data: bytes, file: str) -> Unit:
     tree, source = parse(data, file)
     version = tree.get("schema")
-    if "schema" in tree and version != SCHEMA_VERSION:
+    if isinstance(version, int) and version != SCHEMA_VERSION:
         raise FlowLoadError([Finding(
             "schema_version", "error", source.place(("schema",)), "schema {version} is not known here",
             {"version": version}, "write `schema: {known}`", {"known": SCHEMA_VERSION})])  # fmt: skip

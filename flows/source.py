@@ -41,6 +41,10 @@ class Source:
             path = path[:-1]
         return Place(self.file, *self.marks.get(path, (1, 1)))
 
+    def known(self, *paths: Path_) -> Path_:
+        """The first of these that the file has, else the last."""
+        return next((path for path in paths if path in self.marks), paths[-1])
+
 
 class _StopError(Exception):
     """Internal: a finding on its way up through the composer."""
@@ -127,14 +131,15 @@ def parse_list(data: bytes, file: str) -> tuple[list[Any], Source]:
 
 
 def _document(data: bytes, file: str) -> tuple[Any, dict[Path_, tuple[int, int]]]:
-    loader = _Composer(_text(data, file))
+    text = _text(data, file)
+    loader = _Composer(text)
     try:
         root = loader.get_single_node()
         tree, marks = _plain(root) if root is not None else (None, {})
     except _StopError as stop:
         raise _failure(_place(file, stop.mark), stop.code, stop.template, stop.fix, **stop.params) from None
     except yaml.MarkedYAMLError as error:
-        raise _yaml_failure(file, error) from None
+        raise _yaml_failure(file, text, error) from None
     finally:
         loader.dispose()
     if tree is None:
@@ -255,7 +260,7 @@ def _place(file: str, mark: yaml.Mark | None) -> Place:
 
 
 def _failure(place: Place, code: str, template: str, fix: str = "", **params: object) -> FlowLoadError:
-    return FlowLoadError([Finding(code, "error", place, template, params, fix)])
+    return FlowLoadError([Finding(code, "error", place, template, params, fix, params)])
 
 
 # What PyYAML says -> what an author understands, and the mend. Searched in order.
@@ -266,7 +271,7 @@ _YAML_PROBLEMS: tuple[tuple[str, str, str], ...] = (
         "a colon stands where no key can be",
         "check the indentation; text with a colon in it needs quotes",
     ),
-    ("could not find expected ':'", "a key without a colon", "write `key: value`"),
+    ("could not find expected ':'", "a key without a colon", "write `key: value`, with a space behind the colon"),
     ("found unexpected end of stream", "a quote is opened and never closed", "close the quote"),
     (
         "expected <block end>",
@@ -294,14 +299,21 @@ _YAML_PROBLEMS: tuple[tuple[str, str, str], ...] = (
 )
 
 
-def _yaml_failure(file: str, error: yaml.MarkedYAMLError) -> FlowLoadError:
+# Characters that Chinese input methods bring, and what YAML wants in their place.
+_LOOKALIKES = {"：": ":", "，": ",", "｛": "{", "｝": "}", "［": "[", "］": "]"}
+_QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"")
+_WIDE_SPACE = re.compile(r"[ \t]*([\u00a0\u2000-\u200b\u3000])")
+
+
+def _yaml_failure(file: str, text: str, error: yaml.MarkedYAMLError) -> FlowLoadError:
     problem = error.problem or ""
     mark = error.problem_mark or error.context_mark
     for part, template, fix in _YAML_PROBLEMS:
         if part in problem:
-            if "closed" in template:  # where it was opened tells more than where the parser gave up
-                mark = error.context_mark or mark
-            return _failure(_place(file, mark), "yaml", template, fix)
+            if "closed" in template or "without a colon" in template:
+                mark = error.context_mark or mark  # where it was opened tells more than where the parser gave up
+            place = _place(file, mark)
+            return _lookalike(file, text, place, error) or _failure(place, "yaml", template, fix)
     return _failure(
         _place(file, mark),
         "yaml",
@@ -309,3 +321,33 @@ def _yaml_failure(file: str, error: yaml.MarkedYAMLError) -> FlowLoadError:
         "check the indentation, quotes and brackets here",
         problem=problem,
     )
+
+
+def _lookalike(file: str, text: str, place: Place, error: yaml.MarkedYAMLError) -> FlowLoadError | None:
+    """The full-width character that is to blame, if there is one between the place and where the parser gave up."""
+    last = error.problem_mark.line + 1 if error.problem_mark else place.line
+    lines = list(enumerate(text.split("\n")[:last], start=1))
+    for number, line in lines[max(place.line - 2, 0) :]:  # a line that begins so seems to go on with the one above
+        if space := _WIDE_SPACE.match(line):
+            return _failure(Place(file, number, space.start(1) + 1), "yaml",
+                            "a wide or no-break space stands where YAML wants plain spaces",
+                            "replace it with plain spaces")  # fmt: skip
+    suspects = _suspects(error.problem or "")
+    for number, line in lines[place.line - 1 :]:
+        bare = _QUOTED.sub(lambda quoted: "x" * len(quoted.group()), line)
+        found = next((column for column, char in enumerate(bare) if char in suspects), None)
+        if found is not None:
+            return _failure(Place(file, number, found + 1), "yaml",
+                            "the full-width character {char} stands where YAML wants {plain}",
+                            "write {plain}; in text it may stay, inside quotes",
+                            char=bare[found], plain=_LOOKALIKES[bare[found]])  # fmt: skip
+    return None
+
+
+def _suspects(problem: str) -> str:
+    """The full-width characters that can have led to this; any others are part of a Chinese text."""
+    if "mapping values" in problem:
+        return "｛［"
+    if "could not find expected ':'" in problem:
+        return "："
+    return "，｝］" if "got ':'" in problem else "｝］"

@@ -88,11 +88,17 @@ def _constants(unit: Unit) -> Iterator[Finding]:
                 ("constants", name, "value"),
                 "constant_type",
                 "{name} is declared as {type}, but its value is {kind}",
-                "put quotes around it" if str in _ACCEPTS[constant.type] else "",
+                _constant_fix(constant),
                 name=name,
                 type=constant.type,
                 kind=kind_word(constant.value),
             )
+
+
+def _constant_fix(constant: Constant) -> str:
+    if str not in _ACCEPTS[constant.type]:
+        return ""
+    return "write digits alone" if isinstance(constant.value, str) else "put quotes around it"
 
 
 def _fits(constant: Constant) -> bool:
@@ -115,10 +121,11 @@ def _tops(unit: Unit) -> Iterator[Finding]:
 
 def _targets(unit: Unit, name: str, node: Node) -> Iterator[Finding]:
     possible = node.possible_arms()
+    yield from _ambiguous(unit, name, node)
     for arm, target in node.arms().items():
         path: Path_ = ("nodes", name, arm)
         if isinstance(node, (AskNode, SplitNode)) and arm not in possible:
-            known = [*possible, *(key for key in type(node).model_fields if key != node.kind)]
+            known = list(dict.fromkeys([*possible, *(key for key in type(node).model_fields if key != node.kind)]))
             near = nearest(arm, known)
             fix = "did you mean {near}?" if near else "it can have {known}"
             yield error(
@@ -138,6 +145,36 @@ def _targets(unit: Unit, name: str, node: Node) -> Iterator[Finding]:
             index = [case.when for case in node.switch].index(arm)
             path = ("nodes", name, "switch", index, "next")
         yield from _target(unit, path, target)
+
+
+def _ambiguous(unit: Unit, name: str, node: Node) -> Iterator[Finding]:
+    """Arms that can't be told from a key of the node, or from each other."""
+    values = {"choices": node.ask.choices} if isinstance(node, AskNode) else {}
+    values |= {"split": node.split} if isinstance(node, SplitNode) else {}
+    for key, names in values.items():
+        path: Path_ = ("nodes", name, "ask", key) if key == "choices" else ("nodes", name, key)
+        for value in sorted(names.keys() & type(node).model_fields.keys()):
+            yield error(
+                unit,
+                (*path, value),
+                "reserved_value",
+                "{value} is a key of the node itself and can't be a value",
+                "choose another name",
+                True,
+                value=value,
+            )
+    seen: set[str] = set()
+    for index, case in enumerate(node.switch if isinstance(node, SwitchNode) else ()):
+        if case.when in seen:
+            yield error(
+                unit,
+                ("nodes", name, "switch", index, "when"),
+                "condition_twice",
+                "{source} stands twice in this switch: the second is never come to",
+                "remove one of them",
+                source=case.when,
+            )
+        seen.add(case.when)
 
 
 def _target(unit: Unit, path: Path_, target: str) -> Iterator[Finding]:

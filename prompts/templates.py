@@ -143,6 +143,10 @@ def _braces(template: str) -> list[tuple[int, int]]:
     for index, char in enumerate(template):
         if char in _RESERVED:
             raise TemplateError("column {column}: the character {char!r} can't be said", index + 1, char=char)
+        if char in "｛｝":
+            raise TemplateError(
+                "column {column}: {char} is a full-width brace: write {{name}}", index + 1, char=char
+            )
         if char == "{":
             if opened is not None:
                 raise TemplateError("column {column}: a brace inside braces: write {{name}}", index + 1)

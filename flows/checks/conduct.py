@@ -13,6 +13,7 @@ from flows.checks.scope import Scope
 from flows.edges import components, reachable, successors
 from flows.findings import Finding, listed
 from flows.nodes import ApiNode, AskNode, MessageNode, Node, PlayNode, SmsNode, SubflowNode, TransferNode
+from flows.parts import Prompt
 
 REACTION_S = 1.5  # an answer's own length, at most this much beyond the question
 COUNTER_ROUNDS = 10  # rounds of a loop that a counter bounds
@@ -38,7 +39,7 @@ def first_sentence(scope: Scope) -> Iterator[Finding]:
         if text is None or words is None:
             continue
         lacking = [what for what in ("machine", "recorded") if not any(w in text.lower() for w in words[what])]
-        if not _says_who(scope, text):
+        if not _says_who(scope, prompt, text):
             lacking.insert(0, "who")
         sentences = {
             "who": "the first sentence doesn't say who calls",
@@ -64,10 +65,12 @@ def _first_speakers(scope: Scope) -> list[str]:
     return [name for name in nodes if name in reachable(quiet, [scope.unit.spec.start]) and nodes[name].prompts()]
 
 
-def _says_who(scope: Scope, text: str) -> bool:
+def _says_who(scope: Scope, prompt: Prompt, text: str) -> bool:
     names = _words()["who"]["variables"]
     values = [str(c.value) for name, c in scope.unit.spec.constants.items() if name in names]
-    return any(name in text for name in names) or any(value in text for value in values)
+    used = scope.variables(prompt)
+    by_name = any(name in text for name in names) if used is None else bool(used & set(names))
+    return by_name or any(value in text for value in values)
 
 
 def longest_call(scope: Scope) -> Iterator[Finding]:

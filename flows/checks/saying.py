@@ -33,6 +33,12 @@ SHOWN_CHARS = 20  # of an inline text
 def prompts_exist(scope: Scope) -> Iterator[Finding]:
     if scope.book is None:
         return
+    if not _any_prompt(scope):
+        if scope.is_root:
+            yield scope.error("no_language", ("language",), "there are no prompts in {language}",
+                              "write a language that has some, or add a catalogue for it with --prompts",
+                              language=scope.language)  # fmt: skip
+        return
     seen: set[str] = set()
     for path, _, prompt in scope.prompts():
         if prompt.id is None or prompt.id in seen:
@@ -49,6 +55,15 @@ def prompts_exist(scope: Scope) -> Iterator[Finding]:
             )
 
 
+def _any_prompt(scope: Scope) -> bool:
+    """Whether one prompt at least that the flow or its subflows name is there in the language."""
+    assert scope.book is not None
+    scopes = (Scope(scope.flow, name, scope.book) for name in scope.flow.units)
+    named = {prompt.id for inner in scopes for _, _, prompt in inner.prompts() if prompt.id is not None}
+    known = (scope.book.variables(prompt_id, scope.language) is not None for prompt_id in named)
+    return not named or any(known)
+
+
 def templates(scope: Scope) -> Iterator[Finding]:
     if scope.book is None:
         return
@@ -60,7 +75,7 @@ def templates(scope: Scope) -> Iterator[Finding]:
         except ValueError as error:
             yield scope.error(
                 "bad_template",
-                path,
+                scope.unit.source.known((*path, "say"), (*path[:-1], "say")),  # one prompt needs no list
                 "bad template: {problem}",
                 "see docs/flow-language.md, Prompts",
                 problem=error,

@@ -201,6 +201,11 @@ def test_without_a_book_prompts_are_not_looked_at(make_flow: MakeFlow) -> None:
     assert lint(flow) == ()
 
 
+def test_a_language_without_prompts_is_one_error(book: Catalogue) -> None:
+    path = Path(__file__).parent / "malformed" / "language_without_prompts.yaml"
+    assert [finding.code for finding in lint_file(path, book)] == ["no_language"]
+
+
 @pytest.mark.parametrize("module", [conduct, questions, saying, shape])
 def test_every_code_is_tested(module: ModuleType) -> None:
     """A check can't land untested: its codes stand in this file."""
