@@ -324,7 +324,7 @@ def _yaml_failure(file: str, text: str, error: yaml.MarkedYAMLError) -> FlowLoad
 
 
 def _lookalike(file: str, text: str, place: Place, error: yaml.MarkedYAMLError) -> FlowLoadError | None:
-    """The full-width character that is to blame, if there is one between the place and where the parser gave up."""
+    """The full-width character to blame, if there is one between the place and where the parser gave up."""
     last = error.problem_mark.line + 1 if error.problem_mark else place.line
     lines = list(enumerate(text.split("\n")[:last], start=1))
     for number, line in lines[max(place.line - 2, 0) :]:  # a line that begins so seems to go on with the one above

@@ -149,14 +149,16 @@ def _targets(unit: Unit, name: str, node: Node) -> Iterator[Finding]:
 
 def _ambiguous(unit: Unit, name: str, node: Node) -> Iterator[Finding]:
     """Arms that can't be told from a key of the node, or from each other."""
-    values = {"choices": node.ask.choices} if isinstance(node, AskNode) else {}
-    values |= {"split": node.split} if isinstance(node, SplitNode) else {}
-    for key, names in values.items():
-        path: Path_ = ("nodes", name, "ask", key) if key == "choices" else ("nodes", name, key)
-        for value in sorted(names.keys() & type(node).model_fields.keys()):
+    values: dict[str, Path_] = {}
+    if isinstance(node, AskNode):
+        values = {value: ("nodes", name, "ask", "choices", value) for value in node.ask.choices}
+    elif isinstance(node, SplitNode):
+        values = {arm: ("nodes", name, "split", arm) for arm in node.split}
+    for value, path in values.items():
+        if value in type(node).model_fields:
             yield error(
                 unit,
-                (*path, value),
+                path,
                 "reserved_value",
                 "{value} is a key of the node itself and can't be a value",
                 "choose another name",
