@@ -103,7 +103,7 @@ class TurnPlanner:
 def questions_of(flow: Flow, planner: TurnPlanner) -> Iterator[Question]:
     """Every question of the flow that may be answered by speech, so that its words can be checked beforehand."""
     for _, _, name, node in flow.walk():
-        if isinstance(node, AskNode) and node.ask.speech and node.ask.expect != "digits":
+        if isinstance(node, AskNode) and node.ask.hears:
             expect = Expect(type=node.ask.expect, choices=dict(node.ask.choices))
             question = planner.question(AskWait(node=name, prompts=(), expect=expect, commands=tuple(CommandName)))
             if question is not None:

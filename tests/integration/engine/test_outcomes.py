@@ -104,7 +104,7 @@ def test_a_hang_up_at_any_node_ends_the_call_there(bench: Any, node: str) -> Non
     assert attempt.outcome == "answered"
     assert attempt.hung_up_by == "callee"
     assert run.rows("SELECT state FROM task") == [("done",)]
-    expected = {"greet": "declined", "reminder": None, "consent": None}
+    expected = {"greet": "declined", "reminder": "unreachable", "consent": "unreachable"}
     assert attempt.intention == expected.get(node, "success")
 
 
