@@ -12,7 +12,7 @@ from functools import lru_cache
 
 from prompts.languages import family
 from prompts.speaking import speak
-from prompts.speaking.words import normalizer
+from prompts.speaking.words import NormaliserError, in_words
 
 _Rule = tuple[re.Pattern[str], Callable[[re.Match[str]], str]]
 
@@ -33,8 +33,8 @@ def _in_words(text: str, language: str) -> str:
     if not _WORTH_A_LOOK.search(text):
         return text  # nothing that the grammars would change, and they cost milliseconds
     try:
-        return str(normalizer(language).normalize(text))
-    except (AssertionError, LookupError, ValueError, RuntimeError):
+        return in_words(text, language)
+    except NormaliserError:
         return text  # a few sequences of signs ("0¢") break the library; the voice then reads what it can
 
 
