@@ -294,7 +294,7 @@ def _began(run: _Run, opened: OpenedCampaign, planner: TurnPlanner) -> RunBegan:
         campaign=run.options.campaign,
         flow=run.flow.title,
         contacts=imported.good if imported else 0,
-        rejected_rows=imported.rejected if imported else 0,
+        rejected_rows=imported.rejected + imported.duplicates if imported else 0,
         recognizer=run.recognizer.name,
         resumed=opened.resumed,
         unknown_words=tuple(sorted(unknown)),

@@ -14,24 +14,33 @@ from flows.findings import Finding, FlowLoadError
 from flows.linter import has_errors
 from flows.linter import lint as lint_flow
 from flows.loader import load
-from ivr.cli.flow_versions import COMMANDS as VERSION_COMMANDS
+from ivr.cli.lazy import Elsewhere, LazyGroup
 from ivr.cli.options import FLOW_FILE, PROMPT_DIRS
-from ivr.contacts_import.columns import match_columns
-from ivr.contacts_import.parse import Parser
-from ivr.contacts_import.report import ContactsImportError
+from ivr.cli.outputs import check_outputs, whole
 from ivr.i18n import translate
 from prompts.catalogue import Catalogue
 
 MAX_MISSED = 10  # nodes or arms that the coverage names
 
 
-@click.group(help=translate("Check, draw, test, publish and roll back flows."))
+VERSIONS = "ivr.cli.flow_versions"  # needs the database, which takes a second to import
+ELSEWHERE = {
+    "publish": Elsewhere(VERSIONS, "Publish a flow that has no errors: new campaigns take it.", "publish"),
+    "versions": Elsewhere(
+        VERSIONS, "List a flow's versions, newest first; without a name, the flows.", "versions"
+    ),
+    "rollback": Elsewhere(
+        VERSIONS, "Make an older version active again: its number, or the beginning of its hash.", "rollback"
+    ),
+    "submit": Elsewhere(VERSIONS, "Show a flow, as it is now, to somebody else for approval.", "submit"),
+    "approve": Elsewhere(VERSIONS, "Approve what somebody else has submitted.", "approve"),
+    "reject": Elsewhere(VERSIONS, "Refuse what somebody else has submitted.", "reject"),
+}
+
+
+@click.group(cls=LazyGroup, elsewhere=ELSEWHERE, help=translate("Check, draw, test, publish and roll back flows."))
 def command() -> None:
     pass
-
-
-for _versioning in VERSION_COMMANDS:
-    command.add_command(_versioning)
 
 
 @command.command(help=translate("Check flows. Exit 2 when one of them has an error."))
@@ -60,8 +69,10 @@ def lint(files: tuple[Path, ...], contacts: Path | None, prompt_dirs: tuple[Path
 @PROMPT_DIRS
 def graph(file: Path, output: Path | None, prompt_dirs: tuple[Path, ...]) -> None:
     output = output or file.with_suffix(".svg")
+    check_outputs({"--output": output}, {"FILE": file})
     picture = drawing.to_svg(load(file), Catalogue.load(prompt_dirs))
-    output.write_bytes(picture)
+    with whole(output) as path:
+        path.write_bytes(picture)
     click.echo(translate("Drawn: {path}", path=output))
 
 
@@ -91,6 +102,8 @@ def _findings(file: Path, book: Catalogue, contacts: Path | None) -> tuple[Findi
 
 def _brought(contacts: Path, needs: Mapping[str, str]) -> frozenset[str]:
     """Those of the needed fields that the list has a column for, by the importer's own rules."""
+    from ivr.contacts_import.parse import Parser  # only this option needs it, and it brings the database along
+
     parser = Parser(contacts, {}, {}, region="CN")
     parser.close()
     headers = parser.parsed.columns.headers
@@ -98,6 +111,9 @@ def _brought(contacts: Path, needs: Mapping[str, str]) -> frozenset[str]:
 
 
 def _has_column(headers: Sequence[str], name: str, type_name: str) -> bool:
+    from ivr.contacts_import.columns import match_columns
+    from ivr.contacts_import.report import ContactsImportError
+
     try:
         match_columns(headers, {name: type_name}, {})
     except ContactsImportError as error:

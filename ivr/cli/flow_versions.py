@@ -1,4 +1,6 @@
-"""`ivr flow publish|versions|rollback|submit|approve|reject`: the services of `ivr.flow_versions`."""
+"""`ivr flow publish|versions|rollback|submit|approve|reject`: the services of `ivr.flow_versions`.
+
+What each command is for stands in `ivr.cli.flow`, which lists them without importing the database."""
 
 from __future__ import annotations
 
@@ -18,7 +20,7 @@ from prompts.catalogue import Catalogue
 BY = click.option("--by", help=translate("Who does this, for the history; the system's user unless given."))
 
 
-@click.command(help=translate("Publish a flow that has no errors: new campaigns take it."))
+@click.command()
 @click.argument("file", type=FLOW_FILE)
 @click.option("--reviewed", is_flag=True, help=translate("Refuse unless somebody else has approved this content."))
 @PROMPT_DIRS
@@ -30,7 +32,7 @@ def publish(file: Path, reviewed: bool, prompt_dirs: tuple[Path, ...], db: Path 
     click.echo(translate("Published: {version}", version=_named(done)))
 
 
-@click.command(help=translate("List a flow's versions, newest first; without a name, the flows."))
+@click.command()
 @click.argument("flow", required=False)
 @DATABASE
 def versions(flow: str | None, db: Path | None) -> None:
@@ -57,7 +59,7 @@ def versions(flow: str | None, db: Path | None) -> None:
     Console().print(table)
 
 
-@click.command(help=translate("Make an older version active again: its number, or the beginning of its hash."))
+@click.command()
 @click.argument("flow")
 @click.argument("version")
 @DATABASE
@@ -67,7 +69,7 @@ def rollback(flow: str, version: str, db: Path | None, by: str | None) -> None:
     click.echo(translate("Active again: {version}", version=_named(done)))
 
 
-@click.command(help=translate("Show a flow, as it is now, to somebody else for approval."))
+@click.command()
 @click.argument("file", type=FLOW_FILE)
 @PROMPT_DIRS
 @DATABASE
@@ -80,7 +82,7 @@ def submit(file: Path, prompt_dirs: tuple[Path, ...], db: Path | None, by: str |
     click.echo(translate("Review {number} waits for somebody else's approval.", number=review.id))
 
 
-@click.command(help=translate("Approve what somebody else has submitted."))
+@click.command()
 @click.argument("review", type=int)
 @DATABASE
 @BY
@@ -89,7 +91,7 @@ def approve(review: int, db: Path | None, by: str | None) -> None:
     click.echo(translate("Review {number} is approved.", number=review))
 
 
-@click.command(help=translate("Refuse what somebody else has submitted."))
+@click.command()
 @click.argument("review", type=int)
 @click.argument("note")
 @DATABASE
@@ -97,9 +99,6 @@ def approve(review: int, db: Path | None, by: str | None) -> None:
 def reject(review: int, note: str, db: Path | None, by: str | None) -> None:
     with_database(db, lambda database: flow_versions.reject(database, review, by or operator(), note))
     click.echo(translate("Review {number} is rejected.", number=review))
-
-
-COMMANDS = (publish, versions, rollback, submit, approve, reject)
 
 
 def _named(version: PublishedVersion) -> str:

@@ -2,61 +2,51 @@
 
 from __future__ import annotations
 
-import importlib
 import logging
 import sys
 from typing import Any
 
 import click
 
+from ivr.cli.click_words import teach_click
+from ivr.cli.lazy import Elsewhere, LazyGroup
 from ivr.i18n import translate, use_language
 
-# name -> (module, help); modules are imported only when their command is called, so `ivr --help` is quick.
-COMMANDS: dict[str, tuple[str, str]] = {
-    "bench": ("ivr.cli.bench", "Measure, and print figures beside their limits."),
-    "demo": ("ivr.cli.demo", "Call the shipped list with the shipped flow over the simulated network."),
-    "doctor": ("ivr.cli.doctor", "Say what is present, what is missing, and what mends it."),
-    "flow": ("ivr.cli.flow", "Check, draw, test, publish and roll back flows."),
-    "models": ("ivr.cli.models", "List and fetch speech models."),
-    "prompts": ("ivr.cli.prompts", "Render and check what is said."),
-    "rehearse": ("ivr.cli.rehearse", "Run a campaign over the simulated network, in virtual time."),
-    "serve": ("ivr.cli.serve", "Serve the web pages and the API."),
-    "user": ("ivr.cli.user", "Add users who may sign in, and change their passwords."),
+COMMANDS = {
+    "bench": Elsewhere("ivr.cli.bench", "Measure, and print figures beside their limits."),
+    "demo": Elsewhere("ivr.cli.demo", "Call the shipped list with the shipped flow over the simulated network."),
+    "doctor": Elsewhere("ivr.cli.doctor", "Say what is present, what is missing, and what mends it."),
+    "flow": Elsewhere("ivr.cli.flow", "Check, draw, test, publish and roll back flows."),
+    "models": Elsewhere("ivr.cli.models", "List and fetch speech models."),
+    "prompts": Elsewhere("ivr.cli.prompts", "Render and check what is said."),
+    "rehearse": Elsewhere("ivr.cli.rehearse", "Run a campaign over the simulated network, in virtual time."),
+    "serve": Elsewhere("ivr.cli.serve", "Serve the web pages and the API."),
+    "user": Elsewhere("ivr.cli.user", "Add users who may sign in, and change their passwords."),
 }
 
 
-class LazyGroup(click.Group):
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return sorted(COMMANDS)
+def cli() -> click.Group:
+    """The command line, in the language that is set: click asks for its texts once, when it is made."""
 
-    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
-        if name not in COMMANDS:
-            return None
-        command = importlib.import_module(COMMANDS[name][0]).command
-        assert isinstance(command, click.Command)
-        return command
+    @click.group(cls=LazyGroup, elsewhere=COMMANDS, context_settings={"help_option_names": ["-h", "--help"]})
+    @click.version_option(package_name="ivr-platform")
+    @click.option("-v", "--verbose", is_flag=True, help=translate("Log more."))
+    def ivr(verbose: bool) -> None:
+        logging.basicConfig(
+            level=logging.INFO if verbose else logging.WARNING,
+            format="%(asctime)s %(levelname)s %(name)s %(message)s",
+            stream=sys.stderr,
+        )
 
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section(translate("Commands")):
-            formatter.write_dl([(name, translate(COMMANDS[name][1])) for name in self.list_commands(ctx)])
-
-
-@click.command(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(package_name="ivr-platform")
-@click.option("-v", "--verbose", is_flag=True, help=translate("Log more."))
-def cli(verbose: bool) -> None:
-    logging.basicConfig(
-        level=logging.INFO if verbose else logging.WARNING,
-        format="%(asctime)s %(levelname)s %(name)s %(message)s",
-        stream=sys.stderr,
-    )
+    return ivr
 
 
 def main(args: list[str] | None = None) -> Any:
     """Run a command. Exit codes: 0 fine, 1 the thing checked doesn't hold, 2 the user has something to mend."""
     use_language(None)
+    teach_click()
     try:
-        return cli.main(args=args, prog_name="ivr", standalone_mode=False)
+        return cli().main(args=args, prog_name="ivr", standalone_mode=False)
     except click.exceptions.Exit as end:
         sys.exit(end.exit_code)
     except click.Abort:
@@ -65,18 +55,31 @@ def main(args: list[str] | None = None) -> Any:
         error.show()
         sys.exit(2)
     except Exception as error:
-        sentence = user_sentence(error)
-        if sentence is None:
+        lines = user_lines(error)
+        if not lines:
             raise
-        click.echo(f"{translate('error')}: {sentence}", err=True)
+        for line in lines:
+            click.echo(line, err=True)
         sys.exit(2)
 
 
+def user_lines(error: Exception) -> list[str]:
+    """What to tell the user: every finding about a flow, else one sentence; nothing when it is a fault of ours."""
+    findings = getattr(error, "findings", ())
+    if findings:
+        return [finding.render(translate) for finding in findings]
+    sentence = user_sentence(error)
+    return [] if sentence is None else [f"{translate('error')}: {sentence}"]
+
+
 def user_sentence(error: BaseException) -> str | None:
-    """The translated sentence of an error that a user can mend (it carries `template` and `params`), else None."""
+    """The translated sentence of an error that a user can mend, else None: of one that carries `template` and
+    `params`, or what the system says of a path."""
     template, params = getattr(error, "template", None), getattr(error, "params", None)
     if isinstance(template, str) and isinstance(params, dict):
         return translate(template, **{name: _in_language(value) for name, value in params.items()})
+    if isinstance(error, OSError) and error.filename is not None and error.strerror:
+        return translate("{path} can't be used: {reason}", path=error.filename, reason=translate(error.strerror))
     return None
 
 

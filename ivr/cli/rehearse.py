@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -12,9 +13,11 @@ import click
 from rich.console import Console
 from rich.table import Table
 
+from ivr.cli.outputs import check_outputs, whole
 from ivr.cli.watch import Watcher
 from ivr.config import load_settings
 from ivr.contacts_import import ImportOptions
+from ivr.contacts_import.rejects import rejects_path_of
 from ivr.i18n import current_language, translate
 from ivr.rehearsal import DEFAULT_SEED, DEFAULT_START, RehearsalOptions, rehearse
 from ivr.report.html import write_html
@@ -68,20 +71,36 @@ class Outputs:
 @click.option(
     "--map", "columns", multiple=True, help=translate("FIELD=HEADER: which column of the list is which.")
 )
+@click.option(
+    "--rejects", type=FILE_OUT, help=translate("Write rows that are left out here; default: beside the list.")
+)
 @click.option("--json", "json_path", type=FILE_OUT, help=translate("Write the results here (JSON)."))
 @click.option("--html", "html_path", type=FILE_OUT, help=translate("Write the report here (HTML)."))
 @click.option("--xlsx", "xlsx_path", type=FILE_OUT, help=translate("Write the report here (XLSX)."))
 def command(
     json_path: Path | None, html_path: Path | None, xlsx_path: Path | None, columns: tuple[str, ...], **given: Any
 ) -> None:
+    outputs = Outputs(json_path, html_path, xlsx_path)
+    rejects = given.pop("rejects") or rejects_path_of(given["contacts"])
+    _check_paths(given, outputs, rejects)
     given["start"] = given["start"] or DEFAULT_START
-    given["import_options"] = ImportOptions(columns=_columns(columns))
+    given["import_options"] = ImportOptions(columns=_columns(columns), rejects=rejects)
     options = RehearsalOptions(settings=load_settings(), **given)
     console = Console()
     with Watcher(console) as watcher:
         results = rehearse(options, watcher.observe)
     show_summary(console, results.summary)
-    write_outputs(results, Outputs(json_path, html_path, xlsx_path), options.record)
+    if results.summary.rejected_rows:
+        click.echo(translate("Rows left out, each with its reason: {path}", path=rejects))
+    write_outputs(results, outputs, options.record)
+
+
+def _check_paths(given: Mapping[str, Any], outputs: Outputs, rejects: Path) -> None:
+    """Before the work: what is found out afterwards has cost a run. Raises OutputError."""
+    inputs = {f"--{name}": given[name] for name in ("flow", "contacts", "callees")}
+    record = given["record"] and given["record"] / "recording.wav"
+    written = {"--json": outputs.json, "--html": outputs.html, "--xlsx": outputs.xlsx, "--db": given["database"]}
+    check_outputs({**written, "--rejects": rejects, "--record": record}, inputs)
 
 
 def _columns(given: tuple[str, ...]) -> dict[str, str]:
@@ -96,15 +115,18 @@ def _columns(given: tuple[str, ...]) -> dict[str, str]:
 def write_outputs(results: Results, outputs: Outputs, recordings: Path | None = None) -> None:
     """Write the files that were asked for, and say where they are."""
     if outputs.json is not None:
-        write_json(results, outputs.json)
+        with whole(outputs.json) as path:
+            write_json(results, path)
     if outputs.html is not None:
         folder = recordings.resolve().as_uri() + "/" if recordings is not None else None
-        write_html(results, outputs.html, current_language(), folder)
+        with whole(outputs.html) as path:
+            write_html(results, path, current_language(), folder)
     if outputs.xlsx is not None:
-        write_xlsx(results, outputs.xlsx, current_language())
-    for path in (outputs.json, outputs.html, outputs.xlsx):
-        if path is not None:
-            click.echo(translate("Written: {path}", path=path))
+        with whole(outputs.xlsx) as path:
+            write_xlsx(results, path, current_language())
+    for written in (outputs.json, outputs.html, outputs.xlsx):
+        if written is not None:
+            click.echo(translate("Written: {path}", path=written))
 
 
 def write_json(results: Results, path: Path) -> None:
@@ -121,6 +143,7 @@ def show_summary(console: Console, summary: Summary) -> None:
     table.add_column()
     rows = {
         "contacts": str(summary.contacts),
+        "rows left out": str(summary.rejected_rows),
         "attempts": str(summary.attempts),
         "connected": f"{summary.connected} ({summary.contact_rate:.0%})",
         "outcomes": _counts(summary.outcomes),

@@ -96,7 +96,7 @@ class Watcher:
             line = _("Going on with {campaign}.", campaign=event.campaign)
         else:
             line = _(
-                "{campaign}: {contacts} to call, {rejected} rows rejected; recogniser {recognizer}.",
+                "{campaign}: {contacts} to call, {rejected} rows left out; recogniser {recognizer}.",
                 campaign=event.campaign,
                 contacts=event.contacts,
                 rejected=event.rejected_rows,

@@ -1,0 +1,22 @@
+"""What a command doesn't need it doesn't import: libraries that take up to a second each."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+pytestmark = pytest.mark.unit
+
+SLOW = {"sqlalchemy", "alembic", "wetext", "openpyxl", "aiohttp", "numpy", "soxr", "pypinyin", "vosk"}
+
+
+@pytest.mark.parametrize(
+    ("module", "needed"),
+    [("main", set()), ("flow", set()), ("bench", set()), ("prompts", {"numpy", "soxr"})],
+)
+def test_slow_libraries_stay_out(module: str, needed: set[str]) -> None:
+    code = f"import sys, ivr.cli.{module}; print(*({SLOW!r} & sys.modules.keys()))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    assert set(done.stdout.split()) <= needed
