@@ -33,6 +33,7 @@ NEGATIONS = {
     ),
 }
 _KOREAN_NEGATION = re.compile(r"아니|아뇨|않|못|없|싫|마세요|지마|안(?!녕|내)")
+_WRITTEN_NEGATION = re.compile("[不没沒别別]")
 _NEGATED_LATIN = re.compile(r"\b(?:no|not|\w+n't|never)\b")
 
 
@@ -118,12 +119,16 @@ def rank(text: str, question: Question) -> list[Ranked]:
     return sorted(best.values(), key=lambda item: item.distance)
 
 
-def is_negated(text: str, language: str) -> bool:
-    """Whether the text says no, not or don't, in this language or in English words within it."""
+def is_negated(text: str, language: str, *, by_sound: bool = True) -> bool:
+    """Whether the text says no, not or don't, in this language or in English words within it.
+
+    Chinese negations count by sound (布 is a misheard 不), or only as they are written."""
     if language == "ko":
         return _KOREAN_NEGATION.search(text.replace(" ", "")) is not None
     if language == "zh-CN" and _NEGATED_LATIN.search(text.lower()):
         return True
+    if language == "zh-CN" and not by_sound:
+        return _WRITTEN_NEGATION.search(text) is not None
     return not NEGATIONS[language].isdisjoint(units(text, language))
 
 

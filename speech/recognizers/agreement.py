@@ -14,6 +14,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from speech.answers.distance import RELATED_COST, distance
 from speech.answers.matching import is_negated, match, rank
 from speech.answers.sounds import units
 from speech.ports import Question
@@ -32,6 +33,7 @@ PROMPTED_PER_TOKEN_LEAST = -1.5  # counted at least for the prompted decode: it 
 MORE_UNITS = 3  # syllables or words that another sentence has more
 OPPOSITE_DISTANCE_MAX = 0.1  # up to which a text counts as the opposite
 OPPOSITE_GAP = 2.0  # nats below its decode's best text, within which it counts
+FREE_PER_TOKEN_MIN = -2.5  # a free decode less sure than this is a guess at one syllable: it says nothing
 NEGATED_SHARE = 0.3  # of the free decode's probability in texts that say not, against a meaning that doesn't
 SHARE_MIN = 0.5  # of the constrained and prompted decodes' probability for the meaning
 LEAST_WEIGHT = 0.02  # texts with less of a decode's probability don't count: saves comparing them
@@ -77,6 +79,8 @@ def decide(decodes: Decodes, question: Question) -> Decision:
     nearness = _Nearness(question)
     passes = (decodes.constrained, decodes.prompted, decodes.free)
     near = [nearness.averaged(texts) for texts in passes]
+    if decodes.free[0].per_token < FREE_PER_TOKEN_MIN:
+        near[2] = {}
     meanings = set().union(*near)
     together = {
         meaning: sum(w * one.get(meaning, FAR) for w, one in zip(WEIGHTS, near, strict=True)) / sum(WEIGHTS)
@@ -129,8 +133,13 @@ class _Nearness:
         """Syllables or words."""
         return len(units(text, self._question.language))
 
-    def negated(self, text: Text) -> bool:
-        return is_negated(text.text, self._question.language)
+    def negated(self, text: Text, *, by_sound: bool = True) -> bool:
+        return is_negated(text.text, self._question.language, by_sound=by_sound)
+
+    def related(self, left: Text, right: Text) -> bool:
+        """Whether the texts have half a syllable in common."""
+        language = self._question.language
+        return distance(units(left.text, language), units(right.text, language), language) <= RELATED_COST
 
     def averaged(self, texts: Sequence[Text]) -> dict[str, float]:
         kept = [(self.of(text.text), weight) for text, weight in _weighed(texts) if weight >= LEAST_WEIGHT]
@@ -158,7 +167,8 @@ def _contradicted(meaning: str, spoken: Text, decodes: Decodes, nearness: _Nearn
                 flips = {meaning, other} == {"yes", "no"} or nearness.negated(text) != nearness.negated(spoken)
                 if other not in (meaning, "") and far <= OPPOSITE_DISTANCE_MAX and flips:
                     return True
-    said_no = sum(weight for text, weight in _weighed(decodes.free) if nearness.negated(text))
+    # As written only: a free decode spells a mumbled 五分 as 补身, which has the sound of 不 but isn't meant so.
+    said_no = sum(weight for text, weight in _weighed(decodes.free) if nearness.negated(text, by_sound=False))
     return said_no >= NEGATED_SHARE and not nearness.negated(spoken)
 
 
@@ -198,6 +208,8 @@ def _sure(meaning: str, spoken: Text, decodes: Decodes, nearness: _Nearness) -> 
     if free is not None:
         return per_token >= PER_TOKEN_MIN
     said, heard = nearness.length(spoken.text), nearness.length(decodes.free[0].text)
+    if said == 1 and meaning == "yes" and not any(nearness.related(spoken, text) for text in decodes.free):
+        return False  # 嗯 and 喂 become 行 and 对 where nothing else is allowed
     least = PER_TOKEN_MIN if said > 1 else ONE_UNIT_PER_TOKEN_MIN
     return prompted is not None and heard - said < MORE_UNITS and per_token >= least
 

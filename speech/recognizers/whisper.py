@@ -21,7 +21,7 @@ from speech.ports import Hypothesis, Question, SpeechError
 from speech.recognizers import RecognizerOptions
 from speech.recognizers.whisper_worker import READY, serve
 
-FED_MAX_BYTES = 10 * 16_000  # 10 s; the decoder turns longer ones away, so more needn't be kept
+FED_MAX_BYTES = 11 * 16_000  # 11 s; the decoder turns away what is longer than 10 s, so more needn't be kept
 START_LIMIT_S = 60.0  # a worker that isn't ready by then has failed
 STUCK_S = 30.0  # a decode takes 0.4 s: a worker without an answer after this is killed
 IDLE_CHECK_S = 0.1  # how often a seat without work looks after its worker, and for the end
@@ -37,6 +37,11 @@ class _Job:
     answer: asyncio.Future[Hypothesis]
     loop: asyncio.AbstractEventLoop
     dropped: bool = False  # nobody waits any more
+
+    def drop(self) -> None:
+        """It stays in the queue until a worker comes to it, without its audio."""
+        self.dropped = True
+        self.pcm = b""
 
     def settle(self, hypothesis: Hypothesis) -> None:
         """From any thread."""
@@ -57,7 +62,8 @@ class WhisperRecognizer:
     def __init__(self, language: str, options: RecognizerOptions | None = None) -> None:
         self._language = language
         self.options = options or RecognizerOptions()
-        self.jobs: queue.Queue[_Job] = queue.Queue(self.options.max_waiting)
+        self.jobs: queue.SimpleQueue[_Job] = queue.SimpleQueue()
+        self.unsettled = 0  # utterances that somebody awaits, in the queue or in a worker
         self._seats = [_Seat(self.jobs) for _ in range(self.options.workers or os.cpu_count() or 1)]
 
     def languages(self) -> frozenset[str]:
@@ -73,6 +79,10 @@ class WhisperRecognizer:
 
     def open(self, question: Question) -> WhisperStream:
         return WhisperStream(self, question)
+
+    @property
+    def overloaded(self) -> bool:
+        return self.unsettled >= self.options.max_waiting + len(self._seats)
 
     def unknown_words(self, question: Question) -> tuple[str, ...]:
         """None: Whisper's tokens spell anything."""
@@ -103,30 +113,31 @@ class WhisperStream:
 
     async def result(self) -> Hypothesis:
         """The decision; not accepted when the queue is full, the deadline passes or the worker dies."""
-        loop = asyncio.get_running_loop()
-        job = self._job = _Job(bytes(self._audio), self._question, loop.create_future(), loop)
-        try:
-            self._owner.jobs.put_nowait(job)
-        except queue.Full:
+        owner, loop = self._owner, asyncio.get_running_loop()
+        if owner.overloaded:
             return _nothing("overloaded")
+        job = self._job = _Job(bytes(self._audio), self._question, loop.create_future(), loop)
+        owner.unsettled += 1
+        owner.jobs.put(job)
         try:
-            async with asyncio.timeout(self._owner.options.deadline_s):
+            async with asyncio.timeout(owner.options.deadline_s):
                 return await job.answer
         except TimeoutError:
             return _nothing("deadline")
         finally:
-            job.dropped = True
+            owner.unsettled -= 1
+            job.drop()
 
     def cancel(self) -> None:
         self._audio.clear()
         if self._job is not None:
-            self._job.dropped = True
+            self._job.drop()
 
 
 class _Seat:
     """A worker process and the thread that serves it; a process that dies is replaced."""
 
-    def __init__(self, jobs: queue.Queue[_Job]) -> None:
+    def __init__(self, jobs: queue.SimpleQueue[_Job]) -> None:
         self._jobs = jobs
         self._model_dir = Path()
         self._thread: threading.Thread | None = None
