@@ -9,6 +9,8 @@ from collections.abc import Callable
 
 import pytest
 
+from ivr.i18n import use_language
+
 CATEGORIES = {"unit", "integration", "acceptance"}
 
 
@@ -27,6 +29,13 @@ def _missing(what: str, mend: str) -> None:
     if os.environ.get("CI") == "true":
         pytest.fail(sentence)
     pytest.skip(sentence)
+
+
+@pytest.fixture(autouse=True)
+def english(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every test begins in English, whatever the one before and this machine speak."""
+    monkeypatch.setenv("IVR_LANG", "en")
+    use_language("en")
 
 
 @pytest.fixture(scope="session")
