@@ -24,8 +24,8 @@ from speech.recognizers.agreement import Decodes, Text, decide
 RULE = "two-pass"
 WHISPER_RATE_HZ = 16_000
 FRAMES_PER_S = 100  # of Whisper's features
-# A window of 5 s: as many right as with 10 s, which takes twice the time, and more than with 3 s. An utterance that
-# doesn't fit, a long number say, gets 10 s.
+# A window of 5 s: as many right as with 10 s, which takes twice the time, and more than with 3 s. An utterance
+# that doesn't fit, a long number say, gets 10 s.
 WINDOWS_FRAMES = (500, 1000)
 LONGEST_S = WINDOWS_FRAMES[-1] / FRAMES_PER_S
 LEAST_S = 0.1  # shorter is a click
