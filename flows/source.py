@@ -16,6 +16,7 @@ import yaml
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from flows.findings import Finding, FlowLoadError, Place, Term
+from yaml_faults import explain
 
 MAX_BYTES = 256 * 1024  # a flow of 500 nodes has about 100 kB; PyYAML reads about 100 kB a second
 MAX_DEPTH = 12  # the deepest shipped flow has 7
@@ -263,91 +264,6 @@ def _failure(place: Place, code: str, template: str, fix: str = "", **params: ob
     return FlowLoadError([Finding(code, "error", place, template, params, fix, params)])
 
 
-# What PyYAML says -> what an author understands, and the mend. Searched in order.
-_YAML_PROBLEMS: tuple[tuple[str, str, str], ...] = (
-    ("'\\t' that cannot start any token", "a tab stands where YAML wants spaces", "replace the tab with spaces"),
-    (
-        "mapping values are not allowed here",
-        "a colon stands where no key can be",
-        "check the indentation; text with a colon in it needs quotes",
-    ),
-    ("could not find expected ':'", "a key without a colon", "write `key: value`, with a space behind the colon"),
-    ("found unexpected end of stream", "a quote is opened and never closed", "close the quote"),
-    (
-        "expected <block end>",
-        "the indentation doesn't fit the lines above",
-        "align keys of one mapping in one column; text that begins with a quote must end with it",
-    ),
-    (
-        "expected ',' or '}'",
-        "a {{ is not closed, or a comma is missing",
-        "close it with }}, or add the comma or the quote",
-    ),
-    (
-        "expected ',' or ']'",
-        "a [ is not closed, or a comma is missing",
-        "close it with ], or add the comma or the quote",
-    ),
-    ("cannot start any token", "text can't begin with this character", "put quotes around the text"),
-    ("expected a single document", "more than one document in the file (---)", "one file holds one flow"),
-    ("but found another document", "more than one document in the file (---)", "one file holds one flow"),
-    (
-        "found unknown escape character",
-        "unknown escape in a quoted text",
-        "write \\\\ for a backslash, or single quotes",
-    ),
-)
-
-
-# Characters that Chinese input methods bring, and what YAML wants in their place.
-_LOOKALIKES = {"：": ":", "，": ",", "｛": "{", "｝": "}", "［": "[", "］": "]"}
-_QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"")
-_WIDE_SPACE = re.compile(r"[ \t]*([\u00a0\u2000-\u200b\u3000])")
-
-
 def _yaml_failure(file: str, text: str, error: yaml.MarkedYAMLError) -> FlowLoadError:
-    problem = error.problem or ""
-    mark = error.problem_mark or error.context_mark
-    for part, template, fix in _YAML_PROBLEMS:
-        if part in problem:
-            if "closed" in template or "without a colon" in template:
-                mark = error.context_mark or mark  # where it was opened tells more than where the parser gave up
-            place = _place(file, mark)
-            return _lookalike(file, text, place, error) or _failure(place, "yaml", template, fix)
-    return _failure(
-        _place(file, mark),
-        "yaml",
-        "this is not YAML: {problem}",
-        "check the indentation, quotes and brackets here",
-        problem=problem,
-    )
-
-
-def _lookalike(file: str, text: str, place: Place, error: yaml.MarkedYAMLError) -> FlowLoadError | None:
-    """The full-width character to blame, if there is one between the place and where the parser gave up."""
-    last = error.problem_mark.line + 1 if error.problem_mark else place.line
-    lines = list(enumerate(text.split("\n")[:last], start=1))
-    for number, line in lines[max(place.line - 2, 0) :]:  # a line that begins so seems to go on with the one above
-        if space := _WIDE_SPACE.match(line):
-            return _failure(Place(file, number, space.start(1) + 1), "yaml",
-                            "a wide or no-break space stands where YAML wants plain spaces",
-                            "replace it with plain spaces")  # fmt: skip
-    suspects = _suspects(error.problem or "")
-    for number, line in lines[place.line - 1 :]:
-        bare = _QUOTED.sub(lambda quoted: "x" * len(quoted.group()), line)
-        found = next((column for column, char in enumerate(bare) if char in suspects), None)
-        if found is not None:
-            return _failure(Place(file, number, found + 1), "yaml",
-                            "the full-width character {char} stands where YAML wants {plain}",
-                            "write {plain}; in text it may stay, inside quotes",
-                            char=bare[found], plain=_LOOKALIKES[bare[found]])  # fmt: skip
-    return None
-
-
-def _suspects(problem: str) -> str:
-    """The full-width characters that can have led to this; any others are part of a Chinese text."""
-    if "mapping values" in problem:
-        return "｛［"
-    if "could not find expected ':'" in problem:
-        return "："
-    return "，｝］" if "got ':'" in problem else "｝］"
+    fault = explain(text, error)
+    return _failure(Place(file, fault.line, fault.column), "yaml", fault.template, fault.fix, **fault.params)

@@ -11,6 +11,7 @@ from typing import NoReturn
 import yaml
 
 from prompts.errors import PromptError
+from yaml_faults import explain
 
 MAX_FILE_BYTES = 1024 * 1024
 MAX_DEPTH = 8
@@ -68,9 +69,8 @@ def read_mapping(path: Path) -> Mapping:
         _refuse_what_prompts_never_need(text, path)
         node = yaml.compose(text, Loader=_LOADER)
     except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        place = Place(path, mark.line + 1, mark.column + 1) if mark else start
-        place.fail("this isn't YAML: {problem}", problem=error.problem or "it can't be read")
+        fault = explain(text, error)
+        Place(path, fault.line, fault.column).fail("this isn't YAML: {problem}", problem=fault)
     except yaml.YAMLError:
         start.fail("this isn't YAML: {problem}", problem="it has characters that no text has")
     converted = _convert(node, path) if node is not None else Mapping({}, {}, start)

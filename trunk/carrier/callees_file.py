@@ -14,6 +14,7 @@ from pydantic_core import ErrorDetails
 
 from trunk.carrier.callees import Callee, CalleeBook, inherited
 from trunk.carrier.errors import CarrierError
+from yaml_faults import explain
 
 MAX_FILE_BYTES = 10_000_000
 MAX_DEPTH = 12
@@ -107,12 +108,9 @@ class _Reader:
             self._check_shape(text)
             node = yaml.compose(text, Loader=_Loader)
         except yaml.MarkedYAMLError as error:
-            mark = error.problem_mark or error.context_mark
-            raise CarrierError(
-                "{place}: this isn't YAML: {problem}",
-                place=self._place(mark) if mark else str(self._path),
-                problem=error.problem or error.context or "unreadable",
-            ) from error
+            fault = explain(text, error)
+            place = f"{self._path}:{fault.line}:{fault.column}"
+            raise CarrierError("{place}: this isn't YAML: {problem}", place=place, problem=fault) from error
         except yaml.YAMLError as error:  # a character that YAML doesn't allow: no mark
             raise CarrierError(
                 "{place}: this isn't YAML: {problem}", place=str(self._path), problem=str(error).splitlines()[0]

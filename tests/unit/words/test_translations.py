@@ -28,7 +28,7 @@ from trunk.ports import DialOutcome
 pytestmark = pytest.mark.unit
 
 ROOT = Path(ivr.__file__).parents[1]
-PACKAGES = ("flows", "prompts", "speech", "trunk", "ivr", "bench")  # the pages' words are JSON: see unit/admin
+PACKAGES = ("yaml_faults", "flows", "prompts", "speech", "trunk", "ivr", "bench")  # the pages' words are JSON: see unit/admin
 LOCALE = ROOT / "ivr" / "locale" / "zh_CN"
 NOT_OURS = "click.po"  # the words of a library, and of the operating system
 
