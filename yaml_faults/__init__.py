@@ -144,7 +144,7 @@ def _lookalike(text: str, first: int, error: yaml.MarkedYAMLError) -> YamlFault 
 
 
 def _swallowed(text: str, line: int, error: yaml.MarkedYAMLError) -> YamlFault | None:
-    """A line above without a colon: the parser takes it for text that goes on, and stumbles over the next colon."""
+    """A line above without a colon: the parser takes it for text that goes on, and stumbles at the next colon."""
     if "mapping values" not in (error.problem or "") or line < 2:
         return None
     above = text.split("\n")[line - 2]

@@ -28,7 +28,8 @@ from trunk.ports import DialOutcome
 pytestmark = pytest.mark.unit
 
 ROOT = Path(ivr.__file__).parents[1]
-PACKAGES = ("yaml_faults", "flows", "prompts", "speech", "trunk", "ivr", "bench")  # the pages' words are JSON: see unit/admin
+# The pages' words are JSON: see unit/admin.
+PACKAGES = ("yaml_faults", "flows", "prompts", "speech", "trunk", "ivr", "bench")
 LOCALE = ROOT / "ivr" / "locale" / "zh_CN"
 NOT_OURS = "click.po"  # the words of a library, and of the operating system
 
