@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from ivr.contacts_import.rejects import rejects_path_of
 from ivr.i18n import current_language, translate
 from ivr.rehearsal import DEFAULT_SEED, DEFAULT_START, RehearsalOptions, rehearse
 from ivr.report.html import write_html
+from ivr.report.labels import answer_label, label
 from ivr.report.xlsx import write_xlsx
 from ivr.results import Results, Summary
 
@@ -140,17 +142,23 @@ def show_summary(console: Console, summary: Summary) -> None:
     """The run in a few figures."""
     table = Table(title=translate("Results of {campaign}", campaign=summary.campaign), show_header=False)
     table.add_column(no_wrap=True)
-    table.add_column()
+    table.add_column(overflow="fold")
+    language = current_language()
     rows = {
         "contacts": str(summary.contacts),
         "rows left out": str(summary.rejected_rows),
         "attempts": str(summary.attempts),
         "connected": f"{summary.connected} ({summary.contact_rate:.0%})",
-        "outcomes": _counts(summary.outcomes),
-        "results": _counts(summary.dispositions),
-        "intentions": _counts(summary.intentions),
-        **{name: _counts(values) for name, values in summary.answers.items()},
-        "answered by": _counts(summary.modalities),
+        "outcomes": _counts(summary.outcomes, partial(label, "outcome", language=language)),
+        "results": _counts(summary.dispositions, partial(label, "disposition", language=language)),
+        "intentions": _counts(summary.intentions, partial(label, "intention", language=language)),
+        **{
+            label("question", question, language): _counts(
+                values, partial(answer_label, question, language=language)
+            )
+            for question, values in summary.answers.items()
+        },
+        "answered by": _counts(summary.modalities, partial(label, "modality", language=language)),
         "opted out": str(summary.opted_out),
         "mean talk": f"{summary.mean_talk_s:.1f} s",
     }
@@ -159,6 +167,6 @@ def show_summary(console: Console, summary: Summary) -> None:
     console.print(table)
 
 
-def _counts(counts: dict[str, int]) -> str:
+def _counts(counts: dict[str, int], name: Callable[[str], str]) -> str:
     ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
-    return ", ".join(f"{translate(name)} {count}" for name, count in ordered) or "–"
+    return ", ".join(f"{name(value)}: {count}" for value, count in ordered) or "–"

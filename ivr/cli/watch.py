@@ -15,7 +15,9 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from ivr.i18n import current_language
 from ivr.i18n import translate as _
+from ivr.report.labels import answer_label, label
 from ivr.session.progress import (
     CallOver,
     CallPlaced,
@@ -53,6 +55,7 @@ class Watcher:
         self._live = Live(console=console, auto_refresh=False, transient=False) if console.is_terminal else None
         self._rows: OrderedDict[str, _Row] = OrderedDict()
         self._counts: Counter[str] = Counter()
+        self._outcomes: Counter[str] = Counter()
         self._contacts = 0
         self._title = ""
         self._drawn_at_s = 0.0
@@ -124,21 +127,25 @@ class Watcher:
     def _end(self, event: CallOver) -> None:
         record = event.record
         self._counts["calls"] += 1
-        self._counts[record.outcome.value] += 1
+        self._outcomes[record.outcome.value] += 1
         if event.again_at is not None:
             self._counts["again"] += 1
+        language = current_language()
         answers = " ".join(
-            f"{name}={answer.input.value}({_(answer.input.modality.value)})"
+            f"{label('question', name, language)}={answer_label(name, answer.input.value, language)}"
+            f"({label('modality', answer.input.modality.value, language)})"
             for name, answer in record.last_answers.items()
         )
-        result = f"{_(record.disposition)} {answers} {record.talk_s:.0f} s".strip()
+        parts = [label("disposition", record.disposition, language), answers]
+        parts += [f"{record.talk_s:.0f} s"] if record.talk_s else []
+        result = " ".join(part for part in parts if part)
         row = self._rows.get(event.attempt_id)
         if row is not None:
             row.state, row.node, row.said = "ended", "", ""
             row.result = result
         if self._live is None:
             when = f"{record.started_at:%m-%d %H:%M:%S}"
-            line = f"{when} {masked(record.phone)} {_(record.outcome.value)}: {result}"
+            line = f"{when} {masked(record.phone)} {label('outcome', record.outcome.value, language)}: {result}"
             self._console.print(line, highlight=False, markup=False, soft_wrap=True)
 
     def _picture(self) -> Group:
@@ -151,11 +158,8 @@ class Watcher:
             table.add_row(*(Text(cell) for cell in cells))
         counts = self._counts
         parts = [_("calls {count}", count=counts["calls"])]
-        parts += [
-            f"{_(name)} {count}"
-            for name, count in sorted(counts.items(), key=lambda item: -item[1])
-            if name not in ("calls", "again", "skipped")
-        ]
+        language = current_language()
+        parts += [f"{label('outcome', name, language)} {count}" for name, count in self._outcomes.most_common()]
         parts += [f"{_(name)} {counts[name]}" for name in ("again", "skipped") if counts[name]]
         return Group(table, Text(" · ".join(parts)))
 

@@ -49,7 +49,7 @@ def demo(
         lines, page = [], ""
         for line in process.stdout:
             lines.append(line)
-            if " answered:" in line and not page:  # the first call is over: the pages have long been there
+            if " Answered:" in line and not page:  # the first call is over: the pages have long been there
                 found = re.search(r"http://[\d.]+:\d+/", "".join(lines))
                 assert found is not None, "the demo prints where its pages are"
                 with urllib.request.urlopen(found.group(), timeout=30) as reply:

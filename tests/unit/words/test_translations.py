@@ -22,6 +22,7 @@ from flows import library
 from flows.loader import load
 from flows.sprint import Modality
 from ivr.model import Intention
+from ivr.report.labels import Kind, label
 from ivr.session.machine import CallState
 from trunk.ports import DialOutcome
 
@@ -235,12 +236,19 @@ def _is_read(text: str) -> bool:
 
 
 def shown_values() -> set[str]:
-    """Words that stand in tables: states, outcomes, results of the shipped flows."""
-    words = {str(word) for word in (*CallState, *DialOutcome, *Intention, *Modality)}
-    words |= {"opted_out", "complaint", "incomplete", "do_not_disturb"}  # the engine's own results
+    """Words that stand in the live table."""
+    return {str(word) for word in CallState}
+
+
+def labelled_values() -> Iterator[tuple[Kind, str]]:
+    """Values that people see on the terminal, in sheets and on pages, by the report's labels."""
+    yield from (("outcome", word.value) for word in DialOutcome)
+    yield from (("intention", word.value) for word in Intention)
+    yield from (("modality", word.value) for word in Modality)
+    yield from (("disposition", word) for word in ("opted_out", "complaint", "incomplete", "do_not_disturb"))
     for name in library.names():
-        words |= {node.disposition for *_, node in load(library.path(name, "zh-CN")).walk() if node.disposition}
-    return words
+        nodes = (node for *_, node in load(library.path(name, "zh-CN")).walk())
+        yield from (("disposition", node.disposition) for node in nodes if node.disposition)
 
 
 @pytest.fixture(scope="module")
@@ -267,6 +275,11 @@ def test_every_sentence_has_its_chinese(messages: Mapping[str, Mapping[str, str]
     assert len(found) > 600  # the collector still finds them
     assert {text: where for text, where in found.items() if text not in known} == {}
     assert shown_values() - known == set()
+
+
+@pytest.mark.parametrize("language", ["zh-CN", "en"])
+def test_every_value_has_its_label(language: str) -> None:
+    assert [pair for pair in labelled_values() if label(*pair, language) == pair[1]] == []
 
 
 def test_nothing_is_translated_that_nobody_says(messages: Mapping[str, Mapping[str, str]]) -> None:
