@@ -175,10 +175,11 @@ def _words(detail: ErrorDetails) -> list[str]:
 
 def _missing(case: _Case) -> Finding:
     *around, key = case.path
-    template = "{name} is missing in {around}" if around else "{name} is missing"
+    inside = [str(step) for step in around if isinstance(step, str) and step != "cases"]  # the place says which
+    template = "{name} is missing in {around}" if inside else "{name} is missing"
     fix = "add `{name}: …`"
     place = case.source.place(tuple(around), key=True)
-    params = {"name": key, "around": ".".join(str(step) for step in around)}
+    params = {"name": key, "around": ".".join(inside)}
     return Finding("missing_key", "error", place, template, params, fix, params)
 
 

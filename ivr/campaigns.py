@@ -16,6 +16,7 @@ from flows.flow import Flow
 from ivr.contacts_import import ImportOptions, ImportReport, import_contacts
 from ivr.database import Database
 from ivr.errors import IvrError
+from ivr.flow_versions import version_row
 from ivr.model import (
     Attempt,
     Campaign,
@@ -130,7 +131,7 @@ def last_moment(session: Session, name: str) -> datetime | None:
 def _create(session: Session, plan: CampaignPlan, imported: ImportReport, now: datetime) -> int:
     campaign = Campaign(
         name=plan.name,
-        flow_version_id=_version(session, plan, now),
+        flow_version_id=version_row(session, plan.flow, plan.by, now).id,
         list_id=imported.list_id,
         purpose=plan.flow.purpose,
         state=CampaignState.DRAFT,
@@ -154,31 +155,6 @@ def _create(session: Session, plan: CampaignPlan, imported: ImportReport, now: d
         )
     )
     return campaign.id
-
-
-def _version(session: Session, plan: CampaignPlan, now: datetime) -> int:
-    """The flow's version row: the published one, or one of the campaign's own (a draft that is rehearsed)."""
-    flow = plan.flow
-    of_flow = FlowVersion.flow == flow.name
-    known = session.execute(
-        select(FlowVersion.id).where(of_flow, FlowVersion.content_hash == flow.version)
-    ).scalar_one_or_none()
-    if known is not None:
-        return known
-    last = session.execute(select(func.max(FlowVersion.version)).where(of_flow)).scalar_one()
-    version = FlowVersion(
-        flow=flow.name,
-        version=(last or 0) + 1,
-        content_hash=flow.version,
-        source=flow.document,
-        language=flow.language,
-        purpose=flow.purpose,
-        published_at=now,
-        published_by=plan.by,
-    )
-    session.add(version)
-    session.flush()
-    return version.id
 
 
 def _as_json(policy: RetryPolicy) -> dict[str, Any]:

@@ -81,7 +81,7 @@ async def publish(db: Database, path: Path, by: str, rules: PublishRules = Publi
                 "this content of {flow} has no approval; submit it for review, and let somebody else approve it",
                 flow=flow.name,
             )
-        row = _version_row(session, flow, by, now)
+        row = version_row(session, flow, by, now)
         row.reviewed_by = row.reviewed_by or reviewer
         active = _active_id(session, flow.name)
         if active != row.id:
@@ -218,7 +218,8 @@ async def _checked(db: Database, path: Path, rules: PublishRules) -> Flow:
     return await db.clock.outside(asyncio.to_thread(check))
 
 
-def _version_row(session: Session, flow: Flow, by: str, now: datetime) -> FlowVersion:
+def version_row(session: Session, flow: Flow, by: str, now: datetime) -> FlowVersion:
+    """The row of this very content, written when there is none yet; being there doesn't make a version active."""
     known = session.scalars(
         select(FlowVersion).where(FlowVersion.flow == flow.name, FlowVersion.content_hash == flow.version)
     ).one_or_none()

@@ -41,6 +41,9 @@ SYNONYMS: dict[str, tuple[str, ...]] = {
 }  # fmt: skip
 
 
+_CHINESE_MOBILE = re.compile(r"(\+?86)?1\d{10}")  # roughly: it only chooses the better sentence
+
+
 @dataclass(frozen=True, slots=True)
 class Columns:
     """Where each field stands: 0-based indexes into a row's cells, and the headers as the file has them."""
@@ -67,6 +70,11 @@ def match_columns(headers: Sequence[str], needs: Mapping[str, str], chosen: Mapp
     wanted = ["phone", *(name for name in needs if name != "phone")]
     found = {name: _candidates(name, headers, chosen) for name in wanted}
     missing = [name for name in wanted if not found[name]]
+    if "phone" in missing and any(_CHINESE_MOBILE.fullmatch(text_of(header)) for header in headers):
+        raise ContactsImportError(
+            "the list begins with a phone number; put a row of column names above it, such as {names}",
+            names=", ".join(wanted),
+        )
     if missing:
         raise ContactsImportError(
             "the list has no column for {missing}; its columns are {headers}; rename them, or say which is which"

@@ -85,7 +85,10 @@ def _integer(cell: Cell) -> int:
 
 
 def _percent(cell: Cell) -> float:
-    """30 and "30%" are thirty per cent. A workbook stores a cell shown as 30% as 0.3: taken as it is."""
+    """30 and "30%" are thirty per cent. A workbook stores a cell shown as 30% as 0.3, like one shown as 0.3."""
+    if isinstance(cell, float) and 0 < abs(cell) <= 1:
+        template = "“{value}” could be {small}% or {large}%; format the column as text and write it with %"
+        raise CellError(template, value=shown(cell), small=f"{cell:g}", large=f"{cell * 100:g}")
     bare = text_of(cell).removesuffix("%").strip()
     return float(_decimal(cell, bare, "“{value}” is not a percentage"))
 

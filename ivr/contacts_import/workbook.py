@@ -15,6 +15,7 @@ from python_calamine import CalamineError, CalamineWorkbook, PasswordError, Shee
 
 from ivr.contacts_import.cells import Broken, Cell, Row
 from ivr.contacts_import.report import ContactsImportError
+from ivr.i18n import translate
 
 MAX_UNPACKED_BYTES = 1 << 30  # of all parts: a 100,000-row list has 30 MB; more is a zip bomb
 CHUNK_BYTES = 1 << 20
@@ -68,7 +69,7 @@ def _check_container(path: Path) -> None:
                     most=MAX_UNPACKED_BYTES >> 20,
                 )
     except zipfile.BadZipFile as error:
-        raise _unreadable(path, "no zip archive") from error
+        raise _unreadable(path, translate("no zip archive")) from error
 
 
 def _protected(path: Path) -> ContactsImportError:

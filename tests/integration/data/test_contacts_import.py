@@ -240,8 +240,8 @@ async def test_a_stale_rejects_file_goes_when_all_rows_are_good(load: Load) -> N
         ),
         (
             "13800000001,王先生,5.20,2026-11-25\n",
-            "the list has no column for phone, name, balance, pay_by; its columns are 13800000001, 王先生, 5.20,"
-            " 2026-11-25; rename them, or say which is which (--map phone=HEADER)",
+            "the list begins with a phone number; put a row of column names above it, such as"
+            " phone, name, balance, pay_by",
         ),
         (
             "手机号,联系电话,姓名,余额,缴费日期\n1,2,3,4,5\n",

@@ -89,6 +89,7 @@ def test_good_cells(cell: Cell, type_name: str, value: object) -> None:
         ("1e999999999", "number", "is not a number"),
         ("maybe", "boolean", "neither yes nor no"),
         ("many", "percent", "is not a percentage"),
+        (0.3, "percent", "could be {small}% or {large}%"),
         ("-5", "duration", "is not a number of seconds"),
         ("25:00", "time", "is not a time of day"),
         ("12a", "digits", "digits alone"),
