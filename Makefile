@@ -27,7 +27,7 @@ test-quick: setup-dev ## Run the unit tests only
 	@$(PY) -m pytest -q -m unit
 
 lint: setup-dev ## ruff, mypy strict, import-linter
-	@.venv/bin/ruff check . && .venv/bin/ruff format --check -q . && .venv/bin/mypy && .venv/bin/lint-imports --no-cache >var/lint-imports.txt 2>&1 || { cat var/lint-imports.txt 2>/dev/null; exit 1; }
+	@.venv/bin/ruff check . && .venv/bin/ruff format --check -q . && .venv/bin/mypy && .venv/bin/lint-imports --no-cache
 
 format: setup-dev ## Format the code and mend what ruff can
 	@.venv/bin/ruff format . && .venv/bin/ruff check --fix .

@@ -325,8 +325,8 @@ def _serving(directory: Path) -> Iterator[str]:
             assert process.wait(timeout=15) == 0, output.read()
 
 
-# Not for the session: until it is closed, playwright keeps a loop running in this thread, and every other test that
-# calls `asyncio.run` would fail.
+# Not for the session: until it is closed, playwright keeps a loop running in this thread, and every other test
+# that calls `asyncio.run` would fail.
 @pytest.fixture(scope="module")
 def browser(need_program: Callable[[str, str], str]) -> Iterator[Browser]:
     executable = need_program("chromium", "chromium")
