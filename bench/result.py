@@ -11,6 +11,8 @@ from typing import Literal
 from rich.console import Console
 from rich.table import Table
 
+from ivr.i18n import translate
+
 
 @dataclass(frozen=True, slots=True)
 class Limit:
@@ -52,13 +54,13 @@ class BenchResult:
 
     def print(self, console: Console) -> None:
         table = Table(title=f"{self.name} · {machine_name()}")
-        table.add_column("figure")
-        table.add_column("measured", justify="right")
-        table.add_column("limit", justify="right")
-        table.add_column("holds?")
+        table.add_column(translate("figure"))
+        table.add_column(translate("measured"), justify="right")
+        table.add_column(translate("limit"), justify="right")
+        table.add_column(translate("holds?"))
         for name, figure in self.figures.items():
             limit = self.limits.get(name)
-            verdict = "" if limit is None else ("yes" if self._holds(name) else "NO")
+            verdict = "" if limit is None else translate("yes" if self._holds(name) else "NO")
             shown = f"{figure:.4g}" if isinstance(figure, float) else str(figure)
             table.add_row(name, shown, "" if limit is None else str(limit), verdict)
         console.print(table)

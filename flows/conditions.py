@@ -20,6 +20,8 @@ MAX_CHARS = 500
 FUNCTIONS = frozenset({"contains", "startsWith", "endsWith", "matches", "int", "double", "string"})
 _STRING = re.compile(r"'(?:\\.|[^'\\])*'|\"(?:\\.|[^\"\\])*\"")
 _LOOP = re.compile(r"\.\s*(all|exists|exists_one|map|filter)\s*\(")
+_SIGNS = {"and": "&&", "or": "||", "not": "!"}  # as other languages have them
+_WORD = re.compile(r"(?i)\b(and|or|not)\b")
 _SYNTAX = re.compile(r"ERROR: <input>:(\d+):(\d+): (?:Syntax error: )?([^\n]*)")
 
 # One value of each type, to try an expression at load time: a comparison of text with a number shows at once.
@@ -122,6 +124,10 @@ def _syntax_error(source: str, message: str) -> ConditionError:
     single = re.search(r"(?<![=!<>])=(?!=)", _STRING.sub("''", source))
     if single:
         return ConditionError("{source} has a single =; write == to compare", source=source)
+    word = _WORD.search(_STRING.sub("''", source))
+    if word:
+        return ConditionError("{source} has the word {word}; write {sign}", source=source, word=word.group(),
+                              sign=_SIGNS[word.group().lower()])  # fmt: skip
     if not found:
         return ConditionError("{source} is not a CEL expression", source=source)
     return ConditionError(

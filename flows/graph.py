@@ -32,6 +32,7 @@ from flows.ports import PromptBook
 DOT_TIMEOUT_S = 30
 LINE_CHARS = 28  # of a label; a Chinese character counts twice
 MAX_LINES = 4
+_NO_LINE_BEGINS_WITH = "，。、；：？！）】》”’,.;:?!)]"
 _FONT = "Noto Sans CJK SC, Noto Sans, sans-serif"
 SHAPES = {
     "ask": ("diamond", "#fff3cd"), "hangup": ("doublecircle", "#e9ecef"), "return": ("doublecircle", "#e9ecef"),
@@ -155,7 +156,7 @@ def _wrapped(text: str) -> list[str]:
     lines, line, width = [], "", 0
     for piece in _pieces(text):
         columns = sum(2 if ord(char) > 0x2E80 else 1 for char in piece)
-        if line and width + columns > LINE_CHARS:
+        if line and width + columns > LINE_CHARS and piece not in _NO_LINE_BEGINS_WITH:
             lines.append(line.strip())
             line, width = "", 0
         line, width = line + piece, width + columns
