@@ -34,6 +34,8 @@ from ivr.session.progress import (
 REDRAW_S = 0.125
 MAX_ROWS = 16  # calls in the table; the newest stay
 MAX_CHARS = 28  # of what was said or heard
+# heading -> share of the width that is left; None: as wide as its content, which must not be cut
+COLUMNS = {"number": None, "try": None, "state": None, "node": None, "said": 3, "understood": 2, "result": 3}
 
 
 @dataclass(slots=True)
@@ -150,8 +152,8 @@ class Watcher:
 
     def _picture(self) -> Group:
         table = Table(title=self._title or None, expand=True)
-        for heading in ("number", "try", "state", "node", "said", "understood", "result"):
-            table.add_column(_(heading), no_wrap=True, overflow="ellipsis")
+        for heading, share in COLUMNS.items():
+            table.add_column(_(heading), no_wrap=True, overflow="ellipsis", ratio=share)
         for row in self._rows.values():
             said, heard = _cut(row.said), _cut(row.heard)
             cells = (row.phone, str(row.number), _(row.state), row.node, said, heard, row.result)
