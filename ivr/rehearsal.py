@@ -134,7 +134,6 @@ async def run_rehearsal(
     catalogue = Catalogue.load(options.settings.paths.prompts)
     flow = load_checked(options.flow, catalogue)
     book = load_callees(options.callees)
-    book.check_nodes({flow.qualified(unit, node) for unit, _, node, _ in flow.walk()})
     recognizer = _recognizer(options, flow, clock)
     bus = Bus()
     if observer is not None:
@@ -298,6 +297,7 @@ def _began(run: _Run, opened: OpenedCampaign, planner: TurnPlanner) -> RunBegan:
         recognizer=run.recognizer.name,
         resumed=opened.resumed,
         unknown_words=tuple(sorted(unknown)),
+        warnings=run.book.strangers({run.flow.qualified(unit, node) for unit, _, node, _ in run.flow.walk()}),
     )
 
 

@@ -112,6 +112,10 @@ class Watcher:
             sentence = "The recogniser doesn't know these words, so nobody can answer with them: {words}."
             self._console.print(_(sentence, words=", ".join(event.unknown_words)), highlight=False, markup=False)
 
+        for warning in event.warnings:
+            sentence = f"{_('warning')}: {_(warning.template, **warning.params)}"
+            self._console.print(sentence, highlight=False, markup=False, soft_wrap=True)
+
     def _note(self, event: StateChanged | NodeReached | PromptBegan | Understood) -> None:
         row = self._rows.get(event.attempt_id)
         if row is None:

@@ -10,6 +10,7 @@ from datetime import datetime
 
 from ivr.session.machine import CallState
 from ivr.session.record import CallRecord
+from trunk.ports import TrunkError
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +24,7 @@ class RunBegan:
     recognizer: str
     resumed: bool
     unknown_words: tuple[str, ...] = ()  # words of the flow's questions that the recogniser doesn't know
+    warnings: tuple[TrunkError, ...] = ()  # what the simulated network can't do as it was told
 
 
 @dataclass(frozen=True, slots=True)

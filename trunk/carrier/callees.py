@@ -130,16 +130,20 @@ class CalleeBook:
         everyone = (self.defaults, *self.callees.values())
         return tuple(dict.fromkeys(say for callee in everyone for say in callee.sayings()))
 
-    def check_nodes(self, nodes: Collection[str]) -> None:
-        """Raises CarrierError for a step on a node that the flow doesn't have: it would never be done."""
-        for node, place in self.node_places.items():
-            if node not in nodes:
-                raise CarrierError(
-                    "{place}: the flow has no node {node} (fix: one of {nodes})",
-                    place=place,
-                    node=node,
-                    nodes=", ".join(sorted(nodes)),
-                )
+    def strangers(self, nodes: Collection[str]) -> tuple[CarrierError, ...]:
+        """A warning for each node of the steps that the flow doesn't have: those steps are never done.
+
+        Not raised, since one file of callees may serve several flows."""
+        return tuple(
+            CarrierError(
+                "{place}: the flow has no node {node} (fix: one of {nodes})",
+                place=place,
+                node=node,
+                nodes=", ".join(sorted(nodes)),
+            )
+            for node, place in self.node_places.items()
+            if node not in nodes
+        )
 
 
 def inherited(callee: Callee, defaults: Callee) -> Callee:

@@ -51,6 +51,15 @@ def test_the_same_seed_gives_the_same_bytes_heard_by_a_real_recogniser(command: 
     assert written[0] == written[1]
 
 
+def test_a_step_on_a_node_of_another_flow_is_warned_of_and_the_run_goes_on(command: Any) -> None:
+    command.write(FLOW, [{"does": [{"on": "nowhere", "keys": "1"}, *KEYS]}])
+    run = command.rehearse(FLOW, "--recognizer", "none")
+    assert run.returncode == 0, run.stderr
+    assert "warning: callees.yaml:" in run.stdout
+    assert "the flow has no node nowhere (fix: one of " in run.stdout
+    assert command.results()["attempts"][0]["answers"]["consent"]["value"] == "yes"
+
+
 def test_a_run_that_was_kept_is_only_shown_again(command: Any) -> None:
     command.write(FLOW, [{"does": KEYS}])
     for _ in range(2):
@@ -64,7 +73,6 @@ def test_a_run_that_was_kept_is_only_shown_again(command: Any) -> None:
         ({}, ("--flow", "nowhere.yaml"), "nowhere.yaml"),
         ({"flow.yaml": "schema: 1\nflow: x\n"}, ("--flow", "flow.yaml"), "flow.yaml:"),
         ({"callees.yaml": "callees: {'+8613800000001': {pickup: sleeps}}"}, (), "callees.yaml:1:"),
-        ({"callees.yaml": "defaults: {does: [{on: nowhere, keys: '1'}]}"}, (), "the flow has no node nowhere"),
         ({"list.csv": "name\nsomebody\n"}, (), "no column for phone"),
         ({}, ("--map", "phone"), "--map phone=Mobile"),
         ({"list.csv": ""}, (), "list.csv"),
