@@ -62,7 +62,8 @@ class WhisperRecognizer:
     def __init__(self, language: str, options: RecognizerOptions | None = None) -> None:
         self._language = language
         self.options = options or RecognizerOptions()
-        self.jobs: queue.SimpleQueue[_Job] = queue.SimpleQueue()
+        # Not SimpleQueue: with two consumers its get(timeout) may block for good (CPython 3.11 and 3.12).
+        self.jobs: queue.Queue[_Job] = queue.Queue()
         self.unsettled = 0  # utterances that somebody awaits, in the queue or in a worker
         self._seats = [_Seat(self.jobs) for _ in range(self.options.workers or os.cpu_count() or 1)]
 
@@ -137,7 +138,7 @@ class WhisperStream:
 class _Seat:
     """A worker process and the thread that serves it; a process that dies is replaced."""
 
-    def __init__(self, jobs: queue.SimpleQueue[_Job]) -> None:
+    def __init__(self, jobs: queue.Queue[_Job]) -> None:
         self._jobs = jobs
         self._model_dir = Path()
         self._thread: threading.Thread | None = None
