@@ -20,14 +20,23 @@ CHECKS: tuple[Check, ...] = (*shape.CHECKS, *questions.CHECKS, *saying.CHECKS, *
 
 
 def lint_file(
-    path: Path | str, book: PromptBook | None = None, columns: Collection[str] | None = None
+    path: Path | str, book: PromptBook | None = None, columns: Callable[[Flow], Collection[str]] | None = None
 ) -> tuple[Finding, ...]:
-    """Everything about a flow file; never raises for what stands in it."""
+    """Everything about a flow file; never raises for what stands in it. `columns` tells what a list brings."""
     try:
         flow = load(path)
     except FlowLoadError as error:
         return error.findings
-    return lint(flow, book, columns)
+    return lint(flow, book, None if columns is None else columns(flow))
+
+
+def load_checked(path: Path, book: PromptBook | None) -> Flow:
+    """The flow, free of errors; warnings pass. Raises FlowLoadError with every error that there is."""
+    flow = load(path)
+    errors = [finding for finding in lint(flow, book) if finding.severity == "error"]
+    if errors:
+        raise FlowLoadError(errors)
+    return flow
 
 
 def lint(

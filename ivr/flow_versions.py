@@ -15,10 +15,8 @@ from pathlib import Path
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from flows.findings import FlowLoadError
 from flows.flow import Flow
-from flows.linter import lint
-from flows.loader import load as load_file
+from flows.linter import load_checked
 from flows.loader import load_document
 from flows.ports import PromptBook
 from ivr.database import Database
@@ -208,14 +206,7 @@ async def _decide(db: Database, review_id: int, by: str, state: ReviewState, not
 
 
 async def _checked(db: Database, path: Path, rules: PublishRules) -> Flow:
-    def check() -> Flow:
-        flow = load_file(path)
-        errors = [finding for finding in lint(flow, rules.book) if finding.severity == "error"]
-        if errors:
-            raise FlowLoadError(errors)
-        return flow
-
-    return await db.clock.outside(asyncio.to_thread(check))
+    return await db.clock.outside(asyncio.to_thread(load_checked, path, rules.book))
 
 
 def version_row(session: Session, flow: Flow, by: str, now: datetime) -> FlowVersion:

@@ -15,10 +15,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 
-from flows.findings import FlowLoadError
 from flows.flow import Flow
-from flows.linter import has_errors, lint
-from flows.loader import load
+from flows.linter import load_checked
 from ivr.campaigns import (
     CampaignPlan,
     OpenedCampaign,
@@ -148,15 +146,6 @@ async def run_rehearsal(
             await recognizer.start()
             await _call_everybody(_Run(options, clock, flow, catalogue, book, recognizer, database, bus), opened)
         return await build_results(database, opened.campaign_id)
-
-
-def load_checked(path: Path, catalogue: Catalogue) -> Flow:
-    """The flow, free of errors. Raises FlowLoadError with every error that the linter finds."""
-    flow = load(path)
-    findings = lint(flow, catalogue)
-    if has_errors(findings):
-        raise FlowLoadError([finding for finding in findings if finding.severity == "error"])
-    return flow
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
+from functools import partial
 from pathlib import Path
 
 import click
 
 from flows import graph as drawing
 from flows.conversations import Coverage, Outcome, beside, coverage, load_conversations, run_conversation
-from flows.findings import Finding, FlowLoadError
-from flows.linter import has_errors
-from flows.linter import lint as lint_flow
+from flows.findings import Finding
+from flows.flow import Flow
+from flows.linter import has_errors, lint_file
 from flows.loader import load
 from ivr.cli.lazy import Elsewhere, LazyGroup
 from ivr.cli.options import FLOW_FILE, PROMPT_DIRS
@@ -53,7 +54,8 @@ def command() -> None:
 @PROMPT_DIRS
 def lint(files: tuple[Path, ...], contacts: Path | None, prompt_dirs: tuple[Path, ...]) -> None:
     book = Catalogue.load(prompt_dirs)
-    findings = _unique(finding for file in files for finding in _findings(file, book, contacts))
+    columns = None if contacts is None else partial(_brought, contacts)
+    findings = _unique(finding for file in files for finding in lint_file(file, book, columns))
     for finding in findings:
         click.echo(finding.render(translate))
     errors = sum(finding.severity == "error" for finding in findings)
@@ -92,22 +94,14 @@ def test(file: Path) -> None:
         sys.exit(1)
 
 
-def _findings(file: Path, book: Catalogue, contacts: Path | None) -> tuple[Finding, ...]:
-    try:
-        flow = load(file)
-    except FlowLoadError as error:
-        return error.findings
-    return lint_flow(flow, book, None if contacts is None else _brought(contacts, flow.needs))
-
-
-def _brought(contacts: Path, needs: Mapping[str, str]) -> frozenset[str]:
+def _brought(contacts: Path, flow: Flow) -> frozenset[str]:
     """Those of the needed fields that the list has a column for, by the importer's own rules."""
     from ivr.contacts_import.parse import Parser  # only this option needs it, and it brings the database along
 
     parser = Parser(contacts, {}, {}, region="CN")
     parser.close()
     headers = parser.parsed.columns.headers
-    return frozenset(name for name, type_name in needs.items() if _has_column(headers, name, type_name))
+    return frozenset(name for name, type_name in flow.needs.items() if _has_column(headers, name, type_name))
 
 
 def _has_column(headers: Sequence[str], name: str, type_name: str) -> bool:
