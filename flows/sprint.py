@@ -14,6 +14,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 Scalar = str | int | float | bool | None
+SECRET = "***"  # noqa: S105  # what stands for secret digits wherever they would be shown or stored
 
 
 class Frozen(BaseModel):

@@ -29,16 +29,17 @@ class Facts:
     talk_s: float = 0.0
 
 
-RULES: tuple[tuple[Callable[[Facts], bool], Callable[[Facts], Intention]], ...] = (
-    (lambda facts: facts.outcome is not DialOutcome.ANSWERED, lambda _: Intention.UNREACHABLE),
-    (lambda facts: facts.opted_out, lambda _: Intention.DECLINED),
-    (lambda facts: facts.flow_intention is not None, lambda facts: facts.flow_intention or Intention.UNREACHABLE),
-    (lambda facts: YES in facts.answers.values(), lambda _: Intention.INTERESTED),
-    (lambda facts: NO in facts.answers.values(), lambda _: Intention.DECLINED),
-    (lambda facts: facts.hung_up_by == "callee" and facts.talk_s < EARLY_HANG_UP_S, lambda _: Intention.DECLINED),
+RULES: tuple[Callable[[Facts], Intention | None], ...] = (
+    lambda facts: Intention.UNREACHABLE if facts.outcome is not DialOutcome.ANSWERED else None,
+    lambda facts: Intention.DECLINED if facts.opted_out else None,
+    lambda facts: facts.flow_intention,
+    lambda facts: Intention.INTERESTED if YES in facts.answers.values() else None,
+    lambda facts: Intention.DECLINED if NO in facts.answers.values() else None,
+    lambda facts: Intention.DECLINED if facts.hung_up_by == "callee" and facts.talk_s < EARLY_HANG_UP_S else None,
 )
 
 
 def classify(facts: Facts) -> Intention:
     """The attempt's intention class; one of S4's five, for every ended attempt."""
-    return next((verdict(facts) for fits, verdict in RULES if fits(facts)), Intention.UNREACHABLE)
+    verdicts = (rule(facts) for rule in RULES)
+    return next((verdict for verdict in verdicts if verdict is not None), Intention.UNREACHABLE)

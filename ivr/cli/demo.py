@@ -5,7 +5,6 @@ the web pages are served by a process of their own on the demo's database."""
 
 from __future__ import annotations
 
-import asyncio
 import os
 import secrets
 import shutil
@@ -22,9 +21,9 @@ from rich.console import Console
 from flows import library
 from ivr.cli.rehearse import Outputs, show_summary, write_outputs
 from ivr.cli.watch import Watcher
+from ivr.cli.with_database import with_database
 from ivr.config import Settings, load_settings
 from ivr.contacts_import import ImportOptions
-from ivr.database import Database
 from ivr.errors import IvrError
 from ivr.i18n import translate as _
 from ivr.model import Role
@@ -61,7 +60,7 @@ def command(out: Path | None, web: bool) -> None:
     )
     console = Console()
     password = secrets.token_urlsafe(9)
-    asyncio.run(_make_user(folder / "ivr.sqlite", password))
+    with_database(options.database, lambda database: add_user(database, USER, password, Role.ADMIN, by=USER))
     with _pages(folder, settings, web) as address:
         if address is not None:
             _say_where(console, address, password)
@@ -87,15 +86,6 @@ def _say_where(console: Console, address: str, password: str) -> None:
         password=password,
     )
     console.print(line, highlight=False, markup=False)
-
-
-async def _make_user(database: Path, password: str) -> None:
-    db = Database(f"sqlite:///{database}")
-    try:
-        await db.upgrade()
-        await add_user(db, USER, password, Role.ADMIN, by=USER)
-    finally:
-        await db.close()
 
 
 @contextmanager

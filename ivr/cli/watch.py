@@ -58,7 +58,6 @@ class Watcher:
         self._rows: OrderedDict[str, _Row] = OrderedDict()
         self._counts: Counter[str] = Counter()
         self._outcomes: Counter[str] = Counter()
-        self._contacts = 0
         self._title = ""
         self._drawn_at_s = 0.0
 
@@ -95,7 +94,6 @@ class Watcher:
             self._drawn_at_s = time.monotonic()
 
     def _begin(self, event: RunBegan) -> None:
-        self._contacts = event.contacts
         self._title = f"{event.campaign} · {event.flow} · {event.recognizer}"
         if event.resumed:
             line = _("Going on with {campaign}.", campaign=event.campaign)

@@ -2,7 +2,9 @@
 
 Every one of them is idempotent or guarded, so that a process may die between any two of them and nobody is called
 twice: a task is leased by one statement; an attempt is there before the network is asked; its end is written once,
-together with its answers and the task's next state."""
+together with its answers and the task's next state.
+
+A little above 400 lines: lease, place, finish and recovery share these guards and are read against each other."""
 
 from __future__ import annotations
 

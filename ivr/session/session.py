@@ -12,6 +12,7 @@ from collections.abc import Coroutine
 
 from flows.interpreter import Session, Sprint, resume, start
 from flows.sprint import (
+    SECRET,
     AskWait,
     CallEnded,
     Command,
@@ -61,7 +62,6 @@ from trunk.ports import Answered, Call, CallEvent, Cause, HungUp, Ringing
 
 log = logging.getLogger(__name__)
 LEAD_IN_TICKS = round(0.7 / FRAME_S)  # people need a moment to raise the phone to the ear
-SECRET = "***"  # noqa: S105 stands for digits that are never shown
 Told = tuple[str, str | None, str | None]  # meaning, modality, transcript
 SAYING = frozenset({TurnState.AWAITING_BEEP, TurnState.PLAYING, TurnState.PAUSED})
 
