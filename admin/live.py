@@ -1,13 +1,14 @@
 """Live views: one poll of the database per second and view, however many watch it; bounded in every direction.
 
-A watcher holds the newest snapshot only (a slow one misses some, never queues them), streams are counted per user
-and in all, and each ends after a while, so that sign-outs and role changes reach it."""
+A watcher holds the newest snapshot only: a slow one misses some, never queues them. One user's newest streams
+push out their oldest: a browser that went on to another page leaves a stream behind, which the server notices
+only when it next writes, and that must not keep the new page waiting. Each stream ends after a while, so that
+sign-outs and role changes reach it."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
@@ -23,13 +24,19 @@ Load = Callable[[int | None], Awaitable[LiveAnswer]]
 
 @dataclass(slots=True, eq=False)
 class Watcher:
-    """One open stream: the newest snapshot not yet sent, or None."""
+    """One open stream: the newest snapshot not yet sent, or None; `ended` once it was told to end."""
 
+    user: str
     newest: LiveAnswer | None = None
+    ended: bool = False
     changed: asyncio.Event = field(default_factory=asyncio.Event)
 
     def put(self, snapshot: LiveAnswer) -> None:
         self.newest = snapshot
+        self.changed.set()
+
+    def end(self) -> None:
+        self.ended = True
         self.changed.set()
 
     async def next(self, within_s: float) -> LiveAnswer | None:
@@ -56,22 +63,27 @@ class LiveHub:
         self._load = load
         self._limits = limits
         self._views: dict[int | None, _View] = {}
-        self._streams: Counter[str] = Counter()
-        self.closed = asyncio.Event()
+        self._open: list[Watcher] = []  # the oldest first
+        self._closed = False
 
     @property
     def streams(self) -> int:
-        return self._streams.total()
+        return len(self._open)
 
     @asynccontextmanager
     async def watch(self, campaign_id: int | None, user: str) -> AsyncIterator[Watcher]:
-        """Watch one campaign, or all. Raises ApiError 429 when too many streams are open."""
-        if self.streams >= self._limits.most or self._streams[user] >= self._limits.per_user:
+        """Watch one campaign, or all; the user's oldest stream ends when this is one too many of theirs.
+
+        Raises ApiError 429 when too many streams are open in all."""
+        own = [one for one in self._open if one.user == user and not one.ended]
+        if len(own) >= self._limits.per_user:
+            own[0].end()
+        elif self._closed or self.streams >= self._limits.most:
             raise ApiError(429, "too_many_streams", headers={"Retry-After": "30"})
         view = self._views.setdefault(campaign_id, _View())
-        watcher = Watcher()
+        watcher = Watcher(user)
         view.watchers.add(watcher)
-        self._streams[user] += 1
+        self._open.append(watcher)
         if view.last is not None:
             watcher.put(view.last)
         if view.task is None:
@@ -80,17 +92,16 @@ class LiveHub:
             yield watcher
         finally:
             view.watchers.discard(watcher)
-            self._streams[user] -= 1
-            self._streams += Counter()  # forget users with none
+            self._open.remove(watcher)
             if not view.watchers:
                 await self._stop(campaign_id, view)
 
     async def close(self) -> None:
         """End all polls and tell all streams to end."""
-        self.closed.set()
+        self._closed = True
+        for watcher in self._open:
+            watcher.end()
         for campaign_id, view in list(self._views.items()):
-            for watcher in view.watchers:
-                watcher.changed.set()
             await self._stop(campaign_id, view)
 
     async def _stop(self, campaign_id: int | None, view: _View) -> None:

@@ -42,7 +42,8 @@ async def live(call: Call, query: LiveQuery) -> LiveAnswer:
 async def live_events(call: Call, query: LiveQuery) -> web.StreamResponse:
     """The calls that are going on, as server-sent events: `live`, with a LiveAnswer whenever it changed.
 
-    A stream ends after a while (connect again, as browsers do by themselves); 429 when too many are open."""
+    A stream ends after a while, or when its user opens too many newer ones (connect again, as browsers do by
+    themselves); 429 when too many are open in all."""
     await _must_exist(call, query)
     services, limits = call.services, call.services.settings.streams
     async with services.live.watch(query.campaign_id, call.me.name) as watcher:
@@ -52,9 +53,9 @@ async def live_events(call: Call, query: LiveQuery) -> web.StreamResponse:
         await response.prepare(call.request)
         await _send(response, f"retry: {RETRY_MS}\n\n", limits.write_s)
         ends_s = asyncio.get_running_loop().time() + limits.life_s
-        while not services.live.closed.is_set() and asyncio.get_running_loop().time() < ends_s:
+        while not watcher.ended and asyncio.get_running_loop().time() < ends_s:
             snapshot = await watcher.next(limits.heartbeat_s)
-            if not await _send(response, _event(call, snapshot), limits.write_s):
+            if not watcher.ended and not await _send(response, _event(call, snapshot), limits.write_s):
                 break
     return response
 

@@ -67,15 +67,27 @@ async def test_a_viewer_is_sent_masked_numbers(open_web: Open) -> None:
     assert call["last_heard"] == "*********78"
 
 
-@pytest.mark.parametrize("limits", [StreamLimits(most=1), StreamLimits(per_user=1)], ids=["in all", "per user"])
-async def test_streams_are_bounded(open_web: Open, limits: StreamLimits) -> None:
-    web = await open_web(streams=limits)
+async def test_streams_are_bounded(open_web: Open) -> None:
+    web = await open_web(streams=StreamLimits(most=1))
     web.enter()
     async with web.client.get("/api/live/events") as first:
         await event(first)
         second = await web.client.get("/api/live/events")
         assert second.status == 429
         assert (await second.json())["code"] == "too_many_streams"
+
+
+async def test_a_users_newest_stream_pushes_out_their_oldest(open_web: Open) -> None:
+    """A page that was left behind must not keep the next one waiting until the server notices."""
+    web = await open_web(streams=StreamLimits(per_user=2))
+    web.enter()
+    async with asyncio.timeout(10), web.client.get("/api/live/events") as oldest:
+        await event(oldest)
+        async with web.client.get("/api/live/events") as older, web.client.get("/api/live/events") as newest:
+            assert (older.status, newest.status) == (200, 200)
+            await oldest.content.read()  # ended
+            await event(older)
+            await event(newest)
 
 
 async def test_a_stream_ends_after_its_life(open_web: Open) -> None:
