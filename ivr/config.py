@@ -10,13 +10,14 @@ import tomllib
 from collections.abc import Iterator
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 
 from ivr.errors import IvrError
 
 ENVIRONMENT = "IVR_CONFIG"
+AMI_SECRET = "IVR_AMI_SECRET"  # noqa: S105 - the variable's name
 DEFAULT_FILE = "ivr.toml"
 
 
@@ -110,6 +111,75 @@ class DialerSettings(_Section):
     max_attempts: int = Field(default=3, ge=1, le=20, description="Tries per contact, all outcomes together.")
 
 
+class AsteriskSettings(_Section):
+    """The PBX that real calls go through. `ivr asterisk render` writes its side of this."""
+
+    host: str = Field(default="127.0.0.1", description="Where the manager interface (AMI) listens.")
+    port: int = Field(default=5038, ge=1, le=65535, description="Its TCP port.")
+    user: str = Field(default="ivr", description="The AMI user.")
+    secret: SecretStr | None = Field(
+        default=None,
+        description="The AMI user's password; better left to the environment variable IVR_AMI_SECRET.",
+    )
+    audio_host: str = Field(
+        default="127.0.0.1", description="Our address, as Asterisk reaches it: it sends the calls' audio there."
+    )
+    audio_port: int = Field(default=0, ge=0, le=65535, description="Its TCP port; 0: any free one.")
+    media_dir: Path = Field(
+        default=Path("/var/spool/asterisk/ivr"),
+        description="Where Asterisk writes recordings, as Asterisk names it.",
+    )
+    media_dir_here: Path | None = Field(
+        default=None, description="The same folder as we name it (a mount, a chroot); empty: the same name."
+    )
+    dialplan: str = Field(
+        default="ivr", pattern=r"^[a-z][a-z0-9-]*$", description="Prefix of the names of our dialplan contexts."
+    )
+
+
+class CallerIdSettings(_Section):
+    """Numbers that calls of one purpose show: `[trunks.NAME.caller_ids.service]`."""
+
+    numbers: tuple[str, ...] = Field(min_length=1, description="Numbers as the operator wants them to be sent.")
+    calls_per_hour: int | None = Field(
+        default=None, ge=1, description="Most calls an hour that one number shows; empty: no limit."
+    )
+    calls_per_callee: int = Field(
+        default=3, ge=1, description="Most calls in 24 hours that one number shows to one callee."
+    )
+
+
+class TrunkSettings(_Section):
+    """One way into the telephone network: a SIP trunk of the PBX."""
+
+    channels: int = Field(default=30, ge=1, le=2000, description="Calls at once.")
+    calls_per_s: float = Field(default=5.0, gt=0, le=100, description="New calls a second.")
+    prefixes: tuple[str, ...] = Field(
+        default=("+",), description="Numbers it takes, by their beginning (E.164); the longest match wins."
+    )
+    priority: int = Field(default=1, ge=1, le=100, description="Of trunks that match alike, the lowest is first.")
+    dial: str = Field(
+        default="{e164}",
+        description="How the operator wants numbers: `{e164}` +8613…, `{digits}` 8613…, `{national}` 13…",
+    )
+    endpoint: str | None = Field(default=None, description="PJSIP endpoint; empty: `ivr-` and the trunk's name.")
+    server: str | None = Field(default=None, description="The operator's SIP address, `host` or `host:port`.")
+    username: str | None = Field(default=None, description="To register with; empty: known by our IP address.")
+    password: SecretStr | None = Field(default=None, description="The password for that name.")
+    codecs: tuple[Literal["alaw", "ulaw"], ...] = Field(default=("alaw", "ulaw"), description="In this order.")
+    keep_early_media: bool = Field(default=True, description="Keep what the network says before the answer.")
+    failures: int = Field(default=5, ge=1, description="So many failures of the trunk itself …")
+    failures_within_s: float = Field(
+        default=60.0, gt=0, description="… in so many seconds take it out of service."
+    )
+    rest_s: float = Field(
+        default=30.0, gt=0, description="How long it stays out before one call may try it again."
+    )
+    caller_ids: dict[Literal["service", "marketing", "survey", "care"], CallerIdSettings] = Field(
+        default_factory=dict, description="Numbers to show, by purpose."
+    )
+
+
 class Settings(_Section):
     """All settings of one installation."""
 
@@ -122,6 +192,10 @@ class Settings(_Section):
     api: ApiSettings = ApiSettings()
     web: WebSettings = WebSettings()
     dialer: DialerSettings = DialerSettings()
+    asterisk: AsteriskSettings = AsteriskSettings()
+    trunks: dict[Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]*$")], TrunkSettings] = Field(
+        default_factory=dict, description="One table per trunk."
+    )
 
     @property
     def database_url(self) -> str:
@@ -134,6 +208,12 @@ class Settings(_Section):
     @property
     def cache_dir(self) -> Path:
         return self.paths.var / "cache"
+
+    @property
+    def ami_secret(self) -> str | None:
+        """The AMI user's password: from the environment, else from the file."""
+        given = os.environ.get(AMI_SECRET)
+        return given or (self.asterisk.secret.get_secret_value() if self.asterisk.secret else None)
 
     def speech_of(self, language: str) -> LanguageSpeech:
         """The language's own table, else that of its first part (`en` for `en-GB`), else defaults."""
@@ -191,17 +271,32 @@ def describe() -> str:
     return "\n".join(_describe_sections()).rstrip() + "\n"
 
 
+# Tables whose names the user chooses: what docs/configuration.md calls them, and the model of one.
+_TABLES: dict[str, tuple[tuple[str, type[_Section]], ...]] = {
+    "speech": (("speech.LANGUAGE", LanguageSpeech),),
+    "trunks": (("trunks.NAME", TrunkSettings), ("trunks.NAME.caller_ids.PURPOSE", CallerIdSettings)),
+}
+
+
 def _describe_sections() -> Iterator[str]:
     for name, field in Settings.model_fields.items():
-        section = LanguageSpeech if name == "speech" else field.annotation
-        assert isinstance(section, type)
-        assert issubclass(section, _Section)
-        yield f"## `[{name}{'.LANGUAGE' if name == 'speech' else ''}]`\n\n{section.__doc__}\n"
-        yield "| Key | Default | Meaning |\n|---|---|---|"
-        for key, info in section.model_fields.items():
-            default = info.get_default(call_default_factory=True)
-            yield f"| `{key}` | {_toml(default)} | {info.description} |"
-        yield ""
+        section = field.annotation
+        if name in _TABLES:
+            tables = _TABLES[name]
+        else:
+            assert isinstance(section, type)
+            assert issubclass(section, _Section)
+            tables = ((name, section),)
+        for title, model in tables:
+            yield f"## `[{title}]`\n\n{model.__doc__}\n"
+            yield "| Key | Default | Meaning |\n|---|---|---|"
+            for key, info in model.model_fields.items():
+                if title == "trunks.NAME" and key == "caller_ids":
+                    continue  # a table of its own
+                default = None if info.is_required() else info.get_default(call_default_factory=True)
+                shown = "required" if info.is_required() else _toml(default)
+                yield f"| `{key}` | {shown} | {info.description} |"
+            yield ""
 
 
 def _toml(value: object) -> str:

@@ -31,11 +31,23 @@ class DialOutcome(StrEnum):
     UNKNOWN = "unknown"  # after a crash: nobody can say any more
 
 
+class EarlyMedia(StrEnum):
+    """What the network said while the phone wasn't answered yet, told by its tones."""
+
+    RINGBACK = "ringback"
+    BUSY_TONE = "busy_tone"
+    CONGESTION_TONE = "congestion_tone"
+    SIT = "sit"  # special information tones: three rising ones before an announcement
+    VOICE_OR_MUSIC = "voice_or_music"  # an announcement or ring-back music; words are another classifier's
+    SILENCE = "silence"
+
+
 @dataclass(frozen=True, slots=True)
 class OriginateRequest:
     attempt_id: str  # uuid4; the call's id in the network too, wherever it can carry one
     phone: str  # E.164
     caller_id: str | None = None
+    early_media: Path | None = None  # keep here what the network says before the answer (WAV); none said: no file
     ring_timeout_s: float = 45.0
     variables: Mapping[str, str] = field(default_factory=dict)
 
@@ -47,6 +59,7 @@ class Cause:
     outcome: DialOutcome
     raw: str  # "sip 486, q850 17 User busy"
     by: Literal["callee", "us", "network"]
+    early_media: EarlyMedia | None = None  # of a call that wasn't answered, when there was any
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,13 +123,22 @@ class Call(Protocol):
 
     def resume_recording(self) -> None: ...
 
-    def bridge(self, other: Call) -> None:
-        """Let the two parties hear each other; our handlers hear and say nothing until one side ends."""
+    async def bridge(self, other: Call) -> None:
+        """Let the two parties hear each other; our handlers hear and say nothing until one side ends. Then the
+        other one comes back to its handler: its ticks go on. Recordings go on too, with the other party in the
+        right channel.
+
+        Raises ValueError unless both calls are this trunk's, answered and free; TrunkError, both calls as they
+        were, when the network can't do it (one party has just left)."""
 
 
 class Trunk(Protocol):
     name: str
     channels: int  # how many calls at once
+
+    @property
+    def in_service(self) -> bool:
+        """Whether calls can be placed now. An originate while it is False ends at once as FAILED."""
 
     async def start(self) -> None: ...
 
@@ -124,7 +146,12 @@ class Trunk(Protocol):
         """Place the call and return at once, before the answer; the outcome comes as events."""
 
     async def reconcile(self) -> frozenset[str]:
-        """attempt_ids of the calls that the network still holds."""
+        """attempt_ids of the calls that the network still holds, those of dead processes included.
+
+        Raises TrunkError while the network can't be asked."""
+
+    async def drop(self, attempt_ids: frozenset[str]) -> None:
+        """Hang up calls that the network still holds and that nobody of us talks on: a dead process left them."""
 
     async def close(self) -> None:
         """Hang up what is left; every handler gets its HungUp before this returns."""

@@ -110,7 +110,7 @@ class CarrierCall:
         if self._recorder is not None:
             self._recorder.paused = False
 
-    def bridge(self, other: Call) -> None:
+    async def bridge(self, other: Call) -> None:
         """Raises ValueError unless both calls are this trunk's, answered and free."""
         if not isinstance(other, CarrierCall) or other._carrier is not self._carrier or other is self:
             raise ValueError("only two calls of the same trunk can be bridged")

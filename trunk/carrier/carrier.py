@@ -56,6 +56,10 @@ class Carrier:
         self._heard: dict[str, list[bytes]] = {}
         self._open = False
 
+    @property
+    def in_service(self) -> bool:
+        return self._open
+
     async def start(self) -> None:
         """Prepare what callees say (in virtual time: inside `clock.outside`).
 
@@ -81,6 +85,10 @@ class Carrier:
 
     async def reconcile(self) -> frozenset[str]:
         return frozenset(self._live)
+
+    async def drop(self, attempt_ids: frozenset[str]) -> None:
+        for attempt_id in attempt_ids & self._live.keys():
+            self._live[attempt_id].hangup()
 
     async def close(self) -> None:
         self._open = False

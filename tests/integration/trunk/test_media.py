@@ -159,7 +159,7 @@ class TestBridge:
             await first.answered.wait()
             await second.answered.wait()
             await asyncio.sleep(1.0)
-            first.call.bridge(second.call)
+            await first.call.bridge(second.call)
             ticks = len(first.ticks), len(second.ticks)
             await asyncio.sleep(2.5)
             assert (len(first.ticks), len(second.ticks)) == ticks, "handlers hear nothing in a bridge"
@@ -190,9 +190,9 @@ class TestBridge:
             assert other.call is not None
             for wrong in (ringing.call, talking.call):
                 with pytest.raises(ValueError, match="bridged"):
-                    talking.call.bridge(wrong)
-            talking.call.bridge(other.call)
+                    await talking.call.bridge(wrong)
+            await talking.call.bridge(other.call)
             with pytest.raises(ValueError, match="bridged"):
-                talking.call.bridge(other.call)
+                await talking.call.bridge(other.call)
 
         network.run(scenario)
