@@ -6,7 +6,7 @@ before `originate` has returned, and none is delivered from inside `hangup`."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -139,6 +139,9 @@ class Trunk(Protocol):
     @property
     def in_service(self) -> bool:
         """Whether calls can be placed now. An originate while it is False ends at once as FAILED."""
+
+    def watch(self, changed: Callable[[], None]) -> None:
+        """From now on call `changed()`, on the loop, whenever `in_service` has changed."""
 
     async def start(self) -> None: ...
 

@@ -6,7 +6,7 @@ attempt, so that the same campaign meets the same network, in whatever order its
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from random import Random
 
@@ -55,17 +55,21 @@ class Carrier:
         self._tries: dict[str, int] = {}  # by phone
         self._heard: dict[str, list[bytes]] = {}
         self._open = False
+        self._watchers: list[Callable[[], None]] = []
 
     @property
     def in_service(self) -> bool:
         return self._open
+
+    def watch(self, changed: Callable[[], None]) -> None:
+        self._watchers.append(changed)
 
     async def start(self) -> None:
         """Prepare what callees say (in virtual time: inside `clock.outside`).
 
         Raises CarrierError or SpeechError, one sentence, for a sound that can't be had."""
         self._sounds = await render_sounds(self._book, self._speak, self.config.voice)
-        self._open = True
+        self._set_open(True)
 
     async def originate(self, request: OriginateRequest, handler: CallHandler) -> CarrierCall:
         if not self._open:
@@ -91,11 +95,16 @@ class Carrier:
             self._live[attempt_id].hangup()
 
     async def close(self) -> None:
-        self._open = False
+        self._set_open(False)
         while self._calls:
             for call in tuple(self._calls):
                 call.hangup()
             await asyncio.sleep(0)  # their HungUp is on its way
+
+    def _set_open(self, is_open: bool) -> None:
+        self._open = is_open
+        for changed in self._watchers:
+            changed()
 
     def observe(self, attempt_id: str, what: StageEvent, node: str) -> None:
         """Tell the callee what the flow does; see `trunk.carrier.stage.Stage`."""
