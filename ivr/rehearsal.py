@@ -34,6 +34,7 @@ from ivr.dialer.dialer import Dialer, DialerOptions
 from ivr.dialer.ledger import DatabaseLedger
 from ivr.dialer.live import LiveRows
 from ivr.dialer.lock import dialling_lock
+from ivr.dialer.routes import SingleRoute
 from ivr.report.build import build_results
 from ivr.results import Results
 from ivr.retry import NO_RETRIES, RetryPolicy
@@ -198,7 +199,7 @@ async def _call_everybody(run: _Run, opened: OpenedCampaign) -> None:
         )
         await start_campaign(run.database, opened.campaign_id)
         run.bus.publish(_began(run, opened, planner))
-        dialer = Dialer(_dialer_options(options, run.flow, opened.campaign_id), run.database, carrier, deps)
+        dialer = Dialer(_dialer_options(options, run.flow, opened.campaign_id), run.database, SingleRoute(carrier), deps)
         try:
             done = await dialer.run()
         except asyncio.CancelledError:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from ivr.database import Database
 from ivr.dialer import store
-from trunk.ports import Trunk
+from ivr.dialer.routes import Routes
 
 log = logging.getLogger(__name__)
 POLL_S = 2.0
@@ -23,7 +23,7 @@ class Recovered:
     freed: int  # leases given back
 
 
-async def recover(database: Database, trunk: Trunk, campaign_id: int, wait_s: float) -> Recovered:
+async def recover(database: Database, routes: Routes, campaign_id: int, wait_s: float) -> Recovered:
     """Close what a dead process left open; call it while no other process dials from this database.
 
     Calls that the network still holds are waited for, `wait_s` at most: nobody of us hears them, but a number with
@@ -31,7 +31,7 @@ async def recover(database: Database, trunk: Trunk, campaign_id: int, wait_s: fl
     ids = await database.read(lambda session: store.open_attempts(session, campaign_id))
     loop = asyncio.get_running_loop()
     until_s = loop.time() + wait_s
-    while ids and not (await trunk.reconcile()).isdisjoint(ids) and loop.time() < until_s:  # noqa: ASYNC110 nobody tells us
+    while ids and not (await routes.reconcile()).isdisjoint(ids) and loop.time() < until_s:  # noqa: ASYNC110 nobody tells us
         await asyncio.sleep(POLL_S)
     now = database.clock.now()
     if ids:

@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from enum import StrEnum
 from typing import Any, cast
 
 from sqlalchemy import Table, case, func, literal, or_, select, union_all
@@ -361,6 +362,24 @@ def next_due(session: Session, campaign_id: int) -> datetime | None:
         )
     ).scalar_one()
     return due
+
+
+class Standing(StrEnum):
+    """Whether there is anything left to do."""
+
+    UNFINISHED = "unfinished"
+    DONE = "done"
+    STOPPED = "stopped"  # paused by somebody, or finished
+
+
+def standing(session: Session, campaign_id: int) -> Standing:
+    """Where the campaign stands, without leasing anything."""
+    if not _running(session, campaign_id):
+        return Standing.STOPPED
+    left = select(task_table.c.id).where(
+        task_table.c.campaign_id == campaign_id, task_table.c.state != TaskState.DONE
+    )
+    return Standing.DONE if session.execute(left.limit(1)).first() is None else Standing.UNFINISHED
 
 
 def open_attempts(session: Session, campaign_id: int) -> tuple[str, ...]:

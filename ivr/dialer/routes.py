@@ -1,0 +1,114 @@
+"""By which trunk, with which caller ID and when a call may leave: the port that the dialer asks.
+
+`SingleRoute` is the one for a single trunk without limits of its own (the simulated network);
+`ivr.dialer.trunk_routes` is the one for real trunks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from trunk.ports import Call, CallHandler, Cause, OriginateRequest, Trunk
+
+NOBODY: frozenset[str] = frozenset()
+OUT_OF_SERVICE_S = 60.0  # a number whose trunks are away comes back to the list's head after this
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Route:
+    """A channel of a trunk, held for one call from `Routes.take` to `Routes.ended`."""
+
+    trunk: Trunk
+    caller_id: str | None = None  # None: the operator's own choice
+
+    @property
+    def name(self) -> str:
+        return self.trunk.name
+
+
+@dataclass(frozen=True, slots=True)
+class NoRoute:
+    """No trunk takes this number now. `again_in_s` is when to ask again; None: none ever will."""
+
+    reason: str  # for the attempt's cause and the log: no number in it
+    again_in_s: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """How many more calls may be begun now; when that is none and time alone helps: in how many seconds."""
+
+    calls: int
+    again_in_s: float | None = None
+
+
+class Routes(Protocol):
+    """All ways into the network that one run may use, for one purpose."""
+
+    @property
+    def channels(self) -> int:
+        """Most calls at once, when every trunk is well."""
+
+    def ready(self) -> Ready: ...
+
+    def take(self, phone: str, tried: frozenset[str] = NOBODY) -> Route | NoRoute:
+        """Hold a channel for a call to this number, on none of the trunks that were `tried` (names)."""
+
+    async def originate(self, route: Route, request: OriginateRequest, handler: CallHandler) -> Call:
+        """Place the call, as `Trunk.originate` does; at once after `take` and once per route."""
+
+    def ended(self, route: Route, cause: Cause | None) -> bool:
+        """The call is over (None: it was never placed), its channel free; once per route.
+
+        True: the trunk itself refused it and no phone rang, so that another trunk may be asked."""
+
+    def watch(self, changed: Callable[[], None]) -> None:
+        """From now on call `changed()`, on the loop, when a trunk has come into service or left it."""
+
+    async def reconcile(self) -> frozenset[str]:
+        """attempt_ids that the trunks still hold. Raises TrunkError while one can't be asked."""
+
+    async def drop(self, attempt_ids: frozenset[str]) -> None:
+        """Hang up calls that nobody of us talks on."""
+
+
+class SingleRoute:
+    """One trunk for every number, as long as it has a channel."""
+
+    def __init__(self, trunk: Trunk) -> None:
+        self._trunk = trunk
+        self._taken = 0
+
+    @property
+    def channels(self) -> int:
+        return self._trunk.channels
+
+    def ready(self) -> Ready:
+        return Ready(self.channels - self._taken if self._trunk.in_service else 0)
+
+    def take(self, phone: str, tried: frozenset[str] = NOBODY) -> Route | NoRoute:
+        del phone
+        if self._trunk.name in tried:
+            return NoRoute("there is no other trunk", None)
+        if not self._trunk.in_service:
+            return NoRoute("the trunk is out of service", OUT_OF_SERVICE_S)
+        self._taken += 1
+        return Route(self._trunk)
+
+    async def originate(self, route: Route, request: OriginateRequest, handler: CallHandler) -> Call:
+        return await route.trunk.originate(request, handler)
+
+    def ended(self, route: Route, cause: Cause | None) -> bool:
+        del route, cause
+        self._taken -= 1
+        return False
+
+    def watch(self, changed: Callable[[], None]) -> None:
+        self._trunk.watch(changed)
+
+    async def reconcile(self) -> frozenset[str]:
+        return await self._trunk.reconcile()
+
+    async def drop(self, attempt_ids: frozenset[str]) -> None:
+        await self._trunk.drop(attempt_ids)
