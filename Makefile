@@ -1,12 +1,12 @@
 # Two commands do everything on a fresh machine: `make demo` and `make test`.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev demo serve test test-quick lint format bench clean
+.PHONY: help setup setup-dev demo serve asterisk asterisk-stop test test-quick lint format bench clean
 PY := .venv/bin/python
 IVR := .venv/bin/ivr
 
 help: ## Show this list
-	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: ## Install what running needs (system packages if allowed, .venv)
 	@tools/setup demo
@@ -19,6 +19,12 @@ demo: setup ## Call the shipped list of 60 people over the simulated network and
 
 serve: setup ## Serve the web pages on the demo's database
 	@IVR_LANG=$${IVR_LANG:-zh-CN} $(IVR) serve --db var/demo/ivr.sqlite --recordings var/demo/recordings
+
+asterisk: setup ## Start an Asterisk of our own to try real calls on this machine (Debian or Ubuntu; root the first time)
+	@tools/asterisk start
+
+asterisk-stop: ## Stop it
+	@tools/asterisk stop
 
 test: setup-dev lint ## Set up and run all tests
 	@$(PY) -m pytest -q

@@ -13,6 +13,7 @@ from ivr.cli.lazy import Elsewhere, LazyGroup
 from ivr.i18n import translate, use_language
 
 COMMANDS = {
+    "asterisk": Elsewhere("ivr.cli.asterisk", "Connect Asterisk: write its files, check it, start one of our own."),
     "bench": Elsewhere("ivr.cli.bench", "Measure, and print figures beside their limits."),
     "demo": Elsewhere("ivr.cli.demo", "Call the shipped list with the shipped flow over the simulated network."),
     "doctor": Elsewhere("ivr.cli.doctor", "Say what is present, what is missing, and what mends it."),

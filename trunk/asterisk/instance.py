@@ -1,14 +1,14 @@
 """An Asterisk of our own, for `make asterisk`, the demo and the tests: the files of `render`, and a base for them.
 
 The programs come from a Debian unpacked by `tools/asterisk build`, and that Debian's own loader and libraries run
-them, with every directory of an instance in one folder: no chroot, no mount, no root, and any number at once. Paths
-mean the same to Asterisk and to us. It owns the process and the folder's files; whoever made the folder removes it."""
+them, with every directory of an instance in one folder: no chroot, no mount, no root, and any number at once.
+Paths mean the same to Asterisk and to us. It owns the process and the folder's files; whoever made the folder
+removes it. docs/decisions/0090."""
 
 from __future__ import annotations
 
 import os
 import random
-import shutil
 import signal
 import socket
 import subprocess
@@ -277,8 +277,3 @@ def free_ports(calls: int = 400) -> Ports:
 def is_built(root: Path) -> bool:
     """Whether `tools/asterisk build` has finished there."""
     return (root / ".built").is_file()
-
-
-def remove(directory: Path) -> None:
-    """The folder of an instance that has stopped."""
-    shutil.rmtree(directory, ignore_errors=True)
