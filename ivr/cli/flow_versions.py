@@ -37,10 +37,10 @@ def publish(file: Path, reviewed: bool, prompt_dirs: tuple[Path, ...], db: Path 
 @DATABASE
 def versions(flow: str | None, db: Path | None) -> None:
     if flow is None:
-        for name in with_database(db, flow_versions.flow_names):
+        for name in with_database(db, flow_versions.flow_names, must_exist=True):
             click.echo(name)
         return
-    found = with_database(db, lambda database: flow_versions.versions(database, flow))
+    found = with_database(db, lambda database: flow_versions.versions(database, flow), must_exist=True)
     if not found:
         click.echo(translate("{flow} was never published; publish it: ivr flow publish FILE", flow=flow))
         return
@@ -65,7 +65,9 @@ def versions(flow: str | None, db: Path | None) -> None:
 @DATABASE
 @BY
 def rollback(flow: str, version: str, db: Path | None, by: str | None) -> None:
-    done = with_database(db, lambda database: flow_versions.rollback(database, flow, version, by or operator()))
+    done = with_database(
+        db, lambda database: flow_versions.rollback(database, flow, version, by or operator()), must_exist=True
+    )
     click.echo(translate("Active again: {version}", version=_named(done)))
 
 
@@ -87,7 +89,7 @@ def submit(file: Path, prompt_dirs: tuple[Path, ...], db: Path | None, by: str |
 @DATABASE
 @BY
 def approve(review: int, db: Path | None, by: str | None) -> None:
-    with_database(db, lambda database: flow_versions.approve(database, review, by or operator()))
+    with_database(db, lambda database: flow_versions.approve(database, review, by or operator()), must_exist=True)
     click.echo(translate("Review {number} is approved.", number=review))
 
 
@@ -97,7 +99,9 @@ def approve(review: int, db: Path | None, by: str | None) -> None:
 @DATABASE
 @BY
 def reject(review: int, note: str, db: Path | None, by: str | None) -> None:
-    with_database(db, lambda database: flow_versions.reject(database, review, by or operator(), note))
+    with_database(
+        db, lambda database: flow_versions.reject(database, review, by or operator(), note), must_exist=True
+    )
     click.echo(translate("Review {number} is rejected.", number=review))
 
 

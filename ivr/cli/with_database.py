@@ -10,12 +10,18 @@ from typing import TypeVar
 
 from ivr.config import load_settings
 from ivr.database import Database
+from ivr.errors import IvrError
 
 T = TypeVar("T")
 
 
-def with_database(path: Path | None, work: Callable[[Database], Awaitable[T]]) -> T:
-    """Open `path`, or the settings' database, brought up to this version; run `work`; close it."""
+def with_database(path: Path | None, work: Callable[[Database], Awaitable[T]], *, must_exist: bool = False) -> T:
+    """Open `path`, or the settings' database, brought up to this version; run `work`; close it.
+
+    `must_exist` is for commands that only read or change what is there: a mistyped `path` makes no new database.
+    Raises IvrError for it."""
+    if must_exist and path is not None and not path.exists():
+        raise IvrError("There is no database {path}; check the path.", path=path)
 
     async def run() -> T:
         database = Database(load_settings().database_url if path is None else f"sqlite:///{path}")
