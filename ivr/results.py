@@ -44,6 +44,9 @@ class AttemptResult(_Model):
     hung_up_by: Literal["callee", "us", "network"]
     opted_out: bool = False
     recording: str | None = None  # file name below the recording directory
+    trunk: str | None = None  # which way the call went; None: it never left
+    caller_id: str | None = None  # the number that the callee was shown; None: the operator's choice
+    failed_over: bool = False  # the trunk refused it before it rang; the next attempt took another one at once
 
 
 class Summary(_Model):

@@ -155,6 +155,8 @@ class Placing:
     purpose: str
     lease: Lease
     now: datetime
+    trunk: str | None = None  # None: the attempt ends before it leaves
+    caller_id: str | None = None
 
 
 def place(session: Session, placing: Placing) -> bool:
@@ -184,6 +186,9 @@ def place(session: Session, placing: Placing) -> bool:
                     pending=False,
                     opted_out=False,
                     path=[],
+                    trunk=placing.trunk,
+                    caller_id=placing.caller_id,
+                    failed_over=False,
                 )
             )
     except IntegrityError:
@@ -243,19 +248,11 @@ def finish(session: Session, ending: Ending) -> datetime | None:
 
     Returns when the number is tried again, or None. Raises AlreadyEnded when the outcome is there already."""
     record = ending.record
-    ended_at = record.ended_at or record.started_at
-    written = session.execute(
-        update_of(attempt_table)
-        .where(attempt_table.c.id == record.attempt_id, attempt_table.c.ended_at.is_(None))
-        .values(**_attempt_values(record, ended_at))
-        .returning(attempt_table.c.id)
-    ).all()
-    if len(written) != 1:
-        raise AlreadyEnded(record.attempt_id)
-    _insert_details(session, ending, ended_at)
-    outcomes = Counter(
-        session.execute(select(attempt_table.c.outcome).where(attempt_table.c.task_id == ending.task_id)).scalars()
+    ended_at = _write_end(session, ending)
+    counted = select(attempt_table.c.outcome).where(
+        attempt_table.c.task_id == ending.task_id, attempt_table.c.failed_over.is_(False)
     )
+    outcomes = Counter(session.execute(counted).scalars())
     again = next_try(
         ending.policy,
         Tried(
@@ -272,6 +269,30 @@ def finish(session: Session, ending: Ending) -> datetime | None:
     else:
         release(session, ending.task_id, again)
     return again
+
+
+def fail_over(session: Session, ending: Ending, placing: Placing) -> bool:
+    """Close the attempt that its trunk refused and place the next one on another trunk, all or nothing.
+
+    Returns what `place` returns: False when the number isn't to be called after all; then the task is given back.
+    Raises AlreadyEnded like `finish`."""
+    _write_end(session, ending, failed_over=True)
+    return place(session, placing)
+
+
+def _write_end(session: Session, ending: Ending, *, failed_over: bool = False) -> datetime:
+    record = ending.record
+    ended_at = record.ended_at or record.started_at
+    written = session.execute(
+        update_of(attempt_table)
+        .where(attempt_table.c.id == record.attempt_id, attempt_table.c.ended_at.is_(None))
+        .values(**_attempt_values(record, ended_at), failed_over=failed_over)
+        .returning(attempt_table.c.id)
+    ).all()
+    if len(written) != 1:
+        raise AlreadyEnded(record.attempt_id)
+    _insert_details(session, ending, ended_at)
+    return ended_at
 
 
 def _attempt_values(record: CallRecord, ended_at: datetime) -> dict[str, object]:

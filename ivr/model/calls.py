@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint, text
+from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint, false, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from flows.sprint import Modality
@@ -79,6 +79,11 @@ class Attempt(Base):
     pending: Mapped[bool] = mapped_column(default=False)  # accepted by voice, still to be confirmed
     opted_out: Mapped[bool] = mapped_column(default=False)
     path: Mapped[list[str]] = mapped_column(default=list)  # flow nodes in the order they were entered
+    trunk: Mapped[str | None]  # which way it went; None: it never left
+    caller_id: Mapped[str | None]  # the number that the callee was shown; None: the operator's choice
+    # The trunk refused the call before anything rang and another trunk was asked at once: the next number's
+    # attempt. Retry rules don't count this one.
+    failed_over: Mapped[bool] = mapped_column(default=False, server_default=false())
 
 
 class SegmentKind(StrEnum):

@@ -127,6 +127,9 @@ def _attempt(
         hung_up_by="network" if row.hung_up_by is None else row.hung_up_by.value,
         opted_out=row.opted_out,
         recording=recording,
+        trunk=row.trunk,
+        caller_id=row.caller_id,
+        failed_over=row.failed_over,
     )
 
 

@@ -61,6 +61,8 @@ ATTEMPT_COLUMNS = (
     _Column("Opted out", 10),
     _Column("Path", 60),
     _Column("Cause", 34),
+    _Column("Trunk", 14),
+    _Column("Caller ID", 18, TEXT),
     _Column("Recording", 30),
     _Column("Attempt", 38, TEXT),
 )
@@ -179,6 +181,8 @@ class _Writer:
             self._yes(attempt.opted_out),
             " → ".join(attempt.path),
             attempt.cause,
+            attempt.trunk,
+            attempt.caller_id,
             attempt.recording,
             attempt.attempt_id,
         )

@@ -103,6 +103,7 @@ function detailCell(attempt, words, recordings) {
   const facts = [
     ["detail.cause", attempt.cause || "–"], ["detail.ring", words.duration(attempt.ring_s)],
     ["detail.hung_up_by", words.label("hung_up_by", attempt.hung_up_by)],
+    ["detail.trunk", [attempt.trunk || "–", attempt.caller_id].filter(Boolean).join(" · ")],
     ["detail.path", attempt.path.join(" → ") || "–"],
   ];
   for (const [question, answer] of Object.entries(attempt.answers)) {

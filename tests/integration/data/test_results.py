@@ -81,7 +81,7 @@ async def test_attempts_in_the_order_of_the_calls(db: Database, campaign_id: int
         "talk_s": 40.0,
         "hung_up_by": "callee",
         "opted_out": False,
-        "recording": "c.wav",
+        "recording": "c.wav", "trunk": None, "caller_id": None, "failed_over": False,
     }  # fmt: skip
     assert (results.attempts[0].ring_s, results.attempts[0].intention) == (4.0, "unreachable")
 
@@ -154,7 +154,7 @@ def test_phones_are_text_and_the_header_stays(book: Callable[[str], openpyxl.Wor
     sheet = book("en")["Attempts"]
     assert (sheet["A2"].value, sheet["A2"].data_type, sheet["A2"].number_format) == (PHONES[0], "s", "@")
     assert sheet.freeze_panes == "B2"
-    assert sheet.auto_filter.ref == "A1:N5"
+    assert sheet.auto_filter.ref == "A1:P5"
     assert sheet.column_dimensions["A"].width == 18
 
 
