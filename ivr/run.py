@@ -1,0 +1,301 @@
+"""One run of a campaign, whatever network carries it: the simulated one (`ivr.rehearsal`) or real trunks
+(`ivr.dialling`). Both open the same campaign, hear and speak with the same parts, dial with the same engine, pause
+and finish alike; a `Network` is where they differ.
+
+`run_campaign` runs on the loop and the clock it is given; who has neither takes `rehearse` or `dial`."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Protocol
+
+from flows.flow import Flow
+from flows.linter import load_checked
+from ivr.campaigns import (
+    CampaignPlan,
+    OpenedCampaign,
+    finish_campaign,
+    open_campaign,
+    pause_campaign,
+    start_campaign,
+)
+from ivr.clock import Clock
+from ivr.config import Settings
+from ivr.contacts_import import ImportOptions
+from ivr.database import Database
+from ivr.dialer.dialer import Dialer, DialerOptions
+from ivr.dialer.ledger import DatabaseLedger
+from ivr.dialer.live import LiveRows
+from ivr.dialer.routes import Routes
+from ivr.report.build import build_results
+from ivr.results import Results
+from ivr.retry import NO_RETRIES, RetryPolicy
+from ivr.session.api import ApiClient
+from ivr.session.deaf import NONE, DeafRecognizer
+from ivr.session.deps import CallDeps
+from ivr.session.hearing import HeldRecognizer
+from ivr.session.progress import Bus, Observer, RunBegan
+from ivr.session.speaker import Speaker
+from ivr.session.turns import TurnPlanner, questions_of
+from ivr.virtual_loop import VirtualClock
+from prompts.catalogue import Catalogue
+from prompts.renderer import Renderer
+from speech.ports import Recognizer
+from speech.recognizers import RecognizerOptions, choose, create
+from speech.tts import DEFAULT_VOICES, EspeakSynthesizer
+from trunk.ports import TrunkError
+
+MODELS_VARIABLE = "IVR_MODELS"  # how speech, and its child processes, find the models
+# In virtual time a decode may take as long as it needs: the clock waits, so that a slow machine hears the same.
+PATIENT = RecognizerOptions(deadline_s=300.0, max_waiting=100_000)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunOptions:
+    """What to run. Paths may be relative to the working directory."""
+
+    flow: Path
+    contacts: Path
+    settings: Settings = field(default_factory=Settings)
+    name: str | None = None  # the campaign's; None: the flow's and the list's names
+    recognizer: str | None = None  # None: the settings' or the best that is there
+    record: Path | None = None  # directory for recordings
+    concurrency: int | None = None  # None: the settings'
+    database: Path | None = None  # None: what `rehearse` or `dial` takes then
+    retries: bool = True
+    import_options: ImportOptions = field(default_factory=ImportOptions)
+
+    @property
+    def campaign(self) -> str:
+        return self.name or f"{self.flow.stem} · {self.contacts.name}"
+
+    @property
+    def calls_at_once(self) -> int:
+        return self.concurrency or self.settings.dialer.concurrency
+
+    @property
+    def retry(self) -> RetryPolicy:
+        return RetryPolicy(max_attempts=self.settings.dialer.max_attempts) if self.retries else NO_RETRIES
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What a network may use of the run that it carries."""
+
+    clock: Clock
+    flow: Flow
+    bus: Bus
+    database: Database
+    synthesizer: EspeakSynthesizer
+    voices: Mapping[str, str]  # language -> voice
+
+
+class Network(Protocol):
+    """How a run's calls leave."""
+
+    by: str  # who is said to have created what the run creates
+    seed: int | None  # of a simulated network
+
+    def check(self, flow: Flow) -> tuple[TrunkError, ...]:
+        """Before anything else is done: what it can't do as it was told. Raises what the user must mend."""
+
+    async def open(self, stack: AsyncExitStack, parts: Parts) -> Routes:
+        """Make it ready for calls; `stack` closes it, in its turn."""
+
+    def attempt_id(self, phone: str, number: int) -> str:
+        """The id of a number's first, second … try."""
+
+
+class Brake:
+    """Stops a run from outside: no more calls, those that are on are hung up, outcomes are written, the campaign
+    is paused, and the run returns what there is."""
+
+    def __init__(self) -> None:
+        self.pulled = False
+        self._dialer: Dialer | None = None
+
+    @property
+    def calling(self) -> bool:
+        """Whether calls are being placed; before, `pull` lets the preparations come to their end first."""
+        return self._dialer is not None
+
+    def pull(self) -> None:
+        self.pulled = True
+        if self._dialer is not None:
+            self._dialer.stop()
+
+    def attach(self, dialer: Dialer) -> None:
+        self._dialer = dialer
+        if self.pulled:
+            dialer.stop()
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What `run_campaign` is given beside the options."""
+
+    database_url: str
+    network: Network
+    clock: Clock
+    observer: Observer | None = None
+    brake: Brake = field(default_factory=Brake)
+
+
+async def run_campaign(options: RunOptions, run: Run) -> Results:
+    """Run the campaign until everything is done, or the brake is pulled.
+
+    Raises what a user can mend: flow, list, models, database, network. Cancelled, it hangs up, writes every
+    outcome and pauses the campaign, which goes on when the same is run again on the same database."""
+    clock = run.clock
+    catalogue = Catalogue.load(options.settings.paths.prompts)
+    flow = load_checked(options.flow, catalogue)
+    warnings = run.network.check(flow)
+    recognizer = _recognizer(options, flow, clock)
+    bus = Bus()
+    if run.observer is not None:
+        bus.subscribe(run.observer)
+    async with AsyncExitStack() as stack:
+        database = Database(run.database_url, clock)
+        stack.push_async_callback(database.close)
+        await database.upgrade()
+        opened = await open_campaign(database, _plan(options, flow, recognizer.name, run.network))
+        if not opened.finished:
+            stack.push_async_callback(recognizer.close)
+            await recognizer.start()
+            ready = _Ready(options, run, catalogue, flow, recognizer, database, bus, warnings)
+            await _call_everybody(ready, opened)
+        return await build_results(database, opened.campaign_id)
+
+
+@dataclass(frozen=True, slots=True)
+class _Ready:
+    """The parts of one run, ready to be put together."""
+
+    options: RunOptions
+    run: Run
+    catalogue: Catalogue
+    flow: Flow
+    recognizer: Recognizer
+    database: Database
+    bus: Bus
+    warnings: tuple[TrunkError, ...]
+
+
+async def _call_everybody(ready: _Ready, opened: OpenedCampaign) -> None:
+    options, clock, settings = ready.options, ready.run.clock, ready.options.settings
+    async with AsyncExitStack() as stack:
+        synthesizer = EspeakSynthesizer()
+        stack.push_async_callback(_closing(clock, synthesizer.close))
+        voices = DEFAULT_VOICES | {name: speech.voice for name, speech in settings.speech.items() if speech.voice}
+        renderer = Renderer(ready.catalogue, synthesizer, settings.cache_dir / "prompts", voices)
+        stack.push_async_callback(_closing(clock, renderer.close))
+        speaker = Speaker(ready.flow, ready.catalogue, renderer)
+        await clock.outside(speaker.prepare_shared())
+        parts = Parts(clock, ready.flow, ready.bus, ready.database, synthesizer, voices)
+        routes = await ready.run.network.open(stack, parts)
+        live = LiveRows(ready.database)
+        stack.push_async_callback(live.close)
+        ready.bus.subscribe(live.observe)
+        api = ApiClient(settings.api, clock)
+        stack.push_async_callback(api.close)
+        planner = TurnPlanner(ready.flow.language, settings.hearing, hears=ready.recognizer.name != NONE)
+        if options.record is not None:
+            options.record.mkdir(parents=True, exist_ok=True)
+        deps = CallDeps(
+            clock=clock,
+            flow=ready.flow,
+            speaker=speaker,
+            planner=planner,
+            recognizer=ready.recognizer,
+            ledger=DatabaseLedger(ready.database),
+            api=api,
+            bus=ready.bus,
+            call_limit_s=float(ready.flow.spec.limits.call_s),
+            recordings=options.record,
+        )
+        await start_campaign(ready.database, opened.campaign_id)
+        ready.bus.publish(_began(ready, opened, planner))
+        dialer = Dialer(_dialer_options(ready, opened.campaign_id), ready.database, routes, deps)
+        await _dial(dialer, ready, opened.campaign_id)
+
+
+async def _dial(dialer: Dialer, ready: _Ready, campaign_id: int) -> None:
+    ready.run.brake.attach(dialer)
+    try:
+        done = await dialer.run()
+    except asyncio.CancelledError:
+        await pause_campaign(ready.database, campaign_id)
+        raise
+    if done:
+        await finish_campaign(ready.database, campaign_id)
+    elif ready.run.brake.pulled:
+        await pause_campaign(ready.database, campaign_id)
+
+
+def _recognizer(options: RunOptions, flow: Flow, clock: Clock) -> Recognizer:
+    """The recogniser for the flow's language. Raises SpeechError when there is none for it."""
+    settings = options.settings
+    os.environ.setdefault(MODELS_VARIABLE, str(settings.models_dir))
+    wanted = options.recognizer or settings.speech_of(flow.language).recognizer
+    if wanted == NONE:
+        return DeafRecognizer()
+    hearing = settings.hearing
+    bounds = PATIENT if isinstance(clock, VirtualClock) else RecognizerOptions(deadline_s=hearing.deadline_s)
+    bounds = replace(bounds, workers=hearing.workers or 0)
+    recognizer = create(choose(flow.language, wanted), flow.language, bounds)
+    return HeldRecognizer(recognizer, clock, hearing.reaction_s)
+
+
+def _plan(options: RunOptions, flow: Flow, recognizer: str, network: Network) -> CampaignPlan:
+    return CampaignPlan(
+        name=options.campaign,
+        flow=flow,
+        contacts=options.contacts,
+        concurrency=options.calls_at_once,
+        retry=options.retry,
+        by=network.by,
+        seed=network.seed,
+        recognizer=recognizer,
+        import_options=options.import_options,
+    )
+
+
+def _dialer_options(ready: _Ready, campaign_id: int) -> DialerOptions:
+    options = ready.options
+    return DialerOptions(
+        campaign_id=campaign_id,
+        purpose=ready.flow.purpose,
+        concurrency=options.calls_at_once,
+        ring_timeout_s=options.settings.dialer.ring_timeout_s,
+        call_limit_s=float(ready.flow.spec.limits.call_s),
+        retry=options.retry,
+        attempt_id=ready.run.network.attempt_id,
+    )
+
+
+def _began(ready: _Ready, opened: OpenedCampaign, planner: TurnPlanner) -> RunBegan:
+    imported = opened.imported
+    questions = questions_of(ready.flow, planner)
+    unknown = {word for question in questions for word in ready.recognizer.unknown_words(question)}
+    return RunBegan(
+        campaign=ready.options.campaign,
+        flow=ready.flow.title,
+        contacts=imported.good if imported else 0,
+        rejected_rows=imported.rejected + imported.duplicates if imported else 0,
+        recognizer=ready.recognizer.name,
+        resumed=opened.resumed,
+        unknown_words=tuple(sorted(unknown)),
+        warnings=ready.warnings,
+    )
+
+
+def _closing(clock: Clock, close: Callable[[], Awaitable[None]]) -> Callable[[], Awaitable[None]]:
+    async def closed() -> None:
+        await clock.outside(close())
+
+    return closed
