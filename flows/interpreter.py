@@ -27,6 +27,7 @@ from flows.sprint import (
     OptedOut,
     Result,
     Scalar,
+    TransferEnded,
     Wait,
 )
 from flows.visits import VISITS, play, question
@@ -79,6 +80,9 @@ def resume(flow: Flow, session: Session, result: Result) -> Sprint:
     if session.wait is None:
         raise WrongSessionError("the conversation has ended at {node}", node=session.node)
     run = Run.of(flow, session)
+    left = isinstance(result, TransferEnded) and result.status == "caller_left"
+    if session.wait.kind == "transfer" and (left or isinstance(result, CallEnded)):
+        return _left_in_transfer(run, session.wait)
     if isinstance(result, CallEnded):
         return _ended(run, session.wait)
     if isinstance(result, Command):
@@ -170,6 +174,14 @@ def _machine(run: Run, wait: Wait) -> Step:
         return Goto(target, "machine")
     run.dispose(DISPOSITION_VOICEMAIL, "unreachable")
     return HangupWait(node=run.node)
+
+
+def _left_in_transfer(run: Run, wait: Wait) -> Sprint:
+    """The caller hung up while they waited for a person: go by the `caller_left` arm as far as it leads without
+    them."""
+    if "caller_left" in run.here[1].arms():
+        _go_on(run, Arm("caller_left"))
+    return _ended(run, wait)
 
 
 def _ended(run: Run, wait: Wait) -> Sprint:

@@ -239,18 +239,27 @@ class TransferSpec(Frozen):
     mode: Literal["warm", "blind"] = "warm"
     brief: Prompt | None = Field(default=None, description="whispered to the agent before the hand-over")
     summary: Text | None = Field(default=None, description="`{summary}` in the brief: why the callee is here")
-    answer_within_s: float = Field(default=20.0, ge=1, le=600)
+    comfort: Prompts = Field(
+        default=(Prompt(id="common.comfort"),), description="said to the callee again and again while they wait"
+    )
+    answer_within_s: float = Field(
+        default=20.0, ge=1, le=600, description="until an agent picks up, all that are tried together, seconds"
+    )
     save_as: Name | None = Field(default=None, description="variable for the agent's number")
 
 
 class TransferNode(Node):
-    """Hand over to a person. `answered` is taken when the person has hung up and the callee is still there;
-    without it the call ends then. `declined`, `no_answer`, `no_agent`, `caller_left` and `trunk` may have arms of
-    their own; `unavailable` takes the rest."""
+    """Hand over to a person: `warm` whispers the brief to them and has them take the callee by key, `blind` joins
+    the two as soon as they pick up. `answered` is taken when the person has hung up and the callee is still there;
+    without it the call ends then. `declined`, `busy`, `no_answer`, `machine` (theirs), `no_agent` and `trunk` may
+    have arms of their own; `unavailable` takes the rest. `caller_left` is taken when the callee hangs up while
+    they wait: nothing can be said any more, but its nodes may still set what the call came to."""
 
     kind = "transfer"
     arm_names = ("unavailable",)
-    optional_arms = ("answered", "declined", "no_answer", "no_agent", "caller_left", "trunk")
+    optional_arms = (
+        "answered", "declined", "busy", "no_answer", "machine", "no_agent", "caller_left", "trunk",
+    )  # fmt: skip
     example = (
         "help:\n  transfer: {queue: retention, mode: warm, brief: common.whisper, answer_within_s: 20}\n"
         "  answered: survey\n  unavailable: book_callback"
@@ -260,7 +269,9 @@ class TransferNode(Node):
     answered: Name | None = None
     unavailable: Name | None = None
     declined: Name | None = None
+    busy: Name | None = None
     no_answer: Name | None = None
+    machine: Name | None = None
     no_agent: Name | None = None
     caller_left: Name | None = None
     trunk: Name | None = None
@@ -268,6 +279,8 @@ class TransferNode(Node):
     def prompt_paths(self) -> Iterator[tuple[tuple[str | int, ...], Prompt]]:
         if self.transfer.brief:
             yield (self.kind, "brief"), self.transfer.brief
+        for index, prompt in enumerate(self.transfer.comfort):
+            yield (self.kind, "comfort", index), prompt
 
 
 class CallbackSpec(Frozen):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, get_args
 
 from flows.findings import FlowError, listed
 from flows.flow import Flow
@@ -24,6 +24,7 @@ from flows.sprint import (
     Result,
     SmsQueued,
     TransferEnded,
+    TransferStatus,
     Wait,
 )
 
@@ -35,7 +36,7 @@ _SPOKEN: Mapping[str, Result] = {
     "machine": MachineDetected(),
     **{name.value: Command(name=name, modality=Modality.SPEECH) for name in CommandName},
 }
-_TRANSFER = ("answered", "declined", "no_answer", "no_agent", "caller_left", "trunk")
+_TRANSFER = get_args(TransferStatus)
 
 # wait kind -> word -> result; a question also takes its own values
 WORDS: Mapping[str, Mapping[str, Result]] = {

@@ -114,12 +114,15 @@ class MessageWait(Frozen):
 
 
 class TransferWait(Frozen):
+    """Hand the caller over to a person and wait until that person has hung up, or until nobody can be had."""
+
     kind: Literal["transfer"] = "transfer"
     node: str
     queue: str
     mode: Literal["warm", "blind"] = "warm"
     brief: PromptRef | None = None
-    answer_within_s: float = 20.0
+    comfort: tuple[PromptRef, ...] = ()  # said to the caller again and again meanwhile
+    answer_within_s: float = 20.0  # until an agent's phone is answered, over all agents that are tried
 
 
 class CallbackWait(Frozen):
@@ -204,10 +207,22 @@ class MachineDetected(Frozen):
     kind: Literal["machine"] = "machine"
 
 
+TransferStatus = Literal[
+    "answered",  # agent and caller talked, and the agent hung up
+    "declined",
+    "busy",
+    "no_answer",  # nobody picked up, or whoever did pressed no key
+    "machine",  # the agent's answering machine picked up
+    "no_agent",  # nobody there to be called
+    "caller_left",
+    "trunk",  # the network couldn't do it: no channel free, no way, no bridge
+]
+
+
 class TransferEnded(Frozen):
     kind: Literal["transfer_ended"] = "transfer_ended"
-    status: Literal["answered", "declined", "no_answer", "no_agent", "caller_left", "trunk"]
-    agent: str | None = None
+    status: TransferStatus
+    agent: str | None = None  # the agent's number
 
 
 class CallbackBooked(Frozen):

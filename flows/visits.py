@@ -115,7 +115,7 @@ def transfer(run: Run, node: TransferNode) -> Step:
     spec = node.transfer
     brief = run.prompt(spec.brief, summary=spec.summary or "") if spec.brief else None
     return TransferWait(node=run.node, queue=spec.queue, mode=spec.mode, brief=brief,
-                        answer_within_s=spec.answer_within_s)  # fmt: skip
+                        comfort=run.prompts(spec.comfort), answer_within_s=spec.answer_within_s)  # fmt: skip
 
 
 def callback(run: Run, node: CallbackNode) -> Step:

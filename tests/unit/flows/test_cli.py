@@ -65,7 +65,7 @@ def test_graph_writes_a_picture(tmp_path: Path) -> None:
 def test_test_passes_and_shows_coverage() -> None:
     code, out, _ = run("test", library.path("callback", "en"))
     assert code == 0
-    assert "Covered: 18 of 18 nodes, 39 of 39 arms\nConversations: 30, failed: 0\n" in out
+    assert "Covered: 21 of 21 nodes, 44 of 44 arms\nConversations: 30, failed: 0\n" in out
 
 
 def test_test_exits_1_when_a_conversation_goes_otherwise(tmp_path: Path) -> None:

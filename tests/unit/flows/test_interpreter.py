@@ -145,8 +145,31 @@ def test_kind_transfer(make_flow: MakeFlow, go: Go) -> None:
     assert after.session.variables["agent_no"] == "1023"
     assert path(after) == ["b"]
     assert path(go(flow, sprint, TransferEnded(status="declined"))) == ["c"]
-    for status in ("no_answer", "no_agent", "caller_left", "trunk"):
+    for status in ("busy", "no_answer", "machine", "no_agent", "trunk"):
         assert path(go(flow, sprint, TransferEnded.model_validate({"status": status}))) == ["d"]
+
+
+@pytest.mark.parametrize("end", [TransferEnded(status="caller_left"), CallEnded(by="callee")])
+def test_a_caller_who_leaves_while_waiting_ends_the_flow(make_flow: MakeFlow, go: Go, end: Result) -> None:
+    flow = make_flow(TRANSFER)
+    after = go(flow, start(flow, {}), end)
+    assert (after.wait, path(after)) == (None, [])
+    assert after.events[-1] == FlowEnded(reason="call_ended")
+
+
+@pytest.mark.parametrize("end", [TransferEnded(status="caller_left"), CallEnded(by="callee")])
+def test_the_caller_left_arm_is_followed_until_it_needs_the_caller(
+    make_flow: MakeFlow, go: Go, end: Result
+) -> None:
+    flow = make_flow(
+        "a: {transfer: {queue: q}, caller_left: lost, unavailable: d}\n"
+        "lost: {set: {given_up: true}, disposition: gave_up, next: sorry}\n"
+        "sorry: {play: x.sorry, next: d}\nd: {hangup: }"
+    )
+    after = go(flow, start(flow, {}), end)
+    assert (after.wait, path(after)) == (None, ["lost", "sorry"])
+    assert after.session.disposition == "gave_up"
+    assert after.events[-1] == FlowEnded(reason="call_ended")
 
 
 def test_a_transfer_without_an_answered_arm_ends_the_call(make_flow: MakeFlow, go: Go) -> None:

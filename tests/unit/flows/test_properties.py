@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -32,6 +34,7 @@ from flows.sprint import (
     Scalar,
     SmsQueued,
     TransferEnded,
+    TransferStatus,
     Wait,
 )
 
@@ -49,7 +52,7 @@ CONTACT: dict[str, Scalar] = {
     "service_date": "2026-11-20",
     "service_name": "宽带移机",
 }
-STATUSES = ("answered", "declined", "no_answer", "no_agent", "caller_left", "trunk")
+STATUSES = get_args(TransferStatus)
 
 
 def results(wait: Wait) -> list[Result]:
