@@ -1,0 +1,370 @@
+"""One call over Asterisk: what its events and its socket say, as the port's events, and one end.
+
+`_end` is the only place where we decide an end, `_gone` the only one that hears of Asterisk's, `_finish` the only
+one that says HungUp. Answered means both: Asterisk says so, and the call's socket is there. They come in either
+order within MEETING_S. The end of the socket is no hang-up: in a bridge it goes and comes back."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import uuid
+from enum import Enum, auto
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from speech.audio import FRAME_BYTES
+from trunk.asterisk.ami import AmiError, AmiLostError, AmiRefusedError, Fields
+from trunk.asterisk.causes import CANCELLED, WE_HUNG_UP, Signs, cause_of, failed, lost
+from trunk.asterisk.pbx import ORIGINATE
+from trunk.carrier.causes import our_fault
+from trunk.ports import (
+    Answered,
+    Call,
+    CallEvent,
+    CallHandler,
+    Cause,
+    DialOutcome,
+    HungUp,
+    KeyPressed,
+    OriginateRequest,
+    Progress,
+    Ringing,
+    TrunkError,
+)
+
+if TYPE_CHECKING:
+    from trunk.asterisk.trunk import AsteriskTrunk
+
+log = logging.getLogger(__name__)
+
+MEETING_S = 2.0  # between Asterisk's answer and the socket; 80 ms was the most that was measured
+AUDIO_GAP_S = 5.0  # without a socket while talking: the dialplan attaches again within a second, or never
+LAST_WORD_S = 0.5  # Hangup and OriginateResponse come within 10 ms of each other, in either order
+RING_GRACE_S = 5.0  # after the ring time, for Asterisk to end the call; then we do
+HANG_UP_S = 30.0  # of asking for a call's end; then it is given up
+HANG_UP_AGAIN_S = 0.2  # between tries: the channel of a call just placed isn't there at once
+UP = "6"  # ChannelState
+RINGING = "5"
+
+
+class _State(Enum):
+    DIALLING = auto()  # until answer and socket are in
+    TALKING = auto()
+    BRIDGED = auto()
+    ENDING = auto()  # we have decided the end; Asterisk's is on its way
+    GONE = auto()  # Asterisk has no channel any more; HungUp is on its way
+    ENDED = auto()
+
+
+class AsteriskCall:
+    """`trunk.ports.Call` over Asterisk; for its Pbx a Leg, for the audio server an AudioLeg."""
+
+    def __init__(self, trunk: AsteriskTrunk, request: OriginateRequest, handler: CallHandler) -> None:
+        self.attempt_id = request.attempt_id
+        self.socket_id = _socket_id(request.attempt_id)
+        self._trunk = trunk
+        self._pbx = trunk.pbx
+        self._request = request
+        self._handler = handler
+        self._loop = asyncio.get_running_loop()
+        self._state = _State.DIALLING
+        self._signs = Signs()
+        self._answered_s: float | None = None  # the first sign of it
+        self._cause: Cause | None = None  # once it is decided
+        self._socket_open = False
+        self._seen = False  # Asterisk has, or had, a channel for it
+        self._originated: bool | None = None  # what OriginateResponse said
+        self._hung_up = False  # Hangup was heard
+        self._timer: asyncio.TimerHandle | None = None  # the one deadline that counts in this state
+        self._over = asyncio.Event()  # the channel is gone
+
+    # ---- trunk.ports.Call ------------------------------------------------------------------------------------
+
+    def hangup(self) -> None:
+        self._end(WE_HUNG_UP if self._talked else CANCELLED)
+
+    def record(self, path: Path) -> None:
+        raise NotImplementedError
+
+    def pause_recording(self) -> None:
+        raise NotImplementedError
+
+    def resume_recording(self) -> None:
+        raise NotImplementedError
+
+    async def bridge(self, other: Call) -> None:
+        """Raises ValueError unless both are this Asterisk's, answered and free; TrunkError when it refuses."""
+        if not isinstance(other, AsteriskCall) or other._pbx is not self._pbx or other is self:
+            raise ValueError("only two calls of the same trunk can be bridged")
+        if self._state is not _State.TALKING or other._state is not _State.TALKING:
+            raise ValueError("only answered calls that aren't bridged yet can be bridged")
+        self._state = other._state = _State.BRIDGED  # their sockets end before Asterisk's answer is here
+        try:
+            await self._pbx.ami.ask(
+                {"Action": "Bridge", "Channel1": self.attempt_id, "Channel2": other.attempt_id, "Tone": "no"}
+            )
+        except AmiError as error:
+            for call in (self, other):
+                call._unbridge()
+            raise TrunkError("Asterisk can't bridge the two calls: {why}", why=str(error)) from error
+
+    # ---- for the trunk ---------------------------------------------------------------------------------------
+
+    @property
+    def _talked(self) -> bool:
+        return self._state in (_State.TALKING, _State.BRIDGED)
+
+    def place(self, action: dict[str, str | list[str]]) -> None:
+        """Dial; the first event comes from the loop, after `originate` has returned."""
+        self._set_timer(self._request.ring_timeout_s + RING_GRACE_S, self._rang_out)
+        self._pbx.spawn(self._originate({**action, "ActionID": ORIGINATE + self.attempt_id}))
+
+    def refuse(self, cause: Cause) -> None:
+        """End the call before it has begun."""
+        self._state, self._cause = _State.GONE, cause
+        self._loop.call_soon(self._say_hung_up)
+
+    async def _originate(self, action: dict[str, str | list[str]]) -> None:
+        try:
+            await self._pbx.ami.ask(action)
+        except (AmiRefusedError, ValueError) as error:
+            self._decide(failed(f"originate: {error}"))
+            self._gone()
+        except AmiLostError as error:
+            if self._pbx.ami.connected:  # else the comparison after the reconnect says what became of it
+                self._end(lost(f"originate: {error}"))
+
+    # ---- trunk.asterisk.pbx.Leg ------------------------------------------------------------------------------
+
+    def on_ami(self, name: str, fields: Fields) -> None:
+        if self._state in (_State.GONE, _State.ENDED) and name != "OriginateResponse":
+            return
+        if name == "OriginateResponse":
+            self._on_originate_response(fields)
+            return
+        self._seen = True
+        match name:
+            case "Newstate" if fields.get("ChannelState") == RINGING:
+                self._ring()
+            case "Newstate" if fields.get("ChannelState") == UP:
+                self._answer()
+            case "DialState" if fields.get("DialStatus") == "PROGRESS":
+                self._progress()
+            case "HangupRequest":
+                self._signs.far_end_asked = True
+            case "DTMFEnd" if fields.get("Direction") == "Received":
+                self._key(str(fields.get("Digit", "")), _whole(fields.get("DurationMs")))
+            case "Hangup":
+                self._on_hangup(fields)
+
+    def on_still_there(self, *, up: bool) -> None:
+        self._seen = True
+        if up:
+            self._answer()
+
+    def on_lost(self, why: str) -> None:
+        self._decide(lost(why))
+        self._gone()
+
+    def _on_originate_response(self, fields: Fields) -> None:
+        self._originated = fields.get("Response") == "Success"
+        if self._originated:
+            self._seen = True
+            self._answer()
+            return
+        self._signs.timed_out = fields.get("Reason") == "3"
+        if self._hung_up or self._state is _State.ENDING:
+            self._gone()
+        elif self._state is _State.DIALLING:
+            self._set_timer(LAST_WORD_S, self._gone)
+
+    def _on_hangup(self, fields: Fields) -> None:
+        self._hung_up = True
+        signs = self._signs
+        signs.q850, signs.text = _whole(fields.get("Cause")), str(fields.get("Cause-txt", ""))
+        signs.sip = _whole(fields.get("TechCause"))
+        if signs.answered or self._originated is not None or self._state is not _State.DIALLING:
+            self._gone()
+        else:
+            self._set_timer(LAST_WORD_S, self._gone)  # was it the ring time? OriginateResponse says
+
+    # ---- trunk.asterisk.audiosocket.AudioLeg -----------------------------------------------------------------
+
+    def on_socket_open(self) -> None:
+        self._seen = self._socket_open = True
+        if self._state is _State.DIALLING:
+            self._meet()
+        elif self._state is _State.BRIDGED:
+            self._state = _State.TALKING  # the other party has left
+        elif self._state is _State.TALKING:
+            self._stop_timer()
+
+    def on_socket_closed(self) -> None:
+        self._socket_open = False
+        if self._state is _State.TALKING:
+            self._set_timer(AUDIO_GAP_S, self._audio_gone)
+
+    def on_frame(self, frame: bytes) -> bytes | None:
+        if self._state is not _State.TALKING:
+            return None
+        try:
+            said = self._handler.on_tick(frame)
+            if said is not None and len(said) != FRAME_BYTES:
+                raise ValueError(f"a frame to say has {FRAME_BYTES} bytes, not {len(said)}")
+        except Exception as error:  # noqa: BLE001 - one call's fault must not stop the clock of the others
+            self._fail(error)
+            return None
+        return said
+
+    def on_key(self, key: str) -> None:
+        """The manager's DTMFEnd is the source, as it says for how long; the socket steps in when that is away."""
+        if not self._pbx.ami.connected:
+            self._key(key, None)
+
+    # ---- before the answer -----------------------------------------------------------------------------------
+
+    def _ring(self) -> None:
+        if self._state is _State.DIALLING and not self._signs.rang:
+            self._signs.rang = True
+            self._tell(Ringing(self._loop.time()))
+
+    def _progress(self) -> None:
+        if self._state is _State.DIALLING and not self._signs.progressed:
+            self._signs.progressed = True
+            self._tell(Progress(self._loop.time()))
+
+    def _answer(self) -> None:
+        """Asterisk says that the call is answered: several of its events do."""
+        if not self._signs.answered:
+            self._signs.answered = True
+            self._meet()
+
+    def _meet(self) -> None:
+        """The answer or the socket has come; with the other one the call is live."""
+        if self._state is not _State.DIALLING:
+            return
+        if self._answered_s is None:
+            self._answered_s = self._loop.time()
+        if not (self._signs.answered and self._socket_open):
+            self._set_timer(MEETING_S, self._not_met)
+            return
+        self._stop_timer()
+        self._state = _State.TALKING
+        self._tell(Answered(self._answered_s))
+
+    def _not_met(self) -> None:
+        if self._socket_open and not self._pbx.ami.connected:
+            self._answer()  # the answer can't be heard now, but the dialplan runs after it alone
+        elif self._socket_open:
+            self._end(failed("a socket, but no answer from Asterisk"))
+        else:
+            self._end(failed(f"answered, but Asterisk's audio didn't reach us at {self._pbx.audio.address}"))
+
+    def _rang_out(self) -> None:
+        """Asterisk keeps the ring time; when it doesn't (a connection lost, a response that never came), we do."""
+        self._signs.timed_out = True
+        self._end(cause_of(self._signs))
+
+    # ---- while talking ---------------------------------------------------------------------------------------
+
+    def _key(self, key: str, duration_ms: int | None) -> None:
+        if self._state is _State.TALKING and key:
+            self._tell(KeyPressed(self._loop.time(), key, duration_ms))
+
+    def _unbridge(self) -> None:
+        if self._state is _State.BRIDGED:
+            self._state = _State.TALKING
+            if not self._socket_open:
+                self._set_timer(AUDIO_GAP_S, self._audio_gone)
+
+    def _audio_gone(self) -> None:
+        self._end(Cause(DialOutcome.ANSWERED, "the audio connection to Asterisk was lost", "us"))
+
+    # ---- the end ---------------------------------------------------------------------------------------------
+
+    def _tell(self, event: CallEvent) -> None:
+        try:
+            self._handler.on_event(event)
+        except Exception as error:  # noqa: BLE001 - one call's fault must not reach the network or other calls
+            self._fail(error)
+
+    def _fail(self, error: Exception) -> None:
+        log.error("call_handler_failed", exc_info=error, extra={"attempt_id": self.attempt_id})
+        self._end(our_fault(error, answered=self._talked))
+
+    def _decide(self, cause: Cause) -> None:
+        """The first reason is the reason."""
+        if self._cause is None:
+            self._cause = cause
+
+    def _end(self, cause: Cause) -> None:
+        """We end the call, whatever Asterisk makes of it."""
+        if self._state in (_State.ENDING, _State.GONE, _State.ENDED):
+            return
+        self._decide(cause)
+        self._state = _State.ENDING
+        self._stop_timer()
+        self._pbx.spawn(self._hang_up())
+
+    async def _hang_up(self) -> None:
+        """Ask until the channel is gone; one that isn't there may still be on its way."""
+        give_up_s = self._loop.time() + HANG_UP_S
+        while not self._over.is_set() and self._loop.time() < give_up_s:
+            asked = False
+            try:
+                await self._pbx.hang_up(self.attempt_id)
+                asked = True
+            except AmiRefusedError:
+                if self._seen or self._originated is False:
+                    break
+            except AmiLostError:
+                pass  # the comparison after the reconnect knows, or the Pbx gives up
+            try:
+                await asyncio.wait_for(self._over.wait(), MEETING_S if asked else HANG_UP_AGAIN_S)
+            except TimeoutError:
+                continue
+        if not self._over.is_set():
+            self._pbx.abandon(self.attempt_id)
+            self._gone()
+
+    def _gone(self) -> None:
+        """Asterisk has no channel for this call any more."""
+        if self._state in (_State.GONE, _State.ENDED):
+            return
+        self._state = _State.GONE
+        self._stop_timer()
+        self._over.set()
+        self._decide(cause_of(self._signs))
+        self._pbx.spawn(self._finish())
+
+    async def _finish(self) -> None:
+        self._say_hung_up()
+
+    def _say_hung_up(self) -> None:
+        assert self._cause is not None
+        self._state = _State.ENDED
+        self._trunk.forget(self)
+        self._tell(HungUp(self._loop.time(), self._cause))
+
+    def _set_timer(self, delay_s: float, then: object) -> None:
+        self._stop_timer()
+        assert callable(then)
+        self._timer = self._loop.call_later(delay_s, then)
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+
+def _socket_id(attempt_id: str) -> uuid.UUID:
+    try:
+        return uuid.UUID(attempt_id)
+    except ValueError:
+        return uuid.uuid5(uuid.NAMESPACE_OID, attempt_id)
+
+
+def _whole(value: object) -> int | None:
+    text = str(value or "")
+    return int(text) if text.isdecimal() else None
