@@ -7,6 +7,7 @@ authentication, no jitter buffer."""
 from tests.softphone.call import CallState, End, SipCall
 from tests.softphone.errors import CallEndedError, CallStateError, MessageError
 from tests.softphone.heard import Heard, HeardKey, HeardPacket, Sound
+from tests.softphone.listening import Listener
 from tests.softphone.phone import Behaviour, Softphone, answers
 from tests.softphone.saying import Playing, Pressing
 
@@ -19,6 +20,7 @@ __all__ = [
     "Heard",
     "HeardKey",
     "HeardPacket",
+    "Listener",
     "MessageError",
     "Playing",
     "Pressing",

@@ -298,6 +298,7 @@ class SipCall:
         if self._media is not None:
             self._line.ticking(self, False)
             self._media.close()
+            self._media.heard.arrived.set()
         self._quiet.set()
         self.ended.set()
 

@@ -4,6 +4,7 @@ Nothing is decoded until somebody asks: two hundred phones hear for the price of
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -31,6 +32,10 @@ class HeardPacket:
         """s16le mono 8 kHz."""
         return _DECODE[self.codec](self.payload)
 
+    @property
+    def loud(self) -> bool:
+        return rms_dbfs(self.pcm) > SOUND_DBFS
+
 
 @dataclass(frozen=True, slots=True)
 class HeardKey:
@@ -53,10 +58,12 @@ class Heard:
 
     packets: list[HeardPacket] = field(default_factory=list)
     keys: list[HeardKey] = field(default_factory=list)
+    arrived: asyncio.Event = field(default_factory=asyncio.Event)  # set with every packet, and at the call's end
     _key_stamp: int | None = None  # RTP timestamp of the last key taken: its end is sent three times
 
     def take(self, packet: Packet, codec: Codec, at_s: float) -> None:
         self.packets.append(HeardPacket(at_s, packet.timestamp, packet.ssrc, codec, packet.payload))
+        self.arrived.set()
 
     def take_key(self, packet: Packet, at_s: float) -> HeardKey | None:
         """A telephone event's packet; gives the key when this one ends it."""
@@ -69,6 +76,7 @@ class Heard:
         self._key_stamp = packet.timestamp
         key = HeardKey(event.key, at_s, event.duration * 1000 // SAMPLE_RATE_HZ)
         self.keys.append(key)
+        self.arrived.set()
         return key
 
     def pcm(self, from_s: float, until_s: float) -> bytes:
@@ -86,11 +94,11 @@ class Heard:
             line[start : start + len(pcm)] = pcm
         return bytes(line)
 
-    def sounds(self, from_s: float = 0.0, threshold_dbfs: float = SOUND_DBFS) -> list[Sound]:
+    def sounds(self, from_s: float = 0.0) -> list[Sound]:
         """Stretches of sound since `from_s`, by arrival: what latency is measured from."""
         sounds: list[Sound] = []
         for packet in self.packets:
-            if packet.at_s < from_s or rms_dbfs(packet.pcm) <= threshold_dbfs:
+            if packet.at_s < from_s or not packet.loud:
                 continue
             end_s = packet.at_s + FRAME_S
             if sounds and packet.at_s - sounds[-1].end_s < PAUSE_S:

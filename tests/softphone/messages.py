@@ -84,6 +84,7 @@ class Request:
 class Response:
     code: int
     headers: Headers
+    body: bytes = b""
 
     @property
     def call_id(self) -> str:
@@ -109,7 +110,7 @@ def parse(datagram: bytes) -> Request | Response:
     if not re.fullmatch(r"\d{1,10}\s+[A-Z]+", headers.get("cseq")):
         raise MessageError("the CSeq header isn't a number and a method")
     if match := re.fullmatch(r"SIP/2\.0 (\d{3})(?: .*)?", first):
-        return Response(int(match[1]), headers)
+        return Response(int(match[1]), headers, body)
     if match := re.fullmatch(r"([A-Z]+) (\S+) SIP/2\.0", first):
         return Request(match[1], match[2], headers, body)
     raise MessageError("neither a request line nor a status line")

@@ -1,4 +1,4 @@
-"""A caller of the bare minimum, to try the softphone without a PBX: one INVITE, and what the test sends after it."""
+"""A caller of the bare minimum, to try the softphone without a PBX: an INVITE, and what a test sends after it."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ import pytest
 
 from tests.softphone.media import Media
 from tests.softphone.messages import Request, Response, compose, parse, reply, token
+from tests.softphone.sdp import Codec, parse_offer
+from trunk.ticker import Ticker
 
 WAIT_S = 20.0
 CODECS = {8: "a=rtpmap:8 PCMA/8000", 0: "a=rtpmap:0 PCMU/8000", 18: "a=rtpmap:18 G729/8000"}
@@ -30,6 +32,7 @@ class Caller(asyncio.DatagramProtocol):
     def __post_init__(self) -> None:
         self._arrived = asyncio.Event()
         self._branch = token()
+        self._ticker: Ticker[Media] = Ticker(lambda members: members[0].send())
 
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
         message = parse(data)
@@ -48,7 +51,16 @@ class Caller(asyncio.DatagramProtocol):
     def close(self) -> None:
         self.transport.close()
         if self.media is not None:
+            self._ticker.discard(self.media)
             self.media.close()
+
+    async def talk(self, code: int = 200) -> Media:
+        """Our audio, both ways, with whoever gave that response."""
+        where = parse_offer((await self.response(code)).body)
+        assert self.media is not None
+        self.media.redirect(where.host, where.port)
+        self._ticker.add(self.media)
+        return self.media
 
     def send(self, method: str, user: str = "callee", cseq: int = 1, body: bytes = b"") -> None:
         """ACK and CANCEL belong to the INVITE's transaction; anything else gets one of its own."""
@@ -66,7 +78,8 @@ class Caller(asyncio.DatagramProtocol):
         self.transport.sendto(datagram, ("127.0.0.1", self.phone_port))
 
     def invite(self, user: str = "callee", codecs: tuple[int, ...] = (8, 0), keys: int | None = 101) -> None:
-        self.media = Media("127.0.0.1", "alaw", keys, lambda: None)
+        codec: Codec = "ulaw" if codecs[0] == 0 else "alaw"
+        self.media = Media("127.0.0.1", codec, keys, lambda: None)
         self.send("INVITE", user, body=self.offer(codecs, keys))
 
     def offer(self, codecs: tuple[int, ...] = (8, 0), keys: int | None = 101, port: int | None = None) -> bytes:

@@ -178,10 +178,8 @@ async def test_a_reinvite_is_answered_and_sends_the_audio_elsewhere(new_caller: 
         caller.send("ACK", cseq=2)
         call.play(b"\x00\x20" * 800)
         await call.said()
-        heard = elsewhere.media.heard
         async with asyncio.timeout(10):
-            while not heard.sounds():
-                await asyncio.sleep(0.02)
+            await elsewhere.media.heard.arrived.wait()
         assert call.reinvites == 1
 
 
