@@ -28,7 +28,8 @@ from ivr.clock import Clock
 from ivr.config import Settings
 from ivr.contacts_import import ImportOptions
 from ivr.database import Database
-from ivr.dialer.dialer import Dialer, DialerOptions
+from ivr.dialer.calling import DialerOptions
+from ivr.dialer.dialer import Dialer
 from ivr.dialer.ledger import DatabaseLedger
 from ivr.dialer.live import LiveRows
 from ivr.dialer.routes import Routes

@@ -9,7 +9,7 @@ A little above 400 lines: lease, place, finish and recovery share these guards a
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -44,6 +44,7 @@ from trunk.ports import DialOutcome
 
 DO_NOT_DISTURB = "do_not_disturb"  # a task's result when the number must not be called
 ANY_PURPOSE = "*"
+IDS_AT_ONCE = 500  # in one statement
 BUSY_ELSEWHERE_S = 60.0  # the number has a live call in another campaign: look again after this
 
 task_table = cast(Table, Task.__table__)
@@ -403,14 +404,24 @@ def standing(session: Session, campaign_id: int) -> Standing:
     return Standing.DONE if session.execute(left.limit(1)).first() is None else Standing.UNFINISHED
 
 
-def open_attempts(session: Session, campaign_id: int) -> tuple[str, ...]:
+def open_attempts(session: Session) -> tuple[str, ...]:
     """Attempts whose end nobody has written: the process that made them is gone."""
     found = session.execute(
         select(attempt_table.c.id)
-        .where(attempt_table.c.campaign_id == campaign_id, attempt_table.c.ended_at.is_(None))
+        .where(attempt_table.c.ended_at.is_(None))
         .order_by(attempt_table.c.started_at, attempt_table.c.id)
     ).scalars()
     return tuple(found)
+
+
+def known_attempts(session: Session, ids: Iterable[str]) -> frozenset[str]:
+    """Those of the ids that are attempts in this database."""
+    wanted = sorted(ids)
+    found: set[str] = set()
+    for start in range(0, len(wanted), IDS_AT_ONCE):
+        some = wanted[start : start + IDS_AT_ONCE]
+        found.update(session.execute(select(attempt_table.c.id).where(attempt_table.c.id.in_(some))).scalars())
+    return frozenset(found)
 
 
 def close_unknown(session: Session, ids: Sequence[str], now: datetime) -> None:
@@ -438,15 +449,11 @@ def close_unknown(session: Session, ids: Sequence[str], now: datetime) -> None:
     _close_tasks(session, tasks, DialOutcome.UNKNOWN.value)
 
 
-def free_leases(session: Session, campaign_id: int) -> int:
+def free_leases(session: Session) -> int:
     """Give back what a dead process had leased and not yet dialled: no attempt row, so no call has left."""
     dialled = select(attempt_table.c.task_id).where(attempt_table.c.ended_at.is_(None))
     stale = session.execute(
-        select(task_table.c.id).where(
-            task_table.c.campaign_id == campaign_id,
-            task_table.c.state == TaskState.LEASED,
-            task_table.c.id.not_in(dialled),
-        )
+        select(task_table.c.id).where(task_table.c.state == TaskState.LEASED, task_table.c.id.not_in(dialled))
     ).scalars()
     ids = list(stale)
     for task_id in ids:

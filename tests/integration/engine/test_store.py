@@ -201,10 +201,10 @@ async def test_recovery_ends_what_was_dialled_and_frees_what_was_not(rows: Rows)
     (again,) = (await rows.lease(count=1, now=NOW + timedelta(hours=1))).leases
     assert again.task_id == retried.task_id
 
-    open_ids = await rows.db.read(lambda session: store.open_attempts(session, 1))
+    open_ids = await rows.db.read(store.open_attempts)
     assert open_ids == ("dialled",)
     await rows.db.run(lambda session: store.close_unknown(session, open_ids, NOW))
-    assert await rows.db.run(lambda session: store.free_leases(session, 1)) == 2
+    assert await rows.db.run(store.free_leases) == 2
     tasks = [await rows.task(lease.task_id) for lease in (dialled, leased, retried)]
     assert [task.state for task in tasks] == [TaskState.DONE, TaskState.READY, TaskState.WAITING]
     assert tasks[0].result == "unknown"

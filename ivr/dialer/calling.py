@@ -1,0 +1,253 @@
+"""One leased task, from its route to the written outcome: what one slot of the dialer does.
+
+The attempt is committed before its call leaves, and closed once. A call that its trunk refused before anything
+rang is handed to another trunk as the task's next attempt, in the same transaction that closes the first one; each
+trunk is asked once. Whatever rang is never dialled again here: that is the retry rules' business."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+
+from flows.sprint import Scalar
+from ivr.database import Database
+from ivr.dialer import store
+from ivr.dialer.recordings import recording_facts
+from ivr.dialer.routes import NOBODY, NoRoute, Route, Routes
+from ivr.retry import RetryPolicy
+from ivr.session.deps import CallDeps, PlacedAttempt
+from ivr.session.faults import log_fault
+from ivr.session.progress import CallOver, CallPlaced
+from ivr.session.record import CallRecord
+from ivr.session.session import CallSession
+from ivr.session.slots import next_slots
+from trunk.ports import Cause, DialOutcome, OriginateRequest, TrunkError
+
+log = logging.getLogger(__name__)
+ATTEMPT_NUMBER = "attempt_number"  # for the network: which try of this contact it is
+OFFERED_SLOTS = 3  # for calling back: slot_1 to slot_3 in flows
+HANG_UP_GRACE_S = 5.0  # from our hang-up to the network's word
+UNHEARD_AT_MOST = 12  # graces without any word from a network that can't be asked: the call is given up
+PATIENCE_S = 3.0  # a prepared call waits so long for its trunk's next free moment, else it goes back to the list
+SOONEST_S = 1.0  # … for at least this
+
+
+@dataclass(frozen=True, slots=True)
+class DialerOptions:
+    campaign_id: int
+    purpose: str
+    concurrency: int
+    ring_timeout_s: float
+    call_limit_s: float
+    retry: RetryPolicy
+    attempt_id: Callable[[str, int], str]  # of phone and attempt number: uuid4, or derived from a rehearsal's seed
+    owner: str = field(default_factory=lambda: f"pid {os.getpid()}")
+
+    @property
+    def longest_call_s(self) -> float:
+        return self.ring_timeout_s + self.call_limit_s
+
+
+@dataclass(frozen=True, slots=True)
+class _Placed:
+    """An attempt with its row; a cause instead of a route says why it ends before it leaves."""
+
+    attempt: PlacedAttempt
+    way: Route | Cause
+
+
+class Caller:
+    """Calls leased tasks, any number at once. `sessions` are the calls that are on, by attempt id."""
+
+    def __init__(self, options: DialerOptions, database: Database, routes: Routes, deps: CallDeps) -> None:
+        self.sessions: dict[str, CallSession] = {}
+        self._options = options
+        self._database = database
+        self._routes = routes
+        self._deps = deps
+        self._stopping = False
+
+    def stop(self) -> None:
+        """Nothing more is placed; what is on is hung up."""
+        self._stopping = True
+        for session in self.sessions.values():
+            session.hang_up()
+
+    async def call(self, lease: store.Lease, routed: Callable[[], None]) -> None:
+        """From the lease to the written outcome. `routed()` is called as soon as the trunk's channel is taken."""
+        contact = self._contact(lease)
+        try:
+            way = await self._prepare(lease, contact) or await self._take(lease.phone, NOBODY)
+        finally:
+            routed()
+        if isinstance(way, NoRoute):
+            if way.again_in_s is not None:
+                await self._give_back(lease, way.reason, way.again_in_s)
+                return
+            way = Cause(DialOutcome.FAILED, way.reason, "us")
+        placed = await self._place(lease, _Placed(self._attempt(lease, contact), way))
+        tried = NOBODY
+        while placed is not None:
+            record, refused = await self._talk(placed)
+            if refused is None or self._stopping:
+                await self._finish(placed.attempt, record)
+                return
+            tried |= {refused.name}
+            lease = replace(lease, attempts=placed.attempt.number)
+            other = await self._take(lease.phone, tried)
+            if isinstance(other, NoRoute):
+                await self._finish(placed.attempt, record)
+                return
+            placed = await self._place(lease, _Placed(self._attempt(lease, contact), other), record)
+
+    # ---- before the call ------------------------------------------------------------------------------------
+
+    def _contact(self, lease: store.Lease) -> dict[str, Scalar]:
+        """What the flow is started with: the list's values, the number, and slots for calling back."""
+        slots = next_slots(self._deps.clock.now(), OFFERED_SLOTS)
+        offered: dict[str, Scalar] = {f"slot_{number}": slot for number, slot in enumerate(slots, start=1)}
+        return {**offered, **lease.attributes, "phone": lease.phone}
+
+    async def _prepare(self, lease: store.Lease, contact: Mapping[str, Scalar]) -> Cause | None:
+        """Render what only this contact hears; a cause to fail the attempt when that can't be done."""
+        try:
+            await self._deps.clock.outside(self._deps.speaker.prepare(contact))
+        except Exception as error:  # noqa: BLE001 one contact's odd data must not end the campaign
+            log_fault(log, "prompts_failed", error, task_id=lease.task_id)
+            return Cause(DialOutcome.FAILED, f"prompts: {type(error).__name__}", "us")
+        return None
+
+    async def _take(self, phone: str, tried: frozenset[str]) -> Route | NoRoute:
+        """A route for the number; a trunk that is about to be free is waited for."""
+        loop = asyncio.get_running_loop()
+        until_s = loop.time() + PATIENCE_S
+        while True:
+            found = self._routes.take(phone, tried)
+            if isinstance(found, Route) or found.again_in_s is None or self._stopping:
+                return found
+            if loop.time() + found.again_in_s > until_s:
+                return found
+            await asyncio.sleep(found.again_in_s)
+
+    async def _give_back(self, lease: store.Lease, reason: str, again_in_s: float) -> None:
+        """Nobody can call the number now: it goes back to the list, untried."""
+        log.info("no_route", extra={"task_id": lease.task_id, "reason": reason})
+        again = self._deps.clock.now() + timedelta(seconds=max(SOONEST_S, again_in_s))
+        await self._database.run(lambda session: store.release(session, lease.task_id, again))
+
+    def _attempt(self, lease: store.Lease, contact: Mapping[str, Scalar]) -> PlacedAttempt:
+        number = lease.attempts + 1
+        return PlacedAttempt(
+            attempt_id=self._options.attempt_id(lease.phone, number),
+            task_id=lease.task_id,
+            phone=lease.phone,
+            number=number,
+            contact=contact,
+        )
+
+    async def _place(
+        self, lease: store.Lease, placed: _Placed, before: CallRecord | None = None
+    ) -> _Placed | None:
+        """Write the attempt, and with it the end of the one `before` it, whose trunk refused it.
+
+        None: the number isn't to be called after all; its task has been given back or closed."""
+        attempt, way = placed.attempt, placed.way
+        route = way if isinstance(way, Route) else None
+        placing = store.Placing(
+            attempt_id=attempt.attempt_id,
+            campaign_id=self._options.campaign_id,
+            purpose=self._options.purpose,
+            lease=lease,
+            now=self._deps.clock.now(),
+            trunk=route.name if route else None,
+            caller_id=route.caller_id if route else None,
+        )
+        written = False
+        try:
+            if before is None:
+                written = await self._database.run(lambda session: store.place(session, placing))
+            else:
+                ending = store.Ending(lease.task_id, before, self._options.retry)
+                written = await self._database.run(lambda session: store.fail_over(session, ending, placing))
+                self._deps.bus.publish(CallOver(before.attempt_id, before, placing.now if written else None))
+        finally:
+            if not written and route is not None:
+                self._routes.ended(route, None)
+        if not written:
+            return None
+        self._deps.bus.publish(CallPlaced(attempt.attempt_id, attempt.phone, attempt.number, placing.now))
+        return placed
+
+    # ---- the call -------------------------------------------------------------------------------------------
+
+    async def _talk(self, placed: _Placed) -> tuple[CallRecord, Route | None]:
+        """The attempt from its row to its end; with the route, if its trunk refused the call before it rang."""
+        session = CallSession(placed.attempt, self._deps)
+        attempt_id, way = placed.attempt.attempt_id, placed.way
+        self.sessions[attempt_id] = session
+        refused = False
+        cause = Cause(DialOutcome.UNKNOWN, "our engine failed", "us")
+        try:
+            if isinstance(way, Cause):
+                session.close(way)
+            elif self._stopping:
+                session.close(Cause(DialOutcome.CANCELLED, "the run was stopped", "us"))
+            else:
+                await self._originate(placed.attempt, way, session)
+            record = await self._until_over(session)
+            cause = record.cause or cause
+        finally:
+            del self.sessions[attempt_id]
+            if isinstance(way, Route):
+                refused = self._routes.ended(way, cause)
+        # The record has the last word on whether a phone rang: dialling it twice is worse than losing a call.
+        rang = record.ringing_at is not None or record.answered_at is not None
+        return record, way if refused and not rang and isinstance(way, Route) else None
+
+    async def _originate(self, attempt: PlacedAttempt, route: Route, session: CallSession) -> None:
+        request = OriginateRequest(
+            attempt_id=attempt.attempt_id,
+            phone=attempt.phone,
+            caller_id=route.caller_id,
+            ring_timeout_s=self._options.ring_timeout_s,
+            variables={ATTEMPT_NUMBER: str(attempt.number)},
+        )
+        try:
+            session.attach(await self._routes.originate(route, request, session))
+        except Exception as error:  # noqa: BLE001 the attempt is written: it must get its end
+            log_fault(log, "originate_failed", error, attempt_id=attempt.attempt_id)
+            session.close(Cause(DialOutcome.FAILED, f"originate: {type(error).__name__}", "us"))
+
+    async def _until_over(self, session: CallSession) -> CallRecord:
+        """The call's record. A call that outlives every limit is hung up; one that the network lost is closed."""
+        limit_s = self._options.longest_call_s + HANG_UP_GRACE_S
+        unheard = 0
+        while True:
+            try:
+                async with asyncio.timeout(limit_s):
+                    return await session.over()
+            except TimeoutError:
+                pass
+            session.hang_up()
+            limit_s = HANG_UP_GRACE_S
+            try:
+                held = session.attempt.attempt_id in await self._routes.reconcile()
+            except TrunkError:
+                unheard += 1
+                held = unheard < UNHEARD_AT_MOST
+            if not held:
+                log.error("call_lost", extra={"attempt_id": session.attempt.attempt_id})
+                session.close(Cause(DialOutcome.UNKNOWN, "the network lost the call", "network"))
+
+    async def _finish(self, attempt: PlacedAttempt, record: CallRecord) -> None:
+        recording = None
+        if self._deps.recordings is not None and record.answered_at is not None:
+            path = self._deps.recordings / f"{attempt.attempt_id}.wav"
+            recording = await self._deps.clock.outside(asyncio.to_thread(recording_facts, path))
+        ending = store.Ending(attempt.task_id, record, self._options.retry, recording)
+        again_at = await self._database.run(lambda session: store.finish(session, ending))
+        self._deps.bus.publish(CallOver(attempt.attempt_id, record, again_at))
