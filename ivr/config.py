@@ -12,7 +12,7 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, ValidationInfo, field_validator
 
 from ivr.errors import IvrError
 
@@ -180,6 +180,40 @@ class TrunkSettings(_Section):
     )
 
 
+class QueueSettings(_Section):
+    """People who take the calls that flows hand over: `[queues.NAME]`, NAME as the flows' `transfer` says it."""
+
+    agents: dict[
+        Annotated[str, Field(pattern=r"^\d{1,8}$")], Annotated[str, Field(pattern=r"^(\+[1-9]\d{6,14}|\d{2,6})$")]
+    ] = Field(
+        min_length=1,
+        description='Agent\'s number -> extension or E.164 number: `{1001 = "601", 1002 = "+8613800000001"}`.',
+    )
+    order: Literal["listed", "rotating"] = Field(
+        default="listed", description="Whom to try first: `listed` the first of the list, `rotating` in turn."
+    )
+    trunk: str | None = Field(
+        default=None, description="By which trunk, of the same PBX; empty: the one of the customer's call."
+    )
+    ring_s: float = Field(
+        default=15.0,
+        gt=0,
+        le=120,
+        description="So long one agent's phone rings; the flow's `answer_within_s` holds for all together.",
+    )
+    longest_talk_s: float = Field(
+        default=3600.0,
+        gt=0,
+        le=14400,
+        description="So long people may talk in one call; then the customer goes back to the flow.",
+    )
+    language: str | None = Field(
+        default=None,
+        pattern=r"^[a-z]{2}(-[A-Z]{2})?$",
+        description="Of what agents are told, where there are prompts in it; empty: the flow's.",
+    )
+
+
 class Settings(_Section):
     """All settings of one installation."""
 
@@ -196,6 +230,17 @@ class Settings(_Section):
     trunks: dict[Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]*$")], TrunkSettings] = Field(
         default_factory=dict, description="One table per trunk."
     )
+    queues: dict[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")], QueueSettings] = Field(
+        default_factory=dict, description="One table per queue."
+    )
+
+    @field_validator("queues")
+    @classmethod
+    def _known_trunks(cls, queues: dict[str, QueueSettings], info: ValidationInfo) -> dict[str, QueueSettings]:
+        for name, queue in queues.items():
+            if queue.trunk is not None and queue.trunk not in info.data.get("trunks", {}):
+                raise ValueError(f"{name}: there is no [trunks.{queue.trunk}]")
+        return queues
 
     @property
     def database_url(self) -> str:
@@ -275,6 +320,7 @@ def describe() -> str:
 _TABLES: dict[str, tuple[tuple[str, type[_Section]], ...]] = {
     "speech": (("speech.LANGUAGE", LanguageSpeech),),
     "trunks": (("trunks.NAME", TrunkSettings), ("trunks.NAME.caller_ids.PURPOSE", CallerIdSettings)),
+    "queues": (("queues.NAME", QueueSettings),),
 }
 
 

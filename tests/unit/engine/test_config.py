@@ -38,6 +38,9 @@ def test_the_environment_names_the_file(tmp_path: Path, monkeypatch: pytest.Monk
         ('[speech.chinese]\nvoice = "x"', "speech.chinese"),
         ('[api]\nallowed_hosts = ["https://crm/x"]', "api.allowed_hosts"),
         ('[web]\nhost = "nowhere at all"', "web.host"),
+        ('[queues.care]\nagents = {1001 = "call me"}', "queues.care.agents.1001"),
+        ("[queues.care]\nagents = {}", "queues.care.agents"),
+        ('[queues.care]\nagents = {1001 = "601"}\ntrunk = "pbx"', "queues: care: there is no [trunks.pbx]"),
         ("dialer = ", "isn't TOML"),
     ],
 )

@@ -1,0 +1,43 @@
+"""What the business needs from people and from second legs, behind ports: who can take a call now (a configured
+list today, a desk later), and how a leg to them is placed beside a call that is already on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from trunk.ports import Call, CallHandler, Cause, OriginateRequest
+
+
+@dataclass(frozen=True, slots=True)
+class Agent:
+    """A person who can take a call now, and how to reach them."""
+
+    number: str  # by which people know them: digits, said to callees, shown in results and logs
+    phone: str  # extension, or E.164
+    trunk: str | None = None  # None: the trunk of the callee's call
+    language: str | None = None  # of what is whispered; None: the flow's
+    ring_s: float = 15.0  # so long their phone rings
+    longest_talk_s: float = 3600.0  # then the callee goes back to the flow
+
+
+class AgentSupply(Protocol):
+    """Who can take a call. Implemented by `ivr.agents.ConfiguredAgents`."""
+
+    async def claim(self, queue: str, tried: frozenset[str]) -> Agent | None:
+        """Somebody of the queue who is free and not among `tried` (numbers), held for one call until `release`;
+        None: nobody is left now."""
+
+    async def release(self, agent: Agent) -> None:
+        """The agent is free again, whatever came of it."""
+
+
+class SecondLegs(Protocol):
+    """Places legs beside one call, where the two can be bridged, each on a channel of its own."""
+
+    async def originate(self, trunk: str | None, request: OriginateRequest, handler: CallHandler) -> Call:
+        """Place the leg by that trunk (None: the call's own). Raises TrunkError when it has no channel free or
+        isn't there."""
+
+    def ended(self, attempt_id: str, cause: Cause | None) -> None:
+        """The leg is over (None: the network lost it), its channel free; once per leg that was placed."""
