@@ -60,6 +60,7 @@ class Cause:
     raw: str  # "sip 486, q850 17 User busy"
     by: Literal["callee", "us", "network"]
     early_media: EarlyMedia | None = None  # of a call that wasn't answered, when there was any
+    refused: bool = False  # the trunk itself said no and nothing can have rung: another trunk may be asked
 
 
 @dataclass(frozen=True, slots=True)

@@ -129,7 +129,7 @@ class AsteriskCall:
         try:
             await self._pbx.ami.ask(action)
         except (AmiRefusedError, ValueError) as error:
-            self._decide(failed(f"originate: {error}"))
+            self._decide(failed(f"originate: {error}", refused=True))
             self._gone()
         except AmiLostError as error:
             if self._pbx.ami.connected:  # else the comparison after the reconnect says what became of it
@@ -143,7 +143,7 @@ class AsteriskCall:
         if name == "OriginateResponse":
             self._on_originate_response(fields)
             return
-        self._seen = True
+        self._seen = self._signs.channel = True
         match name:
             case "Newstate" if fields.get("ChannelState") == RINGING:
                 self._ring()

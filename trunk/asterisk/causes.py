@@ -62,13 +62,14 @@ _SUBSCRIBER: Mapping[int | None, tuple[DialOutcome, _By]] = {
 
 CANCELLED = Cause(DialOutcome.CANCELLED, "cancelled, sip 487, q850 16 Normal clearing", "us")
 WE_HUNG_UP = Cause(DialOutcome.ANSWERED, "sip bye, q850 16 Normal clearing", "us")
-OUT_OF_SERVICE = Cause(DialOutcome.FAILED, "the trunk is out of service", "us")
+OUT_OF_SERVICE = Cause(DialOutcome.FAILED, "the trunk is out of service", "us", refused=True)
 
 
 @dataclass(slots=True)
 class Signs:
     """What has been seen of a call."""
 
+    channel: bool = False  # Asterisk made one; without it nothing has left
     rang: bool = False
     progressed: bool = False  # early media
     answered: bool = False
@@ -85,7 +86,7 @@ def cause_of(signs: Signs, early_media: EarlyMedia | None = None) -> Cause:
         by: _By = "callee" if signs.far_end_asked else "network"
         return Cause(DialOutcome.ANSWERED, _raw(signs, ("sip bye",) if by == "callee" else ()), by)
     outcome, by = _unanswered(signs)
-    return Cause(outcome, _raw(signs), by, early_media)
+    return Cause(outcome, _raw(signs), by, early_media, refused=_refused(signs, outcome))
 
 
 def lost(why: str) -> Cause:
@@ -93,9 +94,16 @@ def lost(why: str) -> Cause:
     return Cause(DialOutcome.UNKNOWN, f"lost in the trunk: {why}", "network")
 
 
-def failed(why: str) -> Cause:
-    """Our own side, before the answer."""
-    return Cause(DialOutcome.FAILED, why, "us")
+def failed(why: str, *, refused: bool = False) -> Cause:
+    """Our own side, before the answer. `refused`: Asterisk didn't even dial."""
+    return Cause(DialOutcome.FAILED, why, "us", refused=refused)
+
+
+def _refused(signs: Signs, outcome: DialOutcome) -> bool:
+    """A refusal in words. The silence of a peer is none: it may have let the phone ring and not been heard."""
+    own = outcome in (DialOutcome.CONGESTION, DialOutcome.FAILED)
+    said = signs.sip is not None or signs.q850 in _Q850 or not signs.channel
+    return own and said and not (signs.rang or signs.progressed or signs.timed_out)
 
 
 def _unanswered(signs: Signs) -> tuple[DialOutcome, _By]:

@@ -57,12 +57,14 @@ UNANSWERED: dict[Pickup, Ending] = {
     Pickup.UNREACHABLE: Ending(
         _network(DialOutcome.UNREACHABLE, "sip 480, q850 18 No user responding"), announced=True
     ),
-    Pickup.CONGESTION: Ending(_network(DialOutcome.CONGESTION, "sip 503, q850 34 No circuit available")),
+    Pickup.CONGESTION: Ending(
+        Cause(DialOutcome.CONGESTION, "sip 503, q850 34 No circuit available", "network", refused=True)
+    ),
 }
 
 RING_TIMEOUT = Cause(DialOutcome.NO_ANSWER, "ring timeout, sip 487, q850 19 No answer from user", "us")
 NETWORK_TIMEOUT = Cause(DialOutcome.NO_ANSWER, "sip 408, q850 102 Recovery on timer expiry", "network")
-CHANNELS_IN_USE = Cause(DialOutcome.CONGESTION, "all channels of the trunk in use", "us")
+CHANNELS_IN_USE = Cause(DialOutcome.CONGESTION, "all channels of the trunk in use", "us", refused=True)
 CANCELLED = Cause(DialOutcome.CANCELLED, "cancelled, sip 487, q850 16 Normal clearing", "us")
 CALLEE_HUNG_UP = Cause(DialOutcome.ANSWERED, "sip bye, q850 16 Normal clearing", "callee")
 WE_HUNG_UP = Cause(DialOutcome.ANSWERED, "sip bye, q850 16 Normal clearing", "us")
