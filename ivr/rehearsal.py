@@ -23,7 +23,7 @@ from ivr.results import Results
 from ivr.run import Parts, Run, RunOptions, run_campaign
 from ivr.session.progress import NodeReached, Observer, ProgressEvent, PromptBegan, PromptEnded
 from ivr.virtual_loop import run_virtual
-from trunk.carrier import Carrier, CarrierConfig, load_callees
+from trunk.carrier import Carrier, CarrierConfig, Stage, load_callees
 from trunk.carrier.callees import CalleeBook
 from trunk.ports import TrunkError
 
@@ -94,7 +94,7 @@ class _Simulated:
         carrier = Carrier(self._book, config, parts.synthesizer.synthesize)
         stack.push_async_callback(carrier.close)
         await parts.clock.outside(carrier.start())
-        parts.bus.subscribe(_stage(carrier))
+        parts.bus.subscribe(stage_observer(carrier))
         return SingleRoute(carrier)
 
     def attempt_id(self, phone: str, number: int) -> str:
@@ -102,17 +102,17 @@ class _Simulated:
         return str(uuid.uuid5(uuid.NAMESPACE_URL, name))
 
 
-def _stage(carrier: Carrier) -> Observer:
-    """Lets the simulated callees see where the flow is."""
+def stage_observer(stage: Stage) -> Observer:
+    """Lets scripted callees see where the flow is."""
 
     def observe(event: ProgressEvent) -> None:
         match event:
             case NodeReached():
-                carrier.observe(event.attempt_id, "node", event.node)
+                stage.observe(event.attempt_id, "node", event.node)
             case PromptBegan():
-                carrier.observe(event.attempt_id, "prompt_began", event.node)
+                stage.observe(event.attempt_id, "prompt_began", event.node)
             case PromptEnded():
-                carrier.observe(event.attempt_id, "prompt_ended", event.node)
+                stage.observe(event.attempt_id, "prompt_ended", event.node)
             case _:
                 pass
 

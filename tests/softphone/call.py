@@ -148,6 +148,15 @@ class SipCall:
     # ---- what was heard, said and pressed --------------------------------------------------------------------
 
     @property
+    def now_s(self) -> float:
+        return time.monotonic()
+
+    @property
+    def quiet(self) -> bool:
+        """Whether everything asked for was said and pressed."""
+        return self._quiet.is_set()
+
+    @property
     def heard(self) -> bytes:
         """From the answer to the end, or until now, on the wall clock: silence where nothing came."""
         if self.answered_s is None or self._media is None:

@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from random import Random
 
 from trunk.carrier.call import CarrierCall, Party
-from trunk.carrier.callees import Callee, CalleeBook, Say
+from trunk.carrier.callees import CalleeBook, Say
 from trunk.carrier.causes import CHANNELS_IN_USE
 from trunk.carrier.errors import CarrierError
-from trunk.carrier.line import Line, LineQuality
+from trunk.carrier.line import Line, quality_of
 from trunk.carrier.script import Script
-from trunk.carrier.sounds import NOMINAL_SPEECH_DBFS, Sound, Speak, render_sounds
+from trunk.carrier.sounds import Sound, Speak, render_sounds
 from trunk.carrier.stage import StageEvent
 from trunk.ports import CallHandler, OriginateRequest
 from trunk.ticker import Ticker
@@ -139,17 +139,11 @@ class Carrier:
         callee = self._book.callee(request.phone)
         random = Random(f"{self.config.seed}/{request.phone}/{number}")  # noqa: S311 - a simulation, not a secret
         script = Script(callee, self._sounds)
-        return Party(callee, callee.pickup_of(number), script, Line(self._quality(callee), random), random)
+        line = Line(quality_of(callee, self._sounds), random)
+        return Party(callee, callee.pickup_of(number), script, line, random)
 
     def _number(self, request: OriginateRequest) -> int:
         """Which try this is: as the engine says it (it survives a restart), else counted here."""
         counted = self._tries[request.phone] = self._tries.get(request.phone, 0) + 1
         given = request.variables.get(ATTEMPT_NUMBER, "")
         return int(given) if given.isdecimal() and int(given) > 0 else counted
-
-    def _quality(self, callee: Callee) -> LineQuality:
-        noise_dbfs = None
-        if callee.noise_snr_db is not None:
-            levels = [self._sounds[say].level_dbfs for say in callee.sayings()] or [NOMINAL_SPEECH_DBFS]
-            noise_dbfs = sum(levels) / len(levels) - callee.noise_snr_db
-        return LineQuality(noise_dbfs, callee.echo_db, callee.echo_ms, callee.loss, callee.jitter_ms)

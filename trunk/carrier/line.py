@@ -6,6 +6,7 @@ reference. numpy works per frame only while our own prompt echoes."""
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from random import Random
@@ -14,7 +15,8 @@ import numpy as np
 
 from speech.audio import FRAME_BYTES, SAMPLE_RATE_HZ, SAMPLES_PER_FRAME, SILENCE_FRAME
 from speech.audio.g711 import alaw_round_trip
-from trunk.carrier.sounds import Sound
+from trunk.carrier.callees import Callee, Say
+from trunk.carrier.sounds import NOMINAL_SPEECH_DBFS, Sound
 
 QUIET_FRAME = alaw_round_trip(SILENCE_FRAME)  # A-law has no zero: its silence is the value 8
 PLAYOUT_MS = 60.0  # a packet later than this is too late to be played: the usual depth of a jitter buffer
@@ -39,6 +41,15 @@ class _Noise:
 
     frames: tuple[bytes, ...]
     line_frames: tuple[bytes, ...]
+
+
+def quality_of(callee: Callee, sounds: Mapping[Say, Sound]) -> LineQuality:
+    """The callee's line; its noise is relative to what they say."""
+    noise_dbfs = None
+    if callee.noise_snr_db is not None:
+        levels = [sounds[say].level_dbfs for say in callee.sayings()] or [NOMINAL_SPEECH_DBFS]
+        noise_dbfs = sum(levels) / len(levels) - callee.noise_snr_db
+    return LineQuality(noise_dbfs, callee.echo_db, callee.echo_ms, callee.loss, callee.jitter_ms)
 
 
 class Line:
