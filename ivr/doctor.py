@@ -17,6 +17,7 @@ from pathlib import Path
 from sqlalchemy import func, select
 from sqlalchemy.exc import DatabaseError
 
+from ivr.asterisk_check import check_asterisk
 from ivr.config import Settings
 from ivr.database import Database
 from ivr.errors import IvrError
@@ -57,6 +58,8 @@ def examine(settings: Settings) -> Iterator[Finding]:
         yield _recognizer(language, settings)
     yield _directory(settings.paths.var)
     yield _database(settings)
+    if settings.trunks:
+        yield from asyncio.run(_asterisk(settings))
 
 
 def _python() -> Finding:
@@ -137,6 +140,14 @@ def _database(settings: Settings) -> Finding:
     except DatabaseError as error:
         return Finding(what, False, f"{url}: {error.orig}", "ivr.toml: [database] url")
     return Finding(what, True, _("{url}, {count} campaigns", url=url, count=campaigns))
+
+
+async def _asterisk(settings: Settings) -> list[Finding]:
+    """What `ivr asterisk check` proves: settings with trunks are there to call people."""
+    try:
+        return [Finding(one.what, one.ok, one.detail, one.fix) async for one in check_asterisk(settings)]
+    except IvrError as error:
+        return [Finding("Asterisk", False, _(error.template, **error.params), "ivr.toml: [asterisk]")]
 
 
 async def _count_campaigns(url: str) -> int:

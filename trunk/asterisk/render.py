@@ -29,17 +29,15 @@ EVENTS = (
     "BridgeEnter",
     "BridgeLeave",
     "DTMFEnd",
-    "UserEvent",
     "ContactStatus",
     "MixMonitorStart",
     "MixMonitorStop",
 )
 # Classes of events we receive. system: FullyBooted, ContactStatus (a trunk's failed OPTIONS); call: all of a call;
-# dtmf: keys; user: UserEvent of dialplans that customers add.
-READ = ("system", "call", "dtmf", "user")
-# Classes of actions we may ask for. originate: Originate; call: Hangup, Bridge, Redirect, PlayDTMF, mute;
-# system: MixMonitor, ModuleCheck and the PJSIP lists demand it; reporting: CoreShowChannels, ShowDialPlan.
-# Not among them: command (a shell, by `!`), config (writes files), and the rest.
+# dtmf: keys.
+READ = ("system", "call", "dtmf")
+# Classes of actions we may ask for. originate: Originate; call: Hangup, Bridge, muting recordings; system:
+# MixMonitor, ModuleCheck and the PJSIP lists demand it; reporting: CoreShowChannels, ShowDialPlan.
 WRITE = ("system", "call", "originate", "reporting")
 
 FILES = ("manager.conf", "extensions.conf", "pjsip.conf")
