@@ -4,6 +4,7 @@ Owns the life of the `campaign` row and the creation of its tasks; who is called
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -14,6 +15,7 @@ from sqlalchemy.orm import Session
 
 from flows.flow import Flow
 from ivr.contacts_import import ImportOptions, ImportReport, import_contacts
+from ivr.contacts_import.parse import sha256_of
 from ivr.database import Database
 from ivr.errors import IvrError
 from ivr.flow_versions import version_row
@@ -23,6 +25,7 @@ from ivr.model import (
     CampaignState,
     Contact,
     FlowVersion,
+    ImportBatch,
     Task,
     TaskState,
 )
@@ -61,12 +64,28 @@ class OpenedCampaign:
 async def open_campaign(database: Database, plan: CampaignPlan) -> OpenedCampaign:
     """The campaign of that name, going on where it was; created from the flow and the list when it isn't there.
 
-    Raises CampaignError when it is there with another flow, ContactsImportError when the list can't be used."""
+    Raises CampaignError when it is there with another flow or list, or nobody on the list can be called;
+    ContactsImportError when the list can't be used."""
     existing = await database.read(lambda session: _find(session, plan))
     if existing is not None:
-        return existing
+        found, sha256 = existing
+        now_sha256 = await database.clock.outside(asyncio.to_thread(sha256_of, plan.contacts))
+        if sha256 not in (None, now_sha256):
+            raise CampaignError(
+                "There is a campaign {name} already, and {contacts} isn't the list it was begun with; give a new "
+                "campaign a name of its own (--name).",
+                name=plan.name,
+                contacts=plan.contacts,
+            )
+        return found
     options = plan.import_options
     imported = await import_contacts(database, plan.contacts, plan.flow.needs, options)
+    if not imported.good:
+        raise CampaignError(
+            "No row of {contacts} can be called; {rejects} says why, row by row: mend them and call that list.",
+            contacts=plan.contacts,
+            rejects=imported.rejects_path,
+        )
     campaign_id = await database.run(lambda session: _create(session, plan, imported, database.clock.now()))
     return OpenedCampaign(campaign_id, False, False, imported)
 
@@ -100,21 +119,26 @@ async def _set_state(database: Database, campaign_id: int, state: CampaignState)
     await database.run(change)
 
 
-def _find(session: Session, plan: CampaignPlan) -> OpenedCampaign | None:
+def _find(session: Session, plan: CampaignPlan) -> tuple[OpenedCampaign, str | None] | None:
+    """The campaign of that name and the hash of the file that its list was read from, if it was."""
     found = session.execute(
-        select(Campaign, FlowVersion.content_hash)
+        select(Campaign, FlowVersion.content_hash, ImportBatch.file_sha256)
         .join(FlowVersion, Campaign.flow_version_id == FlowVersion.id)
+        .outerjoin(ImportBatch, ImportBatch.list_id == Campaign.list_id)
         .where(Campaign.name == plan.name)
+        .order_by(ImportBatch.id)
     ).first()
     if found is None:
         return None
-    campaign, content_hash = found
+    campaign, content_hash, sha256 = found
     if content_hash != plan.flow.version:
         raise CampaignError(
-            "There is a campaign {name} with another version of the flow; name another database.", name=plan.name
+            "There is a campaign {name} already, with another version of the flow; give a new campaign a name of "
+            "its own (--name).",
+            name=plan.name,
         )
     finished = campaign.state is CampaignState.FINISHED
-    return OpenedCampaign(campaign.id, True, finished, None)
+    return OpenedCampaign(campaign.id, True, finished, None), sha256
 
 
 def last_moment(session: Session, name: str) -> datetime | None:

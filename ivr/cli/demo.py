@@ -19,7 +19,7 @@ import click
 from rich.console import Console
 
 from flows import library
-from ivr.cli.rehearse import Outputs, show_summary, write_outputs
+from ivr.cli.results import Outputs, show_summary, write_outputs
 from ivr.cli.watch import Watcher
 from ivr.cli.with_database import with_database
 from ivr.config import Settings, load_settings

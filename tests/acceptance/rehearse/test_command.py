@@ -67,6 +67,19 @@ def test_a_run_that_was_kept_is_only_shown_again(command: Any) -> None:
     assert len(command.results()["attempts"]) == 1
 
 
+def test_another_list_is_another_campaign(command: Any) -> None:
+    """Who is on the new list must not be left out silently because a campaign has that name already."""
+    command.write(FLOW, [{"does": KEYS}])
+    kept = ("--recognizer", "none", "--db", "kept.db")
+    assert command.rehearse(FLOW, *kept).returncode == 0
+    command.write(FLOW, [{"does": KEYS}] * 2)
+    refused = command.rehearse(FLOW, *kept)
+    assert refused.returncode == 2
+    assert "list.csv isn't the list it was begun with" in refused.stderr
+    assert command.rehearse(FLOW, *kept, "--name", "second").returncode == 0
+    assert command.results()["summary"]["contacts"] == 2
+
+
 @pytest.mark.parametrize(
     ("spoil", "arguments", "sentence"),
     [
@@ -76,6 +89,8 @@ def test_a_run_that_was_kept_is_only_shown_again(command: Any) -> None:
         ({"list.csv": "name\nsomebody\n"}, (), "no column for phone"),
         ({}, ("--map", "phone"), "--map phone=Mobile"),
         ({"list.csv": ""}, (), "list.csv"),
+        ({"list.csv": "phone,balance,pay_by\n,,\n"}, (), "list.csv has column names but no rows"),
+        ({"list.csv": "phone,balance,pay_by\n123,5,2026-01-25\n"}, (), "list.rejects.csv says why, row by row"),
         ({}, ("--recognizer", "ears"), "ears"),
         ({}, ("--start", "tomorrow"), "time zone"),
         ({"ivr": "[dialer]\nconcurrency = 0\n"}, (), "dialer.concurrency"),
