@@ -70,6 +70,13 @@ MODULES = (
     *("func_callerid", "func_channel", "func_logic", "func_strings", "func_timeout", "pbx_config"),
 )
 
+# Runs a program until it ends, or until our end of the pipe closes, which happens even when we are killed.
+GUARD = """exec 3<&0
+"$@" </dev/null 3<&- & child=$!
+(read -r _ <&3; kill -KILL $child) & watch=$!
+wait $child
+kill $watch 2>/dev/null"""
+
 
 @dataclass(frozen=True, slots=True)
 class Ports:
@@ -121,9 +128,9 @@ class Instance:
         """Write the configuration and run; returns when Asterisk has fully booted.
 
         Raises TrunkError, one sentence, when it can't or doesn't within 30 s."""
-        self._release()
         if self.pid is not None:
             raise TrunkError("Asterisk is running already in {directory}.", directory=self.directory)
+        self._release()
         loader = self._loader()
         self.write()
         out = (self.directory / "log" / "console.log").open("wb")
@@ -226,10 +233,8 @@ class Instance:
             return subprocess.Popen(  # noqa: S603
                 command, stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True
             )
-        # The shell waits for our end of the pipe to close, which happens even when we are killed.
-        guard = '"$@" </dev/null & read -r _; kill -KILL $! 2>/dev/null; wait'
         return subprocess.Popen(  # noqa: S603
-            ["/bin/sh", "-c", guard, "sh", *command],
+            ["/bin/sh", "-c", GUARD, "sh", *command],
             stdin=subprocess.PIPE,
             stdout=out,
             stderr=out,
@@ -239,8 +244,6 @@ class Instance:
     def _wait_gone(self) -> None:
         deadline_s = time.monotonic() + STOP_DEADLINE_S
         while self.pid is not None and time.monotonic() < deadline_s:
-            if not self._tied and self._process is not None:
-                self._process.poll()  # a child that has ended and wasn't waited for still has its number
             time.sleep(POLL_S)
 
     def _release(self) -> None:
