@@ -21,6 +21,7 @@ from ivr.dialer.lock import dialling_lock
 from ivr.dialer.routes import Routes, SingleRoute
 from ivr.results import Results
 from ivr.run import Parts, Run, RunOptions, run_campaign
+from ivr.session.handover import BRIDGED, WHISPER
 from ivr.session.progress import NodeReached, Observer, ProgressEvent, PromptBegan, PromptEnded
 from ivr.virtual_loop import run_virtual
 from trunk.carrier import Carrier, CarrierConfig, Stage, load_callees
@@ -83,14 +84,18 @@ class _Simulated:
         self.seed: int | None = options.seed
         self._options = options
 
-    def check(self, flow: Flow) -> tuple[TrunkError, ...]:
+    async def reach(self, stack: AsyncExitStack, flow: Flow) -> tuple[TrunkError, ...]:
+        del stack
         self._book = load_callees(self._options.callees)
-        return self._book.strangers({flow.qualified(unit, node) for unit, _, node, _ in flow.walk()})
+        nodes = {flow.qualified(unit, node) for unit, _, node, _ in flow.walk()}
+        return self._book.strangers(nodes | {WHISPER, BRIDGED})
 
     async def open(self, stack: AsyncExitStack, parts: Parts) -> Routes:
         language, voices = parts.flow.language, parts.voices
         voice = voices.get(language) or voices.get(language.split("-")[0]) or "en"
-        config = CarrierConfig(channels=self._options.calls_at_once, seed=self._options.seed, voice=voice)
+        legs = 2 if self._options.settings.queues else 1  # every call may need one more to an agent
+        channels = legs * self._options.calls_at_once
+        config = CarrierConfig(channels=channels, seed=self._options.seed, voice=voice)
         carrier = Carrier(self._book, config, parts.synthesizer.synthesize)
         stack.push_async_callback(carrier.close)
         await parts.clock.outside(carrier.start())

@@ -16,6 +16,7 @@ from typing import Protocol
 
 from flows.flow import Flow
 from flows.linter import load_checked
+from ivr.agents import ConfiguredAgents
 from ivr.campaigns import (
     CampaignPlan,
     OpenedCampaign,
@@ -39,6 +40,7 @@ from ivr.retry import NO_RETRIES, RetryPolicy
 from ivr.session.api import ApiClient
 from ivr.session.deaf import NONE, DeafRecognizer
 from ivr.session.deps import CallDeps
+from ivr.session.handover import prepare_agents
 from ivr.session.hearing import HeldRecognizer
 from ivr.session.progress import Bus, Observer, RunBegan
 from ivr.session.speaker import Speaker
@@ -102,33 +104,41 @@ class Network(Protocol):
     by: str  # who is said to have created what the run creates
     seed: int | None  # of a simulated network
 
-    def check(self, flow: Flow) -> tuple[TrunkError, ...]:
-        """Before anything else is done: what it can't do as it was told. Raises what the user must mend."""
+    async def reach(self, stack: AsyncExitStack, flow: Flow) -> tuple[TrunkError, ...]:
+        """Before anything is written or rendered: whether calls could leave, and a warning for each thing that
+        it can't do as it was told. Raises what the user must mend."""
 
     async def open(self, stack: AsyncExitStack, parts: Parts) -> Routes:
-        """Make it ready for calls; `stack` closes it, in its turn."""
+        """Make it ready for calls. In both, `stack` closes what was opened."""
 
     def attempt_id(self, phone: str, number: int) -> str:
         """The id of a number's first, second … try."""
 
 
 class Brake:
-    """Stops a run from outside: no more calls, those that are on are hung up, outcomes are written, the campaign
-    is paused, and the run returns what there is."""
+    """Stops a run from outside."""
 
     def __init__(self) -> None:
         self.pulled = False
         self._dialer: Dialer | None = None
 
     @property
-    def calling(self) -> bool:
-        """Whether calls are being placed; before, `pull` lets the preparations come to their end first."""
+    def works(self) -> bool:
+        """Whether calls are being placed; a run that still prepares them is simply cancelled."""
         return self._dialer is not None
 
     def pull(self) -> None:
+        """No more calls; those that are on are hung up, outcomes are written, the campaign is paused, and the run
+        returns what there is."""
         self.pulled = True
         if self._dialer is not None:
             self._dialer.stop()
+
+    def tear(self) -> None:
+        """As `pull`, without waiting for the network's word: calls that it hasn't ended are written as unknown."""
+        self.pull()
+        if self._dialer is not None:
+            self._dialer.give_up()
 
     def attach(self, dialer: Dialer) -> None:
         self._dialer = dialer
@@ -155,12 +165,12 @@ async def run_campaign(options: RunOptions, run: Run) -> Results:
     clock = run.clock
     catalogue = Catalogue.load(options.settings.paths.prompts)
     flow = load_checked(options.flow, catalogue)
-    warnings = run.network.check(flow)
-    recognizer = _recognizer(options, flow, clock)
     bus = Bus()
     if run.observer is not None:
         bus.subscribe(run.observer)
     async with AsyncExitStack() as stack:
+        warnings = await run.network.reach(stack, flow)
+        recognizer = _recognizer(options, flow, clock)
         database = Database(run.database_url, clock)
         stack.push_async_callback(database.close)
         await database.upgrade()
@@ -197,6 +207,7 @@ async def _call_everybody(ready: _Ready, opened: OpenedCampaign) -> None:
         stack.push_async_callback(_closing(clock, renderer.close))
         speaker = Speaker(ready.flow, ready.catalogue, renderer)
         await clock.outside(speaker.prepare_shared())
+        await clock.outside(prepare_agents(speaker, settings.queues))
         parts = Parts(clock, ready.flow, ready.bus, ready.database, synthesizer, voices)
         routes = await ready.run.network.open(stack, parts)
         live = LiveRows(ready.database)
@@ -218,15 +229,16 @@ async def _call_everybody(ready: _Ready, opened: OpenedCampaign) -> None:
             bus=ready.bus,
             call_limit_s=float(ready.flow.spec.limits.call_s),
             recordings=options.record,
+            agents=ConfiguredAgents(settings.queues) if settings.queues else None,
         )
+        dialer = Dialer(_dialer_options(ready, opened.campaign_id), ready.database, routes, deps)
+        ready.run.brake.attach(dialer)
         await start_campaign(ready.database, opened.campaign_id)
         ready.bus.publish(_began(ready, opened, planner))
-        dialer = Dialer(_dialer_options(ready, opened.campaign_id), ready.database, routes, deps)
         await _dial(dialer, ready, opened.campaign_id)
 
 
 async def _dial(dialer: Dialer, ready: _Ready, campaign_id: int) -> None:
-    ready.run.brake.attach(dialer)
     try:
         done = await dialer.run()
     except asyncio.CancelledError:
@@ -276,6 +288,7 @@ def _dialer_options(ready: _Ready, campaign_id: int) -> DialerOptions:
         call_limit_s=float(ready.flow.spec.limits.call_s),
         retry=options.retry,
         attempt_id=ready.run.network.attempt_id,
+        agents_talk_s=max((queue.longest_talk_s for queue in options.settings.queues.values()), default=0.0),
     )
 
 

@@ -18,9 +18,11 @@ from ivr.dialer.routes import Routes
 from ivr.session.deps import CallDeps
 from ivr.session.faults import log_fault
 from ivr.session.progress import TasksSkipped
+from trunk.ports import Cause, DialOutcome
 
 log = logging.getLogger(__name__)
 LEASE_MARGIN_S = 300.0  # a lease outlives the longest call by this
+GIVEN_UP = Cause(DialOutcome.UNKNOWN, "the run was stopped before the network had ended the call", "us")
 LOOK_AGAIN_S = 30.0  # while no trunk takes calls: has the campaign been paused meanwhile?
 
 
@@ -48,6 +50,12 @@ class Dialer:
         self._stopping = True
         self._news.set()
         self._caller.stop()
+
+    def give_up(self) -> None:
+        """As `stop`, without waiting for the network: calls that it hasn't ended yet are written as unknown."""
+        self.stop()
+        for session in tuple(self._caller.sessions.values()):
+            session.close(GIVEN_UP)
 
     async def run(self) -> bool:
         """Call until nothing is left. True: everything is done; False: stopped or paused before.
