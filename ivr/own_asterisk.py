@@ -6,13 +6,15 @@ a softphone's port on this machine: nothing of it reaches the world."""
 from __future__ import annotations
 
 import secrets
+from dataclasses import replace
 from pathlib import Path
 
 from ivr.config import Settings, load_settings
 from ivr.pbx import pbx_config, sip_trunks
 from trunk.asterisk.instance import Instance, Ports
 
-SIP_PORT, AMI_PORT, RTP_PORTS, SOFTPHONE_PORT = 15060, 15038, (16000, 16999), 15070
+PORTS = Ports(sip=15060, ami=15038, rtp=(16000, 16999))
+SOFTPHONE_PORT = 15070
 
 CONFIGURATION = """\
 # The Asterisk of `make asterisk`. Made once; yours to edit. Use it with: IVR_CONFIG={file} ivr …
@@ -42,7 +44,7 @@ def own_instance(settings: Settings) -> Instance:
         file.write_text(
             CONFIGURATION.format(
                 file=file,
-                ami_port=AMI_PORT,
+                ami_port=PORTS.ami,
                 secret=secrets.token_urlsafe(24),
                 media=directory / "media",
                 softphone=SOFTPHONE_PORT,
@@ -50,5 +52,5 @@ def own_instance(settings: Settings) -> Instance:
             "utf-8",
         )
     own = load_settings(file)
-    ports = Ports(SIP_PORT, own.asterisk.port, RTP_PORTS)
+    ports = replace(PORTS, ami=own.asterisk.port)
     return Instance(folder(settings) / "root", directory, ports, pbx_config(own), sip_trunks(own), tied=False)

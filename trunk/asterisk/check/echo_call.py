@@ -112,7 +112,8 @@ class EchoCall:
         if not self._over.is_set():
             with suppress(AmiError):  # it has ended by itself, or there is nobody to tell
                 await self._pbx.hang_up(self.attempt_id)
-                await _within(self._over, HANG_UP_S)
+                if self._result.events:  # else the end wouldn't be told either
+                    await _within(self._over, HANG_UP_S)
 
     async def _look_at_recording(self) -> None:
         result = self._result
@@ -133,7 +134,7 @@ class EchoCall:
     # ---- trunk.asterisk.pbx.Leg ------------------------------------------------------------------------------
 
     def on_ami(self, name: str, fields: Fields) -> None:
-        self._result.events = True
+        self._result.events |= name == "OriginateResponse"
         if name == "DTMFEnd":
             self._result.key_event = True
         elif name == "Hangup" or (name == "OriginateResponse" and fields.get("Response") != "Success"):

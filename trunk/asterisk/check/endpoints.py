@@ -47,6 +47,14 @@ async def endpoint_proof(pbx: Pbx, endpoint: EndpointConfig) -> Proof:
             "pjsip.conf: an aor with contact = sip:SERVER, as ivr asterisk render writes it",
             params,
         )
+    if not any(one.get("QualifyFrequency") not in (None, "0") for one in details):
+        return Proof(
+            TITLE,
+            False,
+            "nobody notices when the server of {endpoint} is down",
+            "pjsip.conf: qualify_frequency = 30 in its aor, then: asterisk -rx 'pjsip reload'",
+            params,
+        )
     return await _reached(pbx, endpoint, params)
 
 
