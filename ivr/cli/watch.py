@@ -27,6 +27,7 @@ from ivr.session.progress import (
     RunBegan,
     StateChanged,
     TasksSkipped,
+    TrunkChanged,
     Understood,
     masked,
 )
@@ -36,6 +37,15 @@ MAX_ROWS = 16  # calls in the table; the newest stay
 MAX_CHARS = 28  # of what was said or heard
 # heading -> share of the width that is left; None: as wide as its content, which must not be cut
 COLUMNS = {"number": None, "try": None, "state": None, "node": None, "said": 3, "understood": 2, "result": 3}
+
+TRUNK_NEWS = {  # by trunk.routing.breaker.Reason
+    "unlinked": "Trunk {trunk} is out of service: it doesn't answer; calls go on when it does.",
+    "failures": "Trunk {trunk} is out of service for {rest} s: too many of its calls have failed.",
+    "trial_failed": "Trunk {trunk} stays out of service for {rest} s: the call that tried it has failed.",
+    "linked": "Trunk {trunk} answers again: one call at a time, until some have gone well.",
+    "rested": "Trunk {trunk} has rested: one call at a time, until some have gone well.",
+    "proven": "Trunk {trunk} is in service again.",
+}
 
 
 @dataclass(slots=True)
@@ -87,6 +97,10 @@ class Watcher:
                 self._end(event)
             case TasksSkipped():
                 self._counts["skipped"] += event.count
+            case TrunkChanged():
+                rest = round(event.rest_s or 0)
+                sentence = _(TRUNK_NEWS[event.reason], trunk=event.trunk, rest=rest)
+                self._console.print(sentence, highlight=False, markup=False, soft_wrap=True)
             case _:
                 return
         if self._live is not None and time.monotonic() - self._drawn_at_s >= REDRAW_S:

@@ -424,6 +424,16 @@ def known_attempts(session: Session, ids: Iterable[str]) -> frozenset[str]:
     return frozenset(found)
 
 
+def shown_since(session: Session, since: datetime) -> list[tuple[str, str, datetime]]:
+    """Caller IDs that were shown since then, to whom and when, in order of time; of all campaigns."""
+    rows = session.execute(
+        select(Attempt.caller_id, Attempt.phone, Attempt.started_at)
+        .where(Attempt.started_at >= since, Attempt.caller_id.is_not(None))
+        .order_by(Attempt.started_at)
+    )
+    return [(str(caller_id), phone, at) for caller_id, phone, at in rows]
+
+
 def close_unknown(session: Session, ids: Sequence[str], now: datetime) -> None:
     """Close attempts whose end nobody can know any more, and their tasks with them: they may have rung."""
     tasks = (

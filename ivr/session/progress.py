@@ -92,6 +92,17 @@ class TasksSkipped:
     count: int
 
 
+@dataclass(frozen=True, slots=True)
+class TrunkChanged:
+    """A trunk has left service or comes back."""
+
+    trunk: str
+    state: str  # trunk.routing.breaker.Service: in_service, trial (one call at a time), out_of_service
+    reason: str  # trunk.routing.breaker.Reason
+    rest_s: float | None  # an outage lasts so long at least
+    at: datetime
+
+
 ProgressEvent = (
     RunBegan
     | CallPlaced
@@ -102,6 +113,7 @@ ProgressEvent = (
     | Understood
     | CallOver
     | TasksSkipped
+    | TrunkChanged
 )
 Observer = Callable[[ProgressEvent], None]
 

@@ -1,0 +1,60 @@
+"""Calls per second of one trunk: a token bucket whose tokens are held before they are used.
+
+A call holds a token while its attempt is being written and uses it when it leaves, so that a slow database can't
+turn a steady flow of decisions into a burst of calls."""
+
+from __future__ import annotations
+
+import math
+
+BURST_S = 0.1  # the bucket holds what this long brings, and one call at least
+_SLACK = 1e-9  # of floating point
+
+
+class Pace:
+    """At most `1 + per_s * t` calls leave in any `t` seconds (for trunks of up to 10 calls a second)."""
+
+    def __init__(self, per_s: float, now_s: float) -> None:
+        self._per_s = per_s
+        self._most = max(1.0, per_s * BURST_S)
+        self._tokens = self._most
+        self._at_s = now_s
+        self._held = 0
+
+    def free(self, now_s: float) -> int:
+        """How many more calls may hold a token now."""
+        self._fill(now_s)
+        return math.floor(self._tokens + _SLACK) - self._held
+
+    def soon(self, now_s: float, within_s: float) -> int:
+        """How many more calls may leave in the next `within_s`."""
+        self._fill(now_s)
+        return math.floor(self._tokens + self._per_s * within_s + _SLACK) - self._held
+
+    def again_in_s(self, now_s: float) -> float:
+        """Seconds until a token is free, if those that are held are used meanwhile; 0: now."""
+        return max(0.0, (self._held + 1 - self._tokens) / self._per_s) if self.free(now_s) < 1 else 0.0
+
+    def hold(self, now_s: float) -> None:
+        if self.free(now_s) < 1:
+            raise ValueError("no call may begin now")
+        self._held += 1
+
+    def overdraw(self, now_s: float) -> None:
+        """Hold a token that may not be there yet: for a call that can't wait. Those after it do."""
+        self._fill(now_s)
+        self._held += 1
+
+    def use(self, now_s: float) -> None:
+        """A held call leaves."""
+        self._fill(now_s)
+        self._held -= 1
+        self._tokens -= 1.0
+
+    def give_back(self) -> None:
+        """A held call doesn't leave after all."""
+        self._held -= 1
+
+    def _fill(self, now_s: float) -> None:
+        self._tokens = min(self._most, self._tokens + max(0.0, now_s - self._at_s) * self._per_s)
+        self._at_s = max(self._at_s, now_s)

@@ -1,0 +1,193 @@
+"""Several trunks as one: which of them takes a call now, or when to ask again.
+
+Of the trunks that take a number and serve the purpose, those with the longest matching prefix come first, then
+those with the lowest priority, then the least used. The first that can take the call now gets it: a full, paced,
+tired or absent trunk is passed over."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from trunk.routing.breaker import Breaker, ServiceChange, Ticket
+from trunk.routing.caller_ids import CallerIds, Shown
+from trunk.routing.pace import Pace
+from trunk.routing.rules import CallerIdRules, TrunkRules
+
+FULL_S = 1.0  # when every channel is in use: a call's end can't be foreseen
+AWAY_S = 60.0  # when a trunk is away: a number that needs it needn't be asked for sooner
+
+
+@dataclass(slots=True)
+class Lane:
+    """One trunk's state."""
+
+    rules: TrunkRules
+    pace: Pace
+    breaker: Breaker
+    on: int = 0  # calls that hold a channel
+
+    @property
+    def name(self) -> str:
+        return self.rules.name
+
+
+@dataclass(slots=True, eq=False)
+class Hold:
+    """A channel that is held for one call, with what it may show."""
+
+    lane: Lane
+    ticket: Ticket
+    shown: Shown | None
+    left: bool = False  # the call has been placed
+    judged: bool = False  # the breaker has heard of it
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """No trunk now; None: none ever."""
+
+    reason: str
+    again_in_s: float | None
+
+
+class Router:
+    """For one purpose. `told(trunk, change)` hears of every trunk that leaves service or comes back."""
+
+    def __init__(
+        self,
+        trunks: Iterable[tuple[TrunkRules, bool]],  # with whether it is connected
+        purpose: str,
+        caller_ids: CallerIds,
+        now_s: float,
+        told: Callable[[str, ServiceChange], None],
+    ) -> None:
+        self._purpose = purpose
+        self._caller_ids = caller_ids
+        self.lanes: dict[str, Lane] = {}
+        for rules, linked in trunks:
+            breaker = Breaker(rules.breaker, linked=linked, told=_telling(told, rules.name))
+            self.lanes[rules.name] = Lane(rules, Pace(rules.calls_per_s, now_s), breaker)
+
+    def ready(self, now_s: float, within_s: float) -> tuple[int, float | None]:
+        """How many more calls may leave in the next `within_s` seconds, to whatever numbers; when that is none,
+        after how many seconds it may be some (None: time alone doesn't help)."""
+        serving = [lane for lane in self.lanes.values() if lane.rules.serves(self._purpose)]
+        calls = sum(self._room(lane, now_s, within_s) for lane in serving)
+        waits_s = [wait_s for lane in serving if (wait_s := self._wait_s(lane, now_s)) is not None]
+        return calls, (min(waits_s, default=None) if calls == 0 else None)
+
+    def take(self, phone: str, tried: frozenset[str], now_s: float) -> Hold | Refusal:
+        """Hold a channel, a token of the pace and a caller ID on the best trunk."""
+        fitting = self._fitting(phone)
+        if not fitting:
+            return Refusal("no trunk takes this number", None)
+        untried = [lane for lane in fitting if lane.name not in tried]
+        if not untried:
+            return Refusal("no other trunk takes this number", None)
+        waits_s: list[float] = []
+        for lane in untried:
+            found = self._try(lane, phone, now_s)
+            if isinstance(found, Hold):
+                return found
+            waits_s.append(found)
+        return Refusal("no trunk is free for this number", min(waits_s))
+
+    def take_beside(self, trunk: str, now_s: float) -> Hold | Refusal:
+        """Hold a channel for a leg to an agent. It can't wait for the pace, so later calls wait for it."""
+        lane = self.lanes.get(trunk)
+        if lane is None:
+            return Refusal("there is no such trunk", None)
+        if not lane.breaker.may_begin(now_s):
+            return Refusal("the trunk is out of service", AWAY_S)
+        if lane.on >= lane.rules.channels:
+            return Refusal("all channels are in use", FULL_S)
+        lane.pace.overdraw(now_s)
+        lane.on += 1
+        return Hold(lane, lane.breaker.began(), shown=None)
+
+    def _fitting(self, phone: str) -> list[Lane]:
+        found = [
+            (-length, lane.rules.priority, lane.on / lane.rules.channels, lane.name, lane)
+            for lane in self.lanes.values()
+            if lane.rules.serves(self._purpose) and (length := lane.rules.match(phone)) is not None
+        ]
+        return [entry[-1] for entry in sorted(found, key=lambda entry: entry[:-1])]
+
+    def _try(self, lane: Lane, phone: str, now_s: float) -> Hold | float:
+        """A hold on this trunk, or after how many seconds to ask again."""
+        if not lane.breaker.may_begin(now_s):
+            wait_s = lane.breaker.again_in_s(now_s)
+            return AWAY_S if wait_s is None else max(FULL_S, wait_s)
+        if lane.on >= lane.rules.channels:
+            return FULL_S
+        if lane.pace.free(now_s) < 1:
+            return lane.pace.again_in_s(now_s)
+        shown = None
+        pool = self._pool(lane)
+        if pool is not None:
+            number = self._caller_ids.choose(pool, phone, now_s)
+            if not isinstance(number, str):
+                return number
+            shown = self._caller_ids.show(number, phone, now_s)
+        lane.pace.hold(now_s)
+        lane.on += 1
+        return Hold(lane, lane.breaker.began(), shown)
+
+    def _pool(self, lane: Lane) -> CallerIdRules | None:
+        return lane.rules.caller_ids.get(self._purpose)
+
+    # ---- calls ----------------------------------------------------------------------------------------------
+
+    def leave(self, hold: Hold, now_s: float) -> None:
+        """The call is placed now."""
+        hold.left = True
+        hold.lane.pace.use(now_s)
+
+    def good(self, hold: Hold, now_s: float) -> None:
+        """The network has answered for the number: it rings, or whatever is said of it."""
+        if not hold.judged:
+            hold.judged = True
+            hold.lane.breaker.good(hold.ticket, now_s)
+
+    def bad(self, hold: Hold, now_s: float) -> None:
+        """The trunk itself has failed."""
+        if not hold.judged:
+            hold.judged = True
+            hold.lane.breaker.bad(hold.ticket, now_s)
+
+    def release(self, hold: Hold) -> None:
+        """The call is over, or never was; the channel is free."""
+        hold.lane.on -= 1
+        if not hold.left:
+            hold.lane.pace.give_back()
+            if hold.shown is not None:
+                self._caller_ids.take_back(hold.shown)
+        if not hold.judged:
+            hold.judged = True
+            hold.lane.breaker.no_verdict(hold.ticket)
+
+    # ---- how much -------------------------------------------------------------------------------------------
+
+    def _room(self, lane: Lane, now_s: float, within_s: float) -> int:
+        if not lane.breaker.may_begin(now_s):
+            return 0
+        room = min(lane.rules.channels - lane.on, lane.pace.soon(now_s, within_s), lane.breaker.at_once)
+        pool = self._pool(lane)
+        if pool is not None and (left := self._caller_ids.capacity(pool, now_s)) is not None:
+            room = min(room, left)
+        return max(0, room)
+
+    def _wait_s(self, lane: Lane, now_s: float) -> float | None:
+        """Seconds until something may change by itself for a trunk without room."""
+        if not lane.breaker.may_begin(now_s):
+            return lane.breaker.again_in_s(now_s)
+        if lane.on >= lane.rules.channels:
+            return None
+        pool = self._pool(lane)
+        numbers_s = 0.0 if pool is None else self._caller_ids.again_in_s(pool, now_s)
+        return max(lane.pace.again_in_s(now_s), numbers_s)
+
+
+def _telling(told: Callable[[str, ServiceChange], None], name: str) -> Callable[[ServiceChange], None]:
+    return lambda change: told(name, change)
