@@ -8,10 +8,13 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from tests.asterisk_rig.fixture import asterisk_rig
 from tests.softphone.media import Media
 from tests.softphone.messages import Request, Response, compose, parse, reply, token
 from tests.softphone.sdp import Codec, parse_offer
 from trunk.ticker import Ticker
+
+__all__ = ["asterisk_rig"]  # the session's Asterisk, started when the first test wants it
 
 WAIT_S = 20.0
 CODECS = {8: "a=rtpmap:8 PCMA/8000", 0: "a=rtpmap:0 PCMU/8000", 18: "a=rtpmap:18 G729/8000"}
