@@ -1,5 +1,7 @@
-"""`python -m ivr` is `ivr`."""
+"""`python -m ivr` is `ivr`, its exit code too."""
+
+import sys
 
 from ivr.cli.main import main
 
-main()
+sys.exit(main())
