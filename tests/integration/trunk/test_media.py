@@ -12,7 +12,8 @@ import pytest
 from trunk.ports import Trunk
 
 if TYPE_CHECKING:
-    from tests.integration.trunk.conftest import Network, Tones
+    from tests.integration.trunk.conftest import Tones
+    from tests.integration.trunk.network import Network
 
 pytestmark = pytest.mark.integration
 
@@ -35,13 +36,13 @@ class TestAudio:
         network.run(scenario)
 
     def test_calls_do_not_hear_each_other(self, network: Network, tones: Tones) -> None:
-        loud, quiet = network.far(says=tones.make(440, 1.0)), network.far()
+        loud, quiet = network.far(says=tones.make(440, 0.5), says_at_s=0.2), network.far()
 
         async def scenario(trunk: Trunk) -> None:
             first, second = await network.dial(trunk, loud), await network.dial(trunk, quiet)
             await first.answered.wait()
             await second.answered.wait()
-            await asyncio.sleep(4)
+            await asyncio.sleep(1.5)
             assert tones.find(first.heard, 440)[0] > 0
             assert tones.find(second.heard, 440) == (-1, -1)
 
