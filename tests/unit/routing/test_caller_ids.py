@@ -46,7 +46,7 @@ def test_no_hour_and_no_day_sees_more_than_it_may(
         else:
             assert found > 0
             # It says the truth about the wait: not before, and not later.
-            assert not isinstance(book.choose(rules, f"callee {who}", now_s + found - 0.01), str)
+            assert not isinstance(CallerIds(shown).choose(rules, f"callee {who}", now_s + found - 0.01), str)
             assert isinstance(CallerIds(shown).choose(rules, f"callee {who}", now_s + found + 0.01), str)
     for one in shown:
         hour = [s for s in shown if s.number == one.number and 0 <= s.at_s - one.at_s < HOUR_S]
