@@ -90,6 +90,15 @@ async def open_campaign(database: Database, plan: CampaignPlan) -> OpenedCampaig
     return OpenedCampaign(campaign_id, False, False, imported)
 
 
+def left_to_call(session: Session, name: str) -> int | None:
+    """How many contacts of the campaign with that name aren't done; None: there is no such campaign."""
+    campaign_id = session.execute(select(Campaign.id).where(Campaign.name == name)).scalar_one_or_none()
+    if campaign_id is None:
+        return None
+    open_tasks = select(func.count()).where(Task.campaign_id == campaign_id, Task.state != TaskState.DONE)
+    return session.execute(open_tasks).scalar_one()
+
+
 async def start_campaign(database: Database, campaign_id: int) -> None:
     """From now on its tasks may be leased."""
     await _set_state(database, campaign_id, CampaignState.RUNNING)

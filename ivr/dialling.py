@@ -12,18 +12,26 @@ import uuid
 from collections.abc import Iterator
 from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 import uvloop
+from sqlalchemy.engine import make_url
 
 from flows.flow import Flow
+from flows.linter import load_checked
+from ivr.campaigns import left_to_call
 from ivr.clock import RealClock
 from ivr.config import ConfigError, Settings, TrunkSettings
+from ivr.contacts_import import count_contacts
+from ivr.database import Database
 from ivr.dialer.lock import dialling_lock
-from ivr.dialer.routes import Routes, SingleRoute
+from ivr.dialer.routes import Routes
+from ivr.dialer.trunk_routes import LaneTrunk, TrunkRoutes, check_caller_ids, recently_shown, trunk_rules
 from ivr.pbx import endpoint_config, pbx_config
 from ivr.results import Results
 from ivr.run import Brake, Parts, Run, RunOptions, run_campaign
 from ivr.session.progress import Observer
+from prompts.catalogue import Catalogue
 from trunk.asterisk.pbx import Pbx
 from trunk.asterisk.trunk import AsteriskTrunk
 from trunk.ports import TrunkError
@@ -50,7 +58,6 @@ def dial(options: DialOptions, observer: Observer | None = None, brake: Brake | 
     Raises what a user can mend as errors with `template` and `params`: flow, list, models, database, trunks, PBX;
     KeyboardInterrupt when it was stopped before the first call."""
     brake = brake or Brake()
-    chosen_trunks(options.settings, options.trunks)
     with dialling_lock(options.database_url), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         try:
             return runner.run(_until_stopped(options, observer, brake))
@@ -65,6 +72,41 @@ async def run_dialling(
     dialling lock, and stops the run by the brake or by cancelling."""
     run = Run(options.database_url, _Trunks(options), RealClock(), observer, brake or Brake())
     return await run_campaign(options, run)
+
+
+@dataclass(frozen=True, slots=True)
+class Prospect:
+    """What a run would do."""
+
+    flow: Flow
+    numbers: int  # to call
+    left_out: int  # rows of the list; 0 when the campaign goes on
+    goes_on: bool  # the campaign is there already
+
+
+def prospect(options: DialOptions) -> Prospect:
+    """Look at flow and list, change nothing. Raises what `dial` would raise for them."""
+    flow = load_checked(options.flow, Catalogue.load(options.settings.paths.prompts))
+    path = make_url(options.database_url).database
+    if path is not None and Path(path).exists() and (left := asyncio.run(_left_to_call(options))) is not None:
+        return Prospect(flow, left, 0, True)
+    good, left_out = count_contacts(options.contacts, flow.needs, options.import_options)
+    return Prospect(flow, good, left_out, False)
+
+
+async def _left_to_call(options: DialOptions) -> int | None:
+    database = Database(options.database_url)
+    try:
+        await database.upgrade()
+        return await database.read(lambda session: left_to_call(session, options.campaign))
+    finally:
+        await database.close()
+
+
+def ready_to_dial(options: DialOptions) -> None:
+    """Raises ConfigError for what the settings lack: a trunk, the PBX's password."""
+    chosen_trunks(options.settings, options.trunks)
+    pbx_config(options.settings)
 
 
 def chosen_trunks(settings: Settings, names: tuple[str, ...]) -> dict[str, TrunkSettings]:
@@ -131,20 +173,23 @@ class _Trunks:
         self._pbx = Pbx(pbx_config(options.settings))
 
     async def reach(self, stack: AsyncExitStack, flow: Flow) -> tuple[TrunkError, ...]:
-        del flow
+        rules = [trunk_rules(name, section) for name, section in self._sections.items()]
+        check_caller_ids(rules, flow.purpose)
         await self._pbx.start()
         stack.push_async_callback(self._pbx.close)
         return ()
 
     async def open(self, stack: AsyncExitStack, parts: Parts) -> Routes:
-        del parts
-        trunks: list[AsteriskTrunk] = []
+        lanes: list[LaneTrunk] = []
         for name, section in self._sections.items():
             trunk = AsteriskTrunk(self._pbx, endpoint_config(name, section))
             stack.push_async_callback(trunk.close)
             await trunk.start()
-            trunks.append(trunk)
-        return SingleRoute(trunks[0])
+            lanes.append(LaneTrunk(trunk, trunk_rules(name, section)))
+        past = await recently_shown(parts.database)
+        routes = TrunkRoutes(lanes, parts.flow.purpose, parts.clock, parts.bus, past)
+        stack.callback(routes.close)
+        return routes
 
     def attempt_id(self, phone: str, number: int) -> str:
         del phone, number

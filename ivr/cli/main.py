@@ -13,9 +13,13 @@ from ivr.cli.lazy import Elsewhere, LazyGroup
 from ivr.i18n import translate, use_language
 
 COMMANDS = {
-    "asterisk": Elsewhere("ivr.cli.asterisk", "Connect Asterisk: write its files, check it, start one of our own."),
+    "asterisk": Elsewhere(
+        "ivr.cli.asterisk", "Connect Asterisk: write its files, check it, start one of our own."
+    ),
     "bench": Elsewhere("ivr.cli.bench", "Measure, and print figures beside their limits."),
+    "call": Elsewhere("ivr.cli.call", "Place one test call to your own phone and tell what happens."),
     "demo": Elsewhere("ivr.cli.demo", "Call the shipped list with the shipped flow over the simulated network."),
+    "dial": Elsewhere("ivr.cli.dial", "Call a list over real trunks."),
     "doctor": Elsewhere("ivr.cli.doctor", "Say what is present, what is missing, and what mends it."),
     "flow": Elsewhere("ivr.cli.flow", "Check, draw, test, publish and roll back flows."),
     "models": Elsewhere("ivr.cli.models", "List and fetch speech models."),

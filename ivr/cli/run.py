@@ -99,10 +99,10 @@ def asked(given: Mapping[str, Any], database: Path | None, **inputs: Path) -> As
     return Asked(options, outputs, rejects)
 
 
-def watch_and_report(run: Callable[[Observer], Results], given: Asked) -> Results:
-    """Run it in sight, then show and write what came of it."""
+def watch_and_report(run: Callable[[Observer], Results], given: Asked, trunks: tuple[str, ...] = ()) -> Results:
+    """Run it in sight, then show and write what came of it. `trunks` are shown with their state."""
     console = Console()
-    with Watcher(console) as watcher:
+    with Watcher(console, trunks) as watcher:
         results = run(watcher.observe)
     show_summary(console, results.summary)
     if results.summary.rejected_rows:

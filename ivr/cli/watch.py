@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import time
 from collections import Counter, OrderedDict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from types import TracebackType
 
-from rich.console import Console, Group
+from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.table import Table
 from rich.text import Text
@@ -38,6 +39,11 @@ MAX_CHARS = 28  # of what was said or heard
 # heading -> share of the width that is left; None: as wide as its content, which must not be cut
 COLUMNS = {"number": None, "try": None, "state": None, "node": None, "said": 3, "understood": 2, "result": 3}
 
+TRUNK_STATES = {
+    "in_service": "in service",
+    "trial": "on trial, one call at a time",
+    "out_of_service": "out of service",
+}
 TRUNK_NEWS = {  # by trunk.routing.breaker.Reason
     "unlinked": "Trunk {trunk} is out of service: it doesn't answer; calls go on when it does.",
     "failures": "Trunk {trunk} is out of service for {rest} s: too many of its calls have failed.",
@@ -62,7 +68,8 @@ class _Row:
 class Watcher:
     """Use it as a context manager, and hand `observe` to the run."""
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Console, trunks: Sequence[str] = ()) -> None:
+        self._trunks = dict.fromkeys(trunks, "in_service")
         self._console = console
         self._live = Live(console=console, auto_refresh=False, transient=False) if console.is_terminal else None
         self._rows: OrderedDict[str, _Row] = OrderedDict()
@@ -98,6 +105,7 @@ class Watcher:
             case TasksSkipped():
                 self._counts["skipped"] += event.count
             case TrunkChanged():
+                self._trunks[event.trunk] = event.state
                 rest = round(event.rest_s or 0)
                 sentence = _(TRUNK_NEWS[event.reason], trunk=event.trunk, rest=rest)
                 self._console.print(sentence, highlight=False, markup=False, soft_wrap=True)
@@ -179,7 +187,11 @@ class Watcher:
         language = current_language()
         parts += [f"{label('outcome', name, language)} {count}" for name, count in self._outcomes.most_common()]
         parts += [f"{_(name)} {counts[name]}" for name in ("again", "skipped") if counts[name]]
-        return Group(table, Text(" · ".join(parts)))
+        lines: list[RenderableType] = [table, Text(" · ".join(parts))]
+        if len(self._trunks) > 1:
+            states = [f"{name}: {_(TRUNK_STATES[state])}" for name, state in self._trunks.items()]
+            lines.append(Text(" · ".join(states)))
+        return Group(*lines)
 
 
 def _cut(text: str) -> str:

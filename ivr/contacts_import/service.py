@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -73,6 +74,20 @@ async def import_contacts(
         rejects_path=rejects_path,
         problems=tuple(parsed.problems),
     )
+
+
+def count_contacts(path: Path, needs: Mapping[str, str], options: ImportOptions | None = None) -> tuple[int, int]:
+    """How many rows an import would take and how many it would leave out. Writes nothing.
+
+    Raises ContactsImportError when the file as a whole can't be used."""
+    options = options or ImportOptions()
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        _opened(Parser(path, needs, options.columns, options.region)) as parser,
+    ):
+        with RejectsFile(Path(folder) / "rejects.csv", parser.parsed.columns.headers) as rejects:
+            parsed = parser.run(rejects)
+        return parsed.good, parsed.rejected + parsed.duplicates
 
 
 @contextmanager

@@ -1,0 +1,78 @@
+"""`ivr dial`: a campaign over real trunks; the same table, the same files as `ivr rehearse`."""
+
+from __future__ import annotations
+
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ivr.cli.options import DATABASE
+from ivr.cli.run import asked, run_options, watch_and_report
+from ivr.cli.with_database import operator
+from ivr.config import load_settings
+from ivr.dialling import DialOptions, dial, prospect, ready_to_dial
+from ivr.errors import IvrError
+from ivr.i18n import translate
+from ivr.retry import into_window
+from ivr.run import Brake
+
+STOPPED = 130  # the exit code of what a signal ended
+UNFINISHED = 1
+
+
+@click.command(help=translate("Call a list over real trunks."))
+@run_options(
+    click.option(
+        "--trunk",
+        "trunks",
+        multiple=True,
+        required=True,
+        help=translate("A trunk of the settings; several: the others take over when one can't."),
+    ),
+    DATABASE,
+    click.option("--yes", is_flag=True, help=translate("Dial without asking.")),
+)
+def command(trunks: tuple[str, ...], db: Path | None, yes: bool, **given: Any) -> None:
+    shared = asked(given, db)
+    options = DialOptions(settings=load_settings(), trunks=trunks, by=operator(), **shared.options)
+    ready_to_dial(options)
+    if not yes and not _agreed(options):
+        click.echo(translate("Nobody was dialled."))
+        sys.exit(UNFINISHED)
+    brake = Brake()
+    results = watch_and_report(lambda observer: dial(options, observer, brake), shared, trunks)
+    if not results.summary.finished:
+        click.echo(translate("Paused before everybody was called. The same command goes on with the rest."))
+        sys.exit(STOPPED if brake.pulled else UNFINISHED)
+
+
+def _agreed(options: DialOptions) -> bool:
+    """Ask before real people are dialled. Raises IvrError where nobody can be asked."""
+    plan = prospect(options)
+    if not plan.numbers:
+        return True  # there is nobody to dial: `dial` says why, or shows what there is
+    if not sys.stdin.isatty():
+        raise IvrError(
+            "{count} numbers are to be dialled and nobody is here to agree; add --yes to dial them.",
+            count=plan.numbers,
+        )
+    now = datetime.now(UTC)
+    if into_window(options.retry, now) != now:
+        local = now.astimezone(options.retry.timezone)
+        sentence = "For the people on the list it is {time}: calls are usual from {earliest} to {latest}."
+        window = {"earliest": f"{options.retry.earliest:%H:%M}", "latest": f"{options.retry.latest:%H:%M}"}
+        click.echo(translate(sentence, time=f"{local:%H:%M}", **window))
+    if plan.goes_on:
+        click.echo(translate("{campaign} goes on where it was.", campaign=options.campaign))
+    elif plan.left_out:
+        click.echo(translate("{count} rows of the list can't be called and are left out.", count=plan.left_out))
+    question = translate(
+        "Dial {count} numbers over {trunks} with the flow {flow}?",
+        count=plan.numbers,
+        trunks=", ".join(options.trunks),
+        flow=plan.flow.title,
+    )
+    return click.confirm(question)
