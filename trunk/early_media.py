@@ -36,6 +36,7 @@ STRONG = 0.08  # of the strongest peak's power: weaker peaks are noise (full mod
 TOLERANCE = 0.15  # of a duration, for exchanges off their nominal values (E.180 leaves ±10 %) …
 TOLERANCE_S = 0.03  # … and for where blocks fall
 SURE = 4  # whole intervals: after so many a tone may also stop for good before the end
+LONG_S = 1.5  # a silence after a tone that is longer than any quick tone's, wherever the recording cuts it
 KEPT_INTERVALS = 40  # the last of one tone: enough to know it
 SIT_HZ = (950, 1400, 1800)  # E.180: each ±50 Hz and 330 ± 70 ms, in this order, pauses of up to 30 ms
 SIT_BIN_HZ = 50  # of 20 ms
@@ -55,7 +56,8 @@ class _Pitch(Enum):
     HIGH = auto()  # 480 + 620 Hz: busy and congestion in North America, Korea, Taiwan
 
 
-_PITCHES = {_Pitch.LOW: ((385.0, 495.0),), _Pitch.HIGH: ((466.0, 494.0), (606.0, 634.0))}
+# Bands in Hz, with what exchanges are off: each has a strong frequency, and none is outside.
+_PITCHES = {_Pitch.LOW: ((370.0, 505.0),), _Pitch.HIGH: ((466.0, 494.0), (606.0, 634.0))}
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +68,7 @@ class _Tone:
 
     @property
     def needs(self) -> int:
-        """Whole intervals that prove it: slow tones are told by one, quick ones are much alike."""
+        """Intervals that prove it: slow tones are told by one, quick ones are much alike."""
         return 1 if max(self.cycle_s) >= 2.0 else 3
 
 
@@ -226,19 +228,19 @@ def _intervals(group: Sequence[_Sound], sounds: Sequence[_Sound], length_s: floa
 
 
 def _error(tone: _Tone, intervals: Sequence[_Interval]) -> float | None:
-    """Mean deviation of the whole intervals, in the best phase; None when they aren't this tone."""
+    """Mean deviation of the intervals, in the best phase; None when they aren't this tone."""
     errors = [_error_in_phase(tone.cycle_s, phase, intervals) for phase in range(len(tone.cycle_s))]
-    fitting = [error for error, whole in filter(None, errors) if whole >= tone.needs]
+    fitting = [error for error, telling in filter(None, errors) if telling >= tone.needs]
     return min(fitting, default=None)
 
 
 def _error_in_phase(
     cycle_s: Sequence[float], phase: int, intervals: Sequence[_Interval]
 ) -> tuple[float, int] | None:
-    """Mean deviation, and how many whole intervals it is of."""
+    """Mean deviation of the whole intervals, and how many intervals tell something."""
     if (phase % 2 == 0) is not intervals[0].on:
         return None
-    total, whole = 0.0, 0
+    total, whole, telling = 0.0, 0, 0
     for number, interval in enumerate(intervals):
         wanted_s = cycle_s[(phase + number) % len(cycle_s)]
         over_s = interval.seconds - wanted_s
@@ -247,9 +249,11 @@ def _error_in_phase(
             if abs(over_s) > allowed_s:
                 return None
             total, whole = total + abs(over_s) / wanted_s, whole + 1
-        elif over_s > allowed_s and not (number == len(intervals) - 1 and not interval.on and whole >= SURE):
+        elif number and not interval.on and interval.seconds >= LONG_S and over_s <= allowed_s:
+            telling += 1
+        elif over_s > allowed_s and not (number and not interval.on and whole >= SURE):
             return None
-    return (total / whole, whole) if whole else None
+    return total / max(1, whole), whole + telling
 
 
 # ---- special information tones -------------------------------------------------------------------------------

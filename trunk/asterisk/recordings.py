@@ -1,4 +1,4 @@
-"""What Asterisk recorded, as the files that the port promises: raw in the folder that we share with it, WAV for us.
+"""What Asterisk recorded, as the files that the port promises: raw in the folder we share with it, WAV for us.
 
 Two kinds, both by the manager's MixMonitor (measured on Asterisk 22, tests/integration/asterisk):
 
@@ -37,7 +37,8 @@ STALE_S = 24 * 3600.0  # a raw file so old is of a process that died; no call la
 MAX_EARLY_MEDIA_S = 120.0  # what comes later isn't kept: networks give up ringing after a minute
 POLL_S = 0.02
 SHORT_S = 0.3  # a file that lacks more than this of its call's time isn't closed yet, or the call stalled
-SETTLED_S = 2.0  # unchanged for so long: it is closed, however short
+BUFFER_BYTES = 32768  # Asterisk's: until it closes the file, the size is a multiple of it
+SETTLED_S = 2.0  # unchanged for so long: it is closed, whatever its size
 CLOSE_S = 10.0  # wait no longer for the end of a file
 SLACK_S = 0.06  # between our clock and the recording's, beyond the difference of their lengths: three frames
 _CHUNK_S = 30.0
@@ -131,8 +132,8 @@ class Recordings:
             if size != before:
                 since_s = loop.time()
                 continue
-            settled_s = loop.time() - since_s
-            if settled_s >= SETTLED_S or (settled_s >= POLL_S and _seconds(raw, size) >= line.seconds - SHORT_S):
+            whole = _seconds(raw, size) >= line.seconds - SHORT_S and size % BUFFER_BYTES != 0
+            if whole or loop.time() - since_s >= SETTLED_S:
                 break
         if size < 0:
             log.error("recording_missing", extra={"file": raw.name})
@@ -192,8 +193,8 @@ def _write_wav(raw: RawFile, part: Path, frames: int, silent: Sequence[tuple[int
 def _silent_frames(line: Timeline, seconds: float) -> Iterator[tuple[int, int]]:
     """Which frames of a recording of that length must be silent, as far as its time line can be known.
 
-    The two clocks differ by what their lengths differ, at most. A pause that Asterisk muted is silenced again where
-    it certainly was; one that it didn't mute wherever it can have been."""
+    The two clocks differ by what their lengths differ, at most. A pause that Asterisk muted is silenced again
+    where it certainly was; one that it didn't mute wherever it can have been."""
     slack_s = SLACK_S + abs(seconds - line.seconds)
     for pause in line.pauses:
         margin_s = -slack_s if pause.muted else slack_s
