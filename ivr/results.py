@@ -26,6 +26,15 @@ class AnswerResult(_Model):
     pending: bool = False  # accepted by voice, still to be confirmed
 
 
+class SegmentResult(_Model):
+    """Who talked with the callee from when to when, in seconds from the answer."""
+
+    kind: Literal["bot", "agent"]
+    agent: str | None = None  # the agent's number
+    start_s: float
+    end_s: float
+
+
 class AttemptResult(_Model):
     """One try over the network and the conversation on it."""
 
@@ -44,6 +53,7 @@ class AttemptResult(_Model):
     hung_up_by: Literal["callee", "us", "network"]
     opted_out: bool = False
     recording: str | None = None  # file name below the recording directory
+    segments: tuple[SegmentResult, ...] = ()  # of an answered call, in order: to a person and back
     trunk: str | None = None  # which way the call went; None: it never left
     caller_id: str | None = None  # the number that the callee was shown; None: the operator's choice
     failed_over: bool = False  # the trunk refused it before it rang; the next attempt took another one at once

@@ -18,6 +18,7 @@ from ivr.database import Database
 from ivr.dialer import store
 from ivr.dialer.recordings import recording_facts
 from ivr.dialer.routes import NOBODY, NoRoute, Route, Routes
+from ivr.dialer.second_legs import RoutedLegs
 from ivr.retry import RetryPolicy
 from ivr.session.deps import CallDeps, PlacedAttempt
 from ivr.session.faults import log_fault
@@ -33,7 +34,7 @@ OFFERED_SLOTS = 3  # for calling back: slot_1 to slot_3 in flows
 HANG_UP_GRACE_S = 5.0  # from our hang-up to the network's word
 UNHEARD_AT_MOST = 12  # graces without any word from a network that can't be asked: the call is given up
 PATIENCE_S = 3.0  # a prepared call waits so long for its trunk's next free moment, else it goes back to the list
-SOONEST_S = 1.0  # … for at least this
+SOONEST_S = 10.0  # … for at least this, so that numbers of other trunks get their turn
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +46,12 @@ class DialerOptions:
     call_limit_s: float
     retry: RetryPolicy
     attempt_id: Callable[[str, int], str]  # of phone and attempt number: uuid4, or derived from a rehearsal's seed
+    agents_talk_s: float = 0.0  # so long people may talk in one call; the flow's limit is the robot's time alone
     owner: str = field(default_factory=lambda: f"pid {os.getpid()}")
 
     @property
     def longest_call_s(self) -> float:
-        return self.ring_timeout_s + self.call_limit_s
+        return self.ring_timeout_s + self.call_limit_s + self.agents_talk_s
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,10 +219,13 @@ class Caller:
             variables={ATTEMPT_NUMBER: str(attempt.number)},
         )
         try:
-            session.attach(await self._routes.originate(route, request, session))
+            call = await self._routes.originate(route, request, session)
+            session.attach(call, RoutedLegs(self._routes, route))
         except Exception as error:  # noqa: BLE001 the attempt is written: it must get its end
             log_fault(log, "originate_failed", error, attempt_id=attempt.attempt_id)
-            session.close(Cause(DialOutcome.FAILED, f"originate: {type(error).__name__}", "us"))
+            # A TrunkError says that nothing has left; after anything else nobody can be sure.
+            refused = isinstance(error, TrunkError)
+            session.close(Cause(DialOutcome.FAILED, f"originate: {type(error).__name__}", "us", refused=refused))
 
     async def _until_over(self, session: CallSession) -> CallRecord:
         """The call's record. A call that outlives every limit is hung up; one that the network lost is closed."""

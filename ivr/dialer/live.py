@@ -26,6 +26,8 @@ _SHOWN = {
     CallState.RINGING: AttemptState.RINGING,
     CallState.TALKING: AttemptState.TALKING,
     CallState.WORKING: AttemptState.TALKING,
+    CallState.TRANSFERRING: AttemptState.TALKING,
+    CallState.BRIDGED: AttemptState.TALKING,
     CallState.LEAVING: AttemptState.TALKING,
 }
 _UPDATE = (

@@ -12,6 +12,7 @@ from typing import Protocol
 from trunk.ports import Call, CallHandler, Cause, OriginateRequest, Trunk
 
 NOBODY: frozenset[str] = frozenset()
+IN_USE_S = 1.0  # legs to agents may have taken what was free: look again after this
 OUT_OF_SERVICE_S = 60.0  # a number whose trunks are away comes back to the list's head after this
 
 
@@ -55,6 +56,10 @@ class Routes(Protocol):
     def take(self, phone: str, tried: frozenset[str] = NOBODY) -> Route | NoRoute:
         """Hold a channel for a call to this number, on none of the trunks that were `tried` (names)."""
 
+    def take_beside(self, route: Route, trunk: str | None) -> Route | NoRoute:
+        """Hold one more channel, for a leg to an agent that is to be bridged with that route's call: of the trunk
+        with this name on the same PBX, None: of the same one. Limits of caller IDs don't count for it."""
+
     async def originate(self, route: Route, request: OriginateRequest, handler: CallHandler) -> Call:
         """Place the call, as `Trunk.originate` does; at once after `take` and once per route."""
 
@@ -93,6 +98,17 @@ class SingleRoute:
             return NoRoute("there is no other trunk", None)
         if not self._trunk.in_service:
             return NoRoute("the trunk is out of service", OUT_OF_SERVICE_S)
+        return self._channel()
+
+    def take_beside(self, route: Route, trunk: str | None) -> Route | NoRoute:
+        del route
+        if trunk is not None and trunk != self._trunk.name:
+            return NoRoute("there is no such trunk", None)
+        return self._channel()
+
+    def _channel(self) -> Route | NoRoute:
+        if self._taken >= self.channels:
+            return NoRoute("all channels are in use", IN_USE_S)
         self._taken += 1
         return Route(self._trunk)
 

@@ -341,16 +341,21 @@ def _insert_details(session: Session, ending: Ending, ended_at: datetime) -> Non
                 for number, answer in enumerate(record.answers, start=1)
             ],
         )
-    if record.answered_at is not None:
+    stretches = record.stretches
+    if stretches:
         session.execute(
             insert_into(Segment),
-            {
-                "attempt_id": record.attempt_id,
-                "number": 1,
-                "kind": SegmentKind.BOT,
-                "started_at": record.answered_at,
-                "ended_at": ended_at,
-            },
+            [
+                {
+                    "attempt_id": record.attempt_id,
+                    "number": number,
+                    "kind": SegmentKind.BOT if stretch.agent is None else SegmentKind.AGENT,
+                    "agent": stretch.agent,
+                    "started_at": stretch.started_at,
+                    "ended_at": stretch.ended_at,
+                }
+                for number, stretch in enumerate(stretches, start=1)
+            ],
         )
     if ending.recording is not None:
         session.execute(

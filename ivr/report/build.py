@@ -6,7 +6,7 @@ with the rows beside it. The order is the order of the calls, and the same rows 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -16,8 +16,8 @@ from sqlalchemy.orm import Session
 
 from ivr.database import Database
 from ivr.errors import IvrError
-from ivr.model import Answer, Attempt, Campaign, CampaignState, FlowVersion, ImportBatch, Recording, Task
-from ivr.results import AnswerResult, AttemptResult, Results, Summary
+from ivr.model import Answer, Attempt, Campaign, CampaignState, FlowVersion, ImportBatch, Recording, Segment, Task
+from ivr.results import AnswerResult, AttemptResult, Results, SegmentResult, Summary
 from trunk.ports import DialOutcome
 
 ROUNDED_TO = 3  # decimals of seconds and rates
@@ -33,6 +33,15 @@ class _Called:
 
     task_id: int
     result: AttemptResult
+
+
+@dataclass(frozen=True, slots=True)
+class _Details:
+    """What other tables hold about one attempt."""
+
+    answers: Mapping[str, AnswerResult]
+    segments: Sequence[Segment]
+    recording: str | None
 
 
 async def build_results(db: Database, campaign_id: int) -> Results:
@@ -87,11 +96,21 @@ def _called(session: Session, campaign: Campaign) -> list[_Called]:
         answers[answer.attempt_id][answer.name] = _answer(answer)
     recorded = select(Recording.attempt_id, Recording.file).join(Attempt).where(*of_campaign)
     recordings = {row.attempt_id: row.file for row in session.execute(recorded.order_by(Recording.id))}
+    segments: dict[str, list[Segment]] = defaultdict(list)
+    for segment in session.scalars(
+        select(Segment).join(Attempt).where(*of_campaign).order_by(Segment.attempt_id, Segment.number)
+    ):
+        segments[segment.attempt_id].append(segment)
     rows = session.scalars(
         select(Attempt).where(*of_campaign).order_by(Attempt.started_at, Attempt.task_id, Attempt.number)
     ).all()
     start = campaign.started_at or (rows[0].started_at if rows else campaign.created_at)
-    return [_Called(row.task_id, _attempt(row, start, answers[row.id], recordings.get(row.id))) for row in rows]
+    return [
+        _Called(
+            row.task_id, _attempt(row, start, _Details(answers[row.id], segments[row.id], recordings.get(row.id)))
+        )
+        for row in rows
+    ]
 
 
 def _answer(row: Answer) -> AnswerResult:
@@ -105,9 +124,16 @@ def _answer(row: Answer) -> AnswerResult:
     )
 
 
-def _attempt(
-    row: Attempt, start: datetime, answers: Mapping[str, AnswerResult], recording: str | None
-) -> AttemptResult:
+def _segment(row: Segment, answered_at: datetime) -> SegmentResult:
+    return SegmentResult(
+        kind=row.kind.value,
+        agent=row.agent,
+        start_s=_seconds(row.started_at - answered_at),
+        end_s=_seconds((row.ended_at or row.started_at) - answered_at),
+    )
+
+
+def _attempt(row: Attempt, start: datetime, details: _Details) -> AttemptResult:
     outcome = row.outcome or DialOutcome.UNKNOWN
     rang_until = row.answered_at or row.ended_at
     ring = rang_until - row.ringing_at if row.ringing_at and rang_until else timedelta()
@@ -119,14 +145,15 @@ def _attempt(
         cause=row.cause,
         disposition=row.disposition or outcome.value,
         intention=None if row.intention is None else row.intention.value,
-        answers=dict(answers),
+        answers=dict(details.answers),
         path=tuple(row.path),
         started_s=_seconds(row.started_at - start),
         ring_s=_seconds(ring),
         talk_s=_rounded(row.talk_ms / 1000),
         hung_up_by="network" if row.hung_up_by is None else row.hung_up_by.value,
         opted_out=row.opted_out,
-        recording=recording,
+        recording=details.recording,
+        segments=tuple(_segment(segment, row.answered_at or row.started_at) for segment in details.segments),
         trunk=row.trunk,
         caller_id=row.caller_id,
         failed_over=row.failed_over,

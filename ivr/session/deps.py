@@ -10,6 +10,7 @@ from typing import Protocol
 from flows.flow import Flow
 from flows.sprint import Scalar
 from ivr.clock import Clock
+from ivr.ports import AgentSupply
 from ivr.session.api import ApiClient
 from ivr.session.progress import Bus
 from ivr.session.speaker import Speaker
@@ -54,3 +55,4 @@ class CallDeps:
     bus: Bus
     call_limit_s: float
     recordings: Path | None = None
+    agents: AgentSupply | None = None  # None: nobody takes calls over

@@ -11,7 +11,16 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from flows.sprint import AskWait, HangupWait, MessageWait, PlayWait, Result, Wait
+from flows.sprint import (
+    AskWait,
+    HangupWait,
+    MessageWait,
+    PlayWait,
+    Result,
+    TransferEnded,
+    TransferWait,
+    Wait,
+)
 from trunk.ports import Answered, Cause, HungUp, KeyPressed, Progress, Ringing
 
 
@@ -20,6 +29,8 @@ class CallState(StrEnum):
     RINGING = "ringing"
     TALKING = "talking"  # a speech turn says and hears
     WORKING = "working"  # on the line, waiting for something outside: a text message, an API, a rendered prompt
+    TRANSFERRING = "transferring"  # on the line, being comforted while a person is called and told
+    BRIDGED = "bridged"  # the callee and a person talk; we neither say nor hear
     LEAVING = "leaving"  # we have asked for the end
     ENDED = "ended"
 
@@ -54,6 +65,20 @@ class WorkOver:
 
 
 @dataclass(frozen=True, slots=True)
+class Bridged:
+    """A person has taken the call: the two can hear each other."""
+
+    agent: str  # their number
+
+
+@dataclass(frozen=True, slots=True)
+class TransferOver:
+    """Nobody could be had, or the person has hung up: the callee is ours again."""
+
+    result: TransferEnded
+
+
+@dataclass(frozen=True, slots=True)
 class TimeUp:
     """The call lasts longer than the flow allows."""
 
@@ -75,6 +100,8 @@ Event = (
     | FlowOver
     | TurnOver
     | WorkOver
+    | Bridged
+    | TransferOver
     | TimeUp
     | Broke
 )
@@ -104,6 +131,35 @@ class Work:
     """Do what the wait asks for, outside the media path."""
 
     wait: Wait
+
+
+@dataclass(frozen=True, slots=True)
+class HandOver:
+    """Comfort the callee and look for a person."""
+
+    wait: TransferWait
+
+
+@dataclass(frozen=True, slots=True)
+class BeginTalk:
+    """A person talks with the callee from now on."""
+
+    agent: str
+
+
+@dataclass(frozen=True, slots=True)
+class EndTalk:
+    """They don't any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class NoteTalk:
+    """The callee has hung up on the person: for the flow they have talked."""
+
+
+@dataclass(frozen=True, slots=True)
+class LetAgentGo:
+    """The callee is gone or about to be: tell whoever was about to take the call, and end their leg."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +198,23 @@ class Finish:
     cause: Cause
 
 
-Action = StartFlow | Resume | Speak | Work | PressKey | Silence | Fail | HangUp | CloseFlow | Finish
+Action = (
+    StartFlow
+    | Resume
+    | Speak
+    | Work
+    | HandOver
+    | BeginTalk
+    | EndTalk
+    | NoteTalk
+    | LetAgentGo
+    | PressKey
+    | Silence
+    | Fail
+    | HangUp
+    | CloseFlow
+    | Finish
+)
 Step = tuple[CallState, tuple[Action, ...]]
 Handler = Callable[[Any], Step]
 
@@ -157,6 +229,8 @@ def _wait_reached(event: WaitReached) -> Step:
         return CallState.TALKING, (Speak(wait),)
     if isinstance(wait, HangupWait):
         return CallState.LEAVING, (HangUp(),)
+    if isinstance(wait, TransferWait):
+        return CallState.TRANSFERRING, (HandOver(wait),)
     return CallState.WORKING, (Work(wait),)
 
 
@@ -168,8 +242,24 @@ def _hung_up(event: HungUp) -> Step:
     return CallState.ENDED, (Silence(), CloseFlow(event.cause), Finish(event.cause))
 
 
+def _left_while_waiting(event: HungUp) -> Step:
+    return CallState.ENDED, (LetAgentGo(), Silence(), CloseFlow(event.cause), Finish(event.cause))
+
+
+def _left_while_bridged(event: HungUp) -> Step:
+    return CallState.ENDED, (EndTalk(), LetAgentGo(), NoteTalk(), CloseFlow(event.cause), Finish(event.cause))
+
+
 def _broke(event: Broke) -> Step:
     return CallState.LEAVING, (Silence(), Fail(type(event.error).__name__), HangUp())
+
+
+def _broke_while_waiting(event: Broke) -> Step:
+    return CallState.LEAVING, (LetAgentGo(), Silence(), Fail(type(event.error).__name__), HangUp())
+
+
+def _broke_while_bridged(event: Broke) -> Step:
+    return CallState.LEAVING, (EndTalk(), LetAgentGo(), Fail(type(event.error).__name__), HangUp())
 
 
 def _turn_over(event: TurnOver) -> Step:
@@ -178,6 +268,18 @@ def _turn_over(event: TurnOver) -> Step:
 
 def _work_over(event: WorkOver) -> Step:
     return CallState.TALKING, (Resume(event.result),)
+
+
+def _bridged(event: Bridged) -> Step:
+    return CallState.BRIDGED, (Silence(), BeginTalk(event.agent))
+
+
+def _nobody(event: TransferOver) -> Step:
+    return CallState.TALKING, (Silence(), Resume(event.result))
+
+
+def _talk_over(event: TransferOver) -> Step:
+    return CallState.TALKING, (EndTalk(), Resume(event.result))
 
 
 def _key(event: KeyPressed) -> Step:
@@ -206,6 +308,14 @@ TABLE: dict[tuple[CallState, type], Handler] = {
     (CallState.WORKING, TimeUp): _time_up,
     (CallState.WORKING, Broke): _broke,
     (CallState.WORKING, HungUp): _hung_up,
+    (CallState.TRANSFERRING, Bridged): _bridged,
+    (CallState.TRANSFERRING, TransferOver): _nobody,
+    (CallState.TRANSFERRING, TimeUp): _to(CallState.LEAVING, LetAgentGo(), Silence(), HangUp()),
+    (CallState.TRANSFERRING, Broke): _broke_while_waiting,
+    (CallState.TRANSFERRING, HungUp): _left_while_waiting,
+    (CallState.BRIDGED, TransferOver): _talk_over,
+    (CallState.BRIDGED, Broke): _broke_while_bridged,
+    (CallState.BRIDGED, HungUp): _left_while_bridged,
     (CallState.LEAVING, HungUp): _hung_up,
     (CallState.LEAVING, Broke): _to(CallState.LEAVING),
 }
@@ -217,11 +327,23 @@ IGNORED: frozenset[tuple[CallState, type]] = frozenset(
         (CallState.RINGING, Progress),
         (CallState.RINGING, Ringing),  # networks repeat it
         (CallState.WORKING, KeyPressed),  # nothing is asked at the moment
+        (CallState.TRANSFERRING, KeyPressed),
+        (CallState.BRIDGED, KeyPressed),  # not meant for us
         *(
             (CallState.LEAVING, late)
-            for late in (KeyPressed, TurnOver, WorkOver, TimeUp, Answered, Ringing, Progress)
+            for late in (
+                KeyPressed,
+                TurnOver,
+                WorkOver,
+                Bridged,
+                TransferOver,
+                TimeUp,
+                Answered,
+                Ringing,
+                Progress,
+            )
         ),
-        *((CallState.ENDED, late) for late in (TurnOver, WorkOver, TimeUp, Broke)),
+        *((CallState.ENDED, late) for late in (TurnOver, WorkOver, Bridged, TransferOver, TimeUp, Broke)),
     }
 )
 

@@ -31,6 +31,24 @@ class GivenAnswer:
     pending: bool = False  # accepted by voice, still to be confirmed by something else
 
 
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """Who talked with the callee from when to when: an agent (their number), or the robot (None)."""
+
+    agent: str | None
+    started_at: datetime
+    ended_at: datetime
+
+
+@dataclass(slots=True)
+class Talk:
+    """The callee and an agent; `ended_at` None: they are still talking."""
+
+    agent: str
+    started_at: datetime
+    ended_at: datetime | None = None
+
+
 @dataclass(slots=True)
 class CallRecord:
     """The facts of one attempt. The session fills it; the store writes it once."""
@@ -52,6 +70,7 @@ class CallRecord:
     flow_intention: Intention | None = None
     pending: bool = False
     opted_out: bool = False
+    talks: list[Talk] = field(default_factory=list)  # with agents, in order
 
     def note(self, event: Event, at: datetime, prompt_sha256: str | None) -> None:
         """Take what the flow says has happened; `prompt_sha256` is of the audio that was being said."""
@@ -75,6 +94,22 @@ class CallRecord:
     def last_answers(self) -> dict[str, GivenAnswer]:
         """Each question's last answer: the one that counts."""
         return {answer.name: answer for answer in self.answers}
+
+    @property
+    def stretches(self) -> tuple[Stretch, ...]:
+        """The call from the answer to its end, cut where it passed from the robot to a person and back."""
+        if self.answered_at is None:
+            return ()
+        end = self.ended_at or self.answered_at
+        found: list[Stretch] = []
+        since = self.answered_at
+        for talk in self.talks:
+            until = talk.ended_at or end
+            found += [Stretch(None, since, talk.started_at), Stretch(talk.agent, talk.started_at, until)]
+            since = until
+        if since < end or not found:
+            found.append(Stretch(None, since, end))
+        return tuple(found)
 
     @property
     def talked(self) -> bool:

@@ -26,19 +26,26 @@ from flows.sprint import (
     OptedOut,
     Played,
     Result,
+    TransferEnded,
     Wait,
 )
+from ivr.ports import SecondLegs
 from ivr.session.deps import CallDeps, PlacedAttempt
 from ivr.session.faults import log_fault
 from ivr.session.machine import (
     Action,
+    BeginTalk,
     Broke,
     CallState,
     CloseFlow,
+    EndTalk,
     Fail,
     Finish,
     FlowOver,
+    HandOver,
     HangUp,
+    LetAgentGo,
+    NoteTalk,
     PressKey,
     Resume,
     Silence,
@@ -54,6 +61,7 @@ from ivr.session.machine import (
 from ivr.session.machine import Event as MachineEvent
 from ivr.session.progress import NodeReached, PromptBegan, PromptEnded, StateChanged, Understood
 from ivr.session.record import CallRecord
+from ivr.session.transferring import Transferring
 from ivr.session.turns import SpokenWait, flow_result
 from ivr.session.work import run_errand
 from speech.audio import FRAME_S, PromptAudio
@@ -90,14 +98,18 @@ class CallSession:
         self._lead_in = LEAD_IN_TICKS
         self._ticks_left = round(deps.call_limit_s / FRAME_S)
         self._errand: asyncio.Task[None] | None = None  # cancelled when the call is over
+        self._legs: SecondLegs | None = None
+        self._transfers = Transferring(attempt, deps, self._ear, self._dispatch)
+        self.record.talks = self._transfers.talks
         self._writes: set[asyncio.Task[None]] = set()  # never cancelled: what the callee asked for is kept
         self._done = asyncio.get_running_loop().create_future()
 
     # ---- for the dialer -------------------------------------------------------------------------------------
 
-    def attach(self, call: Call) -> None:
-        """The trunk's call, once originate has returned it."""
+    def attach(self, call: Call, legs: SecondLegs | None = None) -> None:
+        """The trunk's call, once originate has returned it; `legs` places legs to agents beside it."""
         self._call = call
+        self._legs = legs
         if self._hang_up_asked:
             call.hangup()
 
@@ -117,6 +129,7 @@ class CallSession:
         await asyncio.shield(self._done)
         if self._errand is not None:
             await asyncio.wait({self._errand})
+        await self._transfers.over()
         while self._writes:
             await asyncio.wait(self._writes)
         return self.record
@@ -145,9 +158,13 @@ class CallSession:
             return None
 
     def _tick(self, frame: bytes) -> bytes | None:
+        if self._state is CallState.BRIDGED:
+            return None  # on its way into the bridge or out of it
         self._ticks_left -= 1
         if self._ticks_left == 0:
             self._dispatch(TimeUp())
+        if self._transfers.comforting:
+            return self._transfers.on_tick(frame)
         turn = self._turn
         if turn is not None:
             said = turn.on_tick(frame)
@@ -204,6 +221,17 @@ class CallSession:
             case Work(wait):
                 self._wait = wait
                 self._errand = asyncio.create_task(self._run_errand(wait))
+            case HandOver(wait):
+                self._wait = wait
+                self._transfers.begin(wait, self._call, self._legs)
+            case BeginTalk(agent):
+                self._transfers.begin_talk(agent)
+            case EndTalk():
+                self._transfers.end_talk()
+            case NoteTalk():
+                self._note_talk()
+            case LetAgentGo():
+                self._transfers.callee_left()
             case PressKey(key):
                 if self._turn is not None:
                     self._turn.on_key(key)
@@ -225,6 +253,11 @@ class CallSession:
         if self._deps.recordings is not None and self._call is not None:
             self._call.record(self._deps.recordings / f"{self.attempt.attempt_id}.wav")
         self._take(start(self._deps.flow, self.attempt.contact))
+
+    def _note_talk(self) -> None:
+        assert self._flow is not None
+        ended = TransferEnded(status="answered", agent=self.record.talks[-1].agent)
+        self._note_events(resume(self._deps.flow, self._flow, ended))
 
     def _close_flow(self, cause: Cause) -> None:
         if self._flow is not None and self._flow.wait is not None:
@@ -303,6 +336,7 @@ class CallSession:
 
     def _silence(self) -> None:
         self._next = None
+        self._transfers.stop_comfort()
         if self._turn is not None:
             self._turn.cancel()
             self._turn = None

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from itertools import product
 
 from flows.flow import Flow
-from flows.nodes import AskNode, MessageNode, PlayNode
+from flows.nodes import AskNode, MessageNode, PlayNode, TransferNode
 from flows.parts import Prompt
 from flows.sprint import PromptRef, Scalar
 from prompts.catalogue import Catalogue
@@ -21,7 +21,7 @@ from speech.audio import FRAME_BYTES, FRAME_S, PromptAudio
 
 PAUSE_S = 0.3  # between two prompts that are said in one turn
 PAUSE = bytes(round(PAUSE_S / FRAME_S) * FRAME_BYTES)
-SPOKEN = (PlayNode, AskNode, MessageNode)  # node kinds whose prompts the callee hears
+SPOKEN = (PlayNode, AskNode, MessageNode, TransferNode)  # node kinds whose prompts somebody hears
 MAX_VERSIONS = 12  # of one prompt, made ahead for answers that aren't given yet
 
 
@@ -39,6 +39,7 @@ class Speaker:
 
     def __init__(self, flow: Flow, catalogue: Catalogue, renderer: Renderer) -> None:
         self._flow = flow
+        self._catalogue = catalogue
         self._renderer = renderer
         self._language = flow.language
         self._types = dict(flow.types)
@@ -60,9 +61,10 @@ class Speaker:
         parts = [self._renderer.ready(self._request(prompt)) for prompt in prompts]
         return _joined([part for part in parts if part is not None]) if None not in parts else None
 
-    async def render(self, prompts: tuple[PromptRef, ...]) -> PromptAudio:
-        """The prompts as one sound, made if need be. Raises like `ready`."""
-        return _joined([await self._renderer.render(self._request(prompt)) for prompt in prompts])
+    async def render(self, prompts: tuple[PromptRef, ...], language: str | None = None) -> PromptAudio:
+        """The prompts as one sound, made if need be; in `language`, those that are there in it. Raises like
+        `ready`."""
+        return _joined([await self._renderer.render(self._request(prompt, language)) for prompt in prompts])
 
     def written(self, prompt: PromptRef) -> str:
         """The prompt as a text message. Raises PromptError."""
@@ -108,8 +110,15 @@ class Speaker:
             name in constants and values[name] == constants[name] for name in template.uses if name in values
         )
 
-    def _request(self, prompt: PromptRef) -> PromptRequest:
-        return PromptRequest(self._language, prompt.id, prompt.text, prompt.variables, prompt.types)
+    def _request(self, prompt: PromptRef, language: str | None = None) -> PromptRequest:
+        spoken = self._language
+        if (
+            language is not None
+            and prompt.id is not None
+            and self._catalogue.entry(prompt.id, language) is not None
+        ):
+            spoken = language
+        return PromptRequest(spoken, prompt.id, prompt.text, prompt.variables, prompt.types)
 
 
 def _possible_answers(flow: Flow) -> Iterator[tuple[str, tuple[str, ...]]]:
@@ -120,7 +129,7 @@ def _possible_answers(flow: Flow) -> Iterator[tuple[str, tuple[str, ...]]]:
 
 
 def _templates(flow: Flow, catalogue: Catalogue) -> tuple[_Template, ...]:
-    """Every prompt that the flow may say to the callee, once each."""
+    """Every prompt that the flow may say to the callee or to an agent, once each."""
     found: dict[Prompt, _Template] = {}
     for _, _, _, node in flow.walk():
         for _, prompt in node.prompt_paths() if isinstance(node, SPOKEN) else ():

@@ -11,8 +11,6 @@ from flows.sprint import (
     Result,
     SmsQueued,
     SmsWait,
-    TransferEnded,
-    TransferWait,
     Wait,
 )
 from ivr.session.deps import CallDeps, PlacedAttempt
@@ -30,9 +28,6 @@ async def run_errand(wait: Wait, attempt: PlacedAttempt, deps: CallDeps) -> Resu
         case CallbackWait():
             slot = await deps.ledger.book_callback(attempt, wait.number, wait.when, wait.queue)
             return CallbackBooked(ok=slot is not None, at=slot)
-        case TransferWait():
-            # Nobody sits at a desk yet: the flow takes its `unavailable` arm, as it would at night.
-            return TransferEnded(status="no_agent")
         case ApiWait():
             return await deps.api.call(wait, attempt.attempt_id)
         case _:

@@ -18,7 +18,7 @@ from yaml_faults import explain
 
 MAX_FILE_BYTES = 10_000_000
 MAX_DEPTH = 12
-_PHONE = re.compile(r"\+[1-9]\d{6,14}")
+_PHONE = re.compile(r"\+[1-9]\d{6,14}|\d{2,6}")  # E.164, or an agent's extension
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml where PyYAML has it: 8 times as fast
 _Path = tuple[str | int, ...]
 

@@ -81,7 +81,7 @@ async def test_attempts_in_the_order_of_the_calls(db: Database, campaign_id: int
         "talk_s": 40.0,
         "hung_up_by": "callee",
         "opted_out": False,
-        "recording": "c.wav", "trunk": None, "caller_id": None, "failed_over": False,
+        "recording": "c.wav", "segments": (), "trunk": None, "caller_id": None, "failed_over": False,
     }  # fmt: skip
     assert (results.attempts[0].ring_s, results.attempts[0].intention) == (4.0, "unreachable")
 

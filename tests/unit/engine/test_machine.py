@@ -4,24 +4,43 @@ from __future__ import annotations
 
 import pytest
 
-from flows.sprint import ApiWait, AskWait, Expect, HangupWait, MessageWait, Played, PlayWait, PromptRef, SmsWait
+from flows.sprint import (
+    ApiWait,
+    AskWait,
+    Expect,
+    HangupWait,
+    MessageWait,
+    Played,
+    PlayWait,
+    PromptRef,
+    SmsWait,
+    TransferEnded,
+    TransferWait,
+)
 from ivr.session.machine import (
     IGNORED,
     TABLE,
+    BeginTalk,
+    Bridged,
     Broke,
     CallState,
     CloseFlow,
+    EndTalk,
     Event,
     Fail,
     Finish,
     FlowOver,
+    HandOver,
     HangUp,
+    LetAgentGo,
+    NoteTalk,
     PressKey,
     Resume,
     Silence,
     Speak,
     StartFlow,
     TimeUp,
+    TransferOver,
     TurnOver,
     UnexpectedEvent,
     WaitReached,
@@ -35,6 +54,8 @@ pytestmark = pytest.mark.unit
 
 CAUSE = Cause(DialOutcome.BUSY, "sip 486", "network")
 PLAY = PlayWait(node="greet", prompts=(PromptRef(id="a.b"),))
+NOBODY = TransferEnded(status="no_agent")
+TRANSFER = TransferWait(node="help", queue="care")
 EVENTS: tuple[Event, ...] = (
     Progress(0.0),
     Ringing(0.0),
@@ -45,16 +66,22 @@ EVENTS: tuple[Event, ...] = (
     FlowOver(),
     TurnOver(Played()),
     WorkOver(Played()),
+    Bridged("1001"),
+    TransferOver(NOBODY),
     TimeUp(),
     Broke(ValueError()),
 )
 # Nobody can send these: a flow speaks only while it talks, and an ended call is silent.
 IMPOSSIBLE = {
     *((state, kind) for state in (CallState.DIALING, CallState.RINGING)
-      for kind in (KeyPressed, WaitReached, FlowOver, TurnOver, WorkOver, TimeUp)),
+      for kind in (KeyPressed, WaitReached, FlowOver, TurnOver, WorkOver, Bridged, TransferOver, TimeUp)),
     (CallState.TALKING, Progress), (CallState.TALKING, Ringing), (CallState.TALKING, Answered),
-    (CallState.TALKING, WorkOver),
-    *((CallState.WORKING, kind) for kind in (Progress, Ringing, Answered, WaitReached, FlowOver, TurnOver)),
+    (CallState.TALKING, WorkOver), (CallState.TALKING, Bridged), (CallState.TALKING, TransferOver),
+    *((CallState.WORKING, kind)
+      for kind in (Progress, Ringing, Answered, WaitReached, FlowOver, TurnOver, Bridged, TransferOver)),
+    *((state, kind) for state in (CallState.TRANSFERRING, CallState.BRIDGED)
+      for kind in (Progress, Ringing, Answered, WaitReached, FlowOver, TurnOver, WorkOver)),
+    (CallState.BRIDGED, Bridged), (CallState.BRIDGED, TimeUp),  # a person's time isn't the robot's
     (CallState.LEAVING, WaitReached), (CallState.LEAVING, FlowOver),
     *((CallState.ENDED, kind) for kind in (Progress, Ringing, Answered, KeyPressed, HungUp)),
     (CallState.ENDED, WaitReached), (CallState.ENDED, FlowOver),
@@ -89,6 +116,29 @@ def test_a_fault_hangs_up_and_is_remembered(state: CallState) -> None:
     assert actions == (Silence(), Fail("KeyError"), HangUp())
 
 
+def test_a_transfer_waits_bridges_and_comes_back() -> None:
+    assert step(CallState.TALKING, WaitReached(TRANSFER)) == (CallState.TRANSFERRING, (HandOver(TRANSFER),))
+    assert step(CallState.TRANSFERRING, Bridged("1001")) == (CallState.BRIDGED, (Silence(), BeginTalk("1001")))
+    answered = TransferEnded(status="answered", agent="1001")
+    assert step(CallState.BRIDGED, TransferOver(answered)) == (CallState.TALKING, (EndTalk(), Resume(answered)))
+    assert step(CallState.TRANSFERRING, TransferOver(NOBODY)) == (CallState.TALKING, (Silence(), Resume(NOBODY)))
+
+
+def test_a_callee_who_leaves_lets_the_agent_go() -> None:
+    waiting = (LetAgentGo(), Silence(), CloseFlow(CAUSE), Finish(CAUSE))
+    assert step(CallState.TRANSFERRING, HungUp(0.0, CAUSE)) == (CallState.ENDED, waiting)
+    bridged = (EndTalk(), LetAgentGo(), NoteTalk(), CloseFlow(CAUSE), Finish(CAUSE))
+    assert step(CallState.BRIDGED, HungUp(0.0, CAUSE)) == (CallState.ENDED, bridged)
+
+
+@pytest.mark.parametrize("state", [CallState.TRANSFERRING, CallState.BRIDGED])
+def test_a_fault_in_a_transfer_lets_the_agent_go_too(state: CallState) -> None:
+    after, actions = step(state, Broke(KeyError("secret words")))
+    assert after is CallState.LEAVING
+    assert LetAgentGo() in actions
+    assert actions[-2:] == (Fail("KeyError"), HangUp())
+
+
 def test_an_answer_starts_the_flow() -> None:
     for state in (CallState.DIALING, CallState.RINGING):  # some networks never say that it rings
         assert step(state, Answered(1.0)) == (CallState.TALKING, (StartFlow(),))
@@ -113,3 +163,4 @@ def test_results_go_back_to_the_flow_and_keys_to_the_turn() -> None:
 def test_a_call_that_lasts_too_long_is_ended() -> None:
     for state in (CallState.TALKING, CallState.WORKING):
         assert step(state, TimeUp()) == (CallState.LEAVING, (Silence(), HangUp()))
+    assert step(CallState.TRANSFERRING, TimeUp()) == (CallState.LEAVING, (LetAgentGo(), Silence(), HangUp()))

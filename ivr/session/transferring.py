@@ -1,0 +1,105 @@
+"""The transfers of one call, as its session sees them: the comfort that the callee hears, and the task that looks
+for an agent. It dispatches `Bridged` and `TransferOver` to the call's machine and changes no state itself."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+
+from flows.sprint import TransferEnded, TransferWait
+from ivr.ports import SecondLegs
+from ivr.session.comfort import Comfort
+from ivr.session.deps import CallDeps, PlacedAttempt
+from ivr.session.faults import log_fault
+from ivr.session.handover import Callee, Handover
+from ivr.session.machine import Bridged, Broke, Event, TransferOver
+from ivr.session.progress import PromptBegan, PromptEnded
+from ivr.session.record import Talk
+from speech.turn import Ear
+from trunk.ports import Call
+
+log = logging.getLogger(__name__)
+
+
+class Transferring:
+    """`begin` starts one transfer; `over` waits for the last one's end, the agent's leg included."""
+
+    def __init__(
+        self, attempt: PlacedAttempt, deps: CallDeps, ear: Ear, dispatch: Callable[[Event], None]
+    ) -> None:
+        self.talks: list[Talk] = []  # with agents, in order: the record's
+        self._attempt = attempt
+        self._deps = deps
+        self._ear = ear
+        self._dispatch = dispatch
+        self._comfort: Comfort | None = None
+        self._handover: Handover | None = None
+        self._task: asyncio.Task[None] | None = None  # never cancelled: it ends the agent's leg
+        self._legs_placed = 0
+
+    def begin(self, wait: TransferWait, call: Call | None, legs: SecondLegs | None) -> None:
+        if self._deps.agents is not None and call is not None and legs is not None:
+            callee = Callee(self._attempt, call, legs, self._deps.agents, self._talked_s())
+            self._handover = Handover(wait, callee, self._deps, self._legs_placed, self._bridged)
+        self._task = asyncio.create_task(self._run(wait, self._handover))
+
+    def callee_left(self) -> None:
+        if self._handover is not None:
+            self._handover.callee_left()
+
+    def begin_talk(self, agent: str) -> None:
+        self.talks.append(Talk(agent, self._deps.clock.now()))
+
+    def end_talk(self) -> None:
+        self.talks[-1].ended_at = self._deps.clock.now()
+
+    @property
+    def comforting(self) -> bool:
+        return self._comfort is not None
+
+    def on_tick(self, frame: bytes) -> bytes | None:
+        """While `comforting`: every frame of the call."""
+        return None if self._comfort is None else self._comfort.on_tick(frame)
+
+    def stop_comfort(self) -> None:
+        if self._comfort is not None:
+            self._comfort.stop()
+            self._comfort = None
+
+    async def over(self) -> None:
+        if self._task is not None:
+            await asyncio.wait({self._task})
+
+    async def _run(self, wait: TransferWait, handover: Handover | None) -> None:
+        result = TransferEnded(status="no_agent")
+        try:
+            if handover is not None:
+                await self._begin_comfort(wait, handover)
+                result = await handover.run()
+                self._legs_placed = handover.legs
+        except Exception as error:  # noqa: BLE001 a task's top: the fault ends this call alone
+            log_fault(log, "call_fault", error, attempt_id=self._attempt.attempt_id)
+            self._dispatch(Broke(error))
+            return
+        finally:
+            self._handover = None
+        self._dispatch(TransferOver(result))
+
+    async def _begin_comfort(self, wait: TransferWait, handover: Handover) -> None:
+        audio = await self._deps.clock.outside(self._deps.speaker.render(wait.comfort))
+        if handover.wanted:
+
+            def tell(text: str | None) -> None:
+                identity = self._attempt.attempt_id
+                said = PromptEnded(identity, wait.node) if text is None else PromptBegan(identity, wait.node, text)
+                self._deps.bus.publish(said)
+
+            self._comfort = Comfort(audio, self._ear, self._deps.recognizer, tell)
+
+    def _bridged(self, agent: str) -> None:
+        self._dispatch(Bridged(agent))
+
+    def _talked_s(self) -> float:
+        """With agents, earlier in this call."""
+        return sum((talk.ended_at - talk.started_at).total_seconds() for talk in self.talks if talk.ended_at)
