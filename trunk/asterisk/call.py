@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import uuid
+from dataclasses import replace
 from enum import Enum, auto
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING
 from speech.audio import FRAME_BYTES
 from trunk.asterisk.ami import AmiError, AmiLostError, AmiRefusedError, Fields
 from trunk.asterisk.causes import CANCELLED, WE_HUNG_UP, Signs, cause_of, failed, lost
+from trunk.asterisk.monitor import Monitor
 from trunk.asterisk.pbx import ORIGINATE
 from trunk.carrier.causes import our_fault
 from trunk.ports import (
@@ -78,6 +80,7 @@ class AsteriskCall:
         self._hung_up = False  # Hangup was heard
         self._timer: asyncio.TimerHandle | None = None  # the one deadline that counts in this state
         self._over = asyncio.Event()  # the channel is gone
+        self._monitor = Monitor(trunk.pbx, request.attempt_id)
 
     # ---- trunk.ports.Call ------------------------------------------------------------------------------------
 
@@ -85,13 +88,15 @@ class AsteriskCall:
         self._end(WE_HUNG_UP if self._talked else CANCELLED)
 
     def record(self, path: Path) -> None:
-        raise NotImplementedError
+        self._monitor.record(path)
+        if self._talked:
+            self._monitor.begin()
 
     def pause_recording(self) -> None:
-        raise NotImplementedError
+        self._monitor.pause()
 
     def resume_recording(self) -> None:
-        raise NotImplementedError
+        self._monitor.resume()
 
     async def bridge(self, other: Call) -> None:
         """Raises ValueError unless both are this Asterisk's, answered and free; TrunkError when it refuses."""
@@ -160,12 +165,13 @@ class AsteriskCall:
 
     def on_still_there(self, *, up: bool) -> None:
         self._seen = True
+        self._monitor.agree()
         if up:
             self._answer()
 
     def on_lost(self, why: str) -> None:
         self._decide(lost(why))
-        self._gone()
+        self._gone(asterisk_too=True)
 
     def _on_originate_response(self, fields: Fields) -> None:
         self._originated = fields.get("Response") == "Success"
@@ -232,6 +238,8 @@ class AsteriskCall:
     def _progress(self) -> None:
         if self._state is _State.DIALLING and not self._signs.progressed:
             self._signs.progressed = True
+            if self._request.early_media is not None and self._trunk.config.keep_early_media:
+                self._monitor.begin_early()
             self._tell(Progress(self._loop.time()))
 
     def _answer(self) -> None:
@@ -251,6 +259,8 @@ class AsteriskCall:
             return
         self._stop_timer()
         self._state = _State.TALKING
+        self._monitor.end_early()
+        self._monitor.begin()
         self._tell(Answered(self._answered_s))
 
     def _not_met(self) -> None:
@@ -328,17 +338,26 @@ class AsteriskCall:
             self._pbx.abandon(self.attempt_id)
             self._gone()
 
-    def _gone(self) -> None:
+    def _gone(self, *, asterisk_too: bool = False) -> None:
         """Asterisk has no channel for this call any more."""
         if self._state in (_State.GONE, _State.ENDED):
             return
         self._state = _State.GONE
         self._stop_timer()
         self._over.set()
+        self._monitor.end(closed=asterisk_too)
+        self._trunk.free(self)
         self._decide(cause_of(self._signs))
         self._pbx.spawn(self._finish())
 
     async def _finish(self) -> None:
+        """Files are whole when HungUp comes."""
+        await self._monitor.finish()
+        answered = self._answered_s is not None
+        if self._request.early_media is not None:
+            early = await self._monitor.finish_early(self._request.early_media, answered=answered)
+            if early is not None and self._cause is not None:
+                self._cause = replace(self._cause, early_media=early)
         self._say_hung_up()
 
     def _say_hung_up(self) -> None:

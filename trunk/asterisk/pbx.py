@@ -16,6 +16,7 @@ from uuid import UUID
 from trunk.asterisk.ami import Ami, AmiError, AmiListener, Fields
 from trunk.asterisk.audiosocket import AudioLeg, AudioSocketServer
 from trunk.asterisk.config import PbxConfig
+from trunk.asterisk.recordings import Recordings
 
 log = logging.getLogger(__name__)
 
@@ -46,6 +47,7 @@ class Pbx:
         self.config = config
         self.ami = Ami(config, AmiListener(self._on_event, self._on_lost, self._on_absent, self._on_back))
         self.audio = AudioSocketServer(config.audio_host, config.audio_port)
+        self.recordings = Recordings(config)
         self._patience_s = patience_s
         self._patience: asyncio.TimerHandle | None = None
         self._legs: dict[str, Leg] = {}
@@ -72,6 +74,8 @@ class Pbx:
             await self.audio.close()
             raise
         self._set_agreed(True)
+        if swept := await self.recordings.sweep():
+            log.warning("stale_recordings_removed", extra={"files": swept})
 
     async def close(self) -> None:
         """Let go of Asterisk; calls that nobody ended go on there, silent."""
@@ -82,6 +86,7 @@ class Pbx:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self.ami.close()
         await self.audio.close()
+        await self.recordings.close()
 
     # ---- for the trunks and their calls ----------------------------------------------------------------------
 

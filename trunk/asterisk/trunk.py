@@ -99,12 +99,16 @@ class AsteriskTrunk:
             self._idle.clear()
             await self._idle.wait()
 
-    def forget(self, call: AsteriskCall) -> None:
-        """The call's channel is free again."""
-        del self._calls[call]
+    def free(self, call: AsteriskCall) -> None:
+        """The call's channel is free again; its HungUp may wait for files."""
         if self._live.get(call.attempt_id) is call:
             del self._live[call.attempt_id]
             self.pbx.release(call, call.socket_id)
+
+    def forget(self, call: AsteriskCall) -> None:
+        """The call is over."""
+        self.free(call)
+        del self._calls[call]
         self._idle.set()
 
     def _action(self, request: OriginateRequest) -> dict[str, str | list[str]]:

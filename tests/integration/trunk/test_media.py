@@ -6,7 +6,6 @@ import asyncio
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
 import pytest
 
 from trunk.ports import Trunk
@@ -21,16 +20,17 @@ pytestmark = pytest.mark.integration
 class TestAudio:
     def test_a_tone_sent_is_a_tone_heard_both_ways_at_its_time(self, network: Network, tones: Tones) -> None:
         phone = network.far(says=tones.make(440, 0.5), says_at_s=1.0)
+        slack_s = 0.041 + network.lateness_s
 
         async def scenario(trunk: Trunk) -> None:
             talker = await network.dial(trunk, phone, says=tones.make(1000, 0.4), says_at_tick=25)
             await talker.answered.wait()
-            await asyncio.sleep(3)
-            assert tones.find(talker.heard, 440) == pytest.approx((1.0, 1.5), abs=0.041)
+            await asyncio.sleep(2)
+            assert tones.find(talker.heard, 440) == pytest.approx((1.0, 1.5), abs=slack_s)
             assert tones.find(talker.heard, 1000) == (-1, -1)
             assert talker.call is not None
             heard = network.heard(talker.call.attempt_id)
-            assert tones.find(heard, 1000) == pytest.approx((0.5, 0.9), abs=0.041)
+            assert tones.find(heard, 1000) == pytest.approx((0.5, 0.9), abs=slack_s)
             assert tones.find(heard, 440) == (-1, -1)
 
         network.run(scenario)
@@ -49,11 +49,16 @@ class TestAudio:
         network.run(scenario)
 
 
+def _bytes(seconds: float) -> int:
+    """Whole frames of one side of a recording."""
+    return round(seconds * 50) * 320
+
+
 class TestRecording:
     def test_left_is_the_callee_right_is_us_aligned_to_the_frame(
         self, network: Network, tones: Tones, tmp_path: Path
     ) -> None:
-        phone = network.far(says=tones.make(440, 0.5), says_at_s=1.0, hang_up_at_s=3.0)
+        phone = network.far(says=tones.make(440, 0.5), says_at_s=0.8, hang_up_at_s=2.0)
 
         async def scenario(trunk: Trunk) -> None:
             talker = await network.dial(trunk, phone, says=tones.make(1000, 0.5), says_at_tick=25)
@@ -63,28 +68,29 @@ class TestRecording:
                 talker.call.record(tmp_path / "b.wav")
             await talker.over.wait()
             left, right = tones.channels(tmp_path / "new folder" / "a.wav")  # whole when HungUp comes
-            assert len(left) == len(right) == len(talker.heard)
-            assert tones.find(left, 440) == tones.find(talker.heard, 440)
-            assert tones.find(right, 1000) == (0.5, 1.0)
+            slack_s = 0.02 + network.lateness_s
+            assert len(left) == len(right) == pytest.approx(len(talker.heard), abs=slack_s * 16000)
+            assert tones.find(left, 440) == pytest.approx(tones.find(talker.heard, 440), abs=slack_s)
+            assert tones.find(right, 1000) == pytest.approx((0.5, 1.0), abs=slack_s)
             assert tones.find(left, 1000) == tones.find(right, 440) == (-1, -1)
 
         network.run(scenario)
         assert sorted(path.name for path in tmp_path.rglob("*.*")) == ["a.wav"]
 
     def test_a_recording_can_begin_in_the_middle(self, network: Network, tones: Tones, tmp_path: Path) -> None:
-        phone = network.far(says=tones.make(440, 0.5), says_at_s=2.0)
+        phone = network.far(says=tones.make(440, 0.5), says_at_s=1.0)
 
         async def scenario(trunk: Trunk) -> None:
             talker = await network.dial(trunk, phone)
             await talker.answered.wait()
-            await asyncio.sleep(1.5)
+            await asyncio.sleep(0.5)
             assert talker.call is not None
             talker.call.record(tmp_path / "a.wav")
-            await asyncio.sleep(2)
+            await asyncio.sleep(1.5)
             talker.call.hangup()
             await talker.over.wait()
             left, _ = tones.channels(tmp_path / "a.wav")
-            assert tones.find(left, 440)[0] == pytest.approx(0.5, abs=0.041)
+            assert tones.find(left, 440)[0] == pytest.approx(0.5, abs=0.041 + network.lateness_s)
 
         network.run(scenario)
 
@@ -107,11 +113,12 @@ class TestRecording:
             await talker.over.wait()
             channels = tones.channels(tmp_path / "a.wav")
             for channel, hz in zip(channels, (440, 1000), strict=True):
-                samples = np.frombuffer(channel, "<i2").reshape(-1, 160)
-                assert not samples[52:98].any()
-                assert tones.find(channel[: 49 * 320], hz)[1] == pytest.approx(0.98)
-                assert tones.find(channel[102 * 320 :], hz)[0] == 0
-                assert len(samples) == len(talker.ticks)
+                at_s, again_s, slack_s = 1.01, 2.01, 0.03 + network.lateness_s
+                assert not any(channel[_bytes(at_s + slack_s) : _bytes(again_s - slack_s)])
+                before, after = channel[: _bytes(at_s - slack_s)], channel[_bytes(again_s + slack_s) :]
+                assert tones.find(before, hz)[1] == pytest.approx(len(before) / 16000)
+                assert tones.find(after, hz)[0] == 0
+                assert len(channel) / 16000 == pytest.approx(len(talker.ticks) * 0.02, abs=slack_s)
 
         network.run(scenario)
 
@@ -148,8 +155,8 @@ class TestBridge:
     def test_parties_hear_each_other_and_the_one_left_comes_back_to_its_handler(
         self, network: Network, tones: Tones, tmp_path: Path
     ) -> None:
-        customer = network.far(says=tones.make(440, 0.5), says_at_s=4.0)
-        agent = network.far(says=tones.make(1000, 0.5), says_at_s=4.0, hang_up_at_s=6.0)
+        customer = network.far(says=tones.make(440, 0.5), says_at_s=2.5)
+        agent = network.far(says=tones.make(1000, 0.5), says_at_s=2.5, hang_up_at_s=4.0)
 
         async def scenario(trunk: Trunk) -> None:
             first = await network.dial(trunk, customer, says=tones.make(700, 60))
@@ -167,7 +174,7 @@ class TestBridge:
             assert not first.over.is_set()
             await second.over.wait()
             await asyncio.sleep(1)
-            assert len(first.ticks) - ticks[0] == pytest.approx(50, abs=2)
+            assert len(first.ticks) - ticks[0] == pytest.approx(50, abs=2 + network.lateness_s / 0.02)
             assert tones.find(network.heard(first.call.attempt_id), 1000)[0] > 0
             assert tones.find(network.heard(second.call.attempt_id), 440)[0] > 0
             assert tones.find(network.heard(second.call.attempt_id), 700) == (-1, -1)
