@@ -7,7 +7,6 @@ from __future__ import annotations
 import os
 import secrets
 import socket
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,6 +15,7 @@ from trunk.asterisk.config import EndpointConfig, PbxConfig
 from trunk.asterisk.instance import Instance, Ports, free_port, free_ports, is_built
 from trunk.asterisk.render import SipTrunk
 
+RIG = pytest.StashKey["AsteriskRig"]()
 ROOT = Path(__file__).parents[2] / "var" / "asterisk" / "root"
 
 
@@ -87,10 +87,16 @@ def need_asterisk() -> None:
 
 
 @pytest.fixture(scope="session")
-def asterisk_rig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AsteriskRig]:
-    """A running Asterisk, shared by the session: a test that kills it starts it again."""
+def asterisk_rig(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> AsteriskRig:
+    """A running Asterisk, shared by the session: a test that kills it starts it again.
+
+    pytest makes a fixture anew for each conftest.py that imports it; the Asterisk is one all the same."""
     need_asterisk()
-    rig = AsteriskRig(tmp_path_factory.mktemp("asterisk"))
-    rig.start()
-    yield rig
-    rig.instance.stop()
+    rig = request.config.stash.get(RIG, None)
+    if rig is None:
+        rig = AsteriskRig(tmp_path_factory.mktemp("asterisk"))
+        request.config.stash[RIG] = rig
+        request.config.add_cleanup(rig.instance.stop)
+    if rig.instance.pid is None:
+        rig.start()
+    return rig
