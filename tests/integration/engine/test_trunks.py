@@ -1,0 +1,351 @@
+"""The engine over several trunks, simulated, in virtual time: fail-over, pace, caller IDs, and a PBX that dies."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+import uuid
+from collections import Counter
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from flows.flow import Flow
+from ivr.dialer.trunk_routes import LaneTrunk, RoutingError, TrunkRoutes, check_caller_ids, recently_shown
+from ivr.rehearsal import DEFAULT_START, stage_observer
+from ivr.results import AttemptResult, Results
+from ivr.run import Parts, Run, run_campaign
+from ivr.session.progress import CallPlaced, ProgressEvent, TrunkChanged
+from ivr.virtual_loop import VirtualClock, VirtualLoop, run_virtual
+from trunk.carrier import Carrier, CarrierConfig
+from trunk.carrier.callees import CalleeBook
+from trunk.carrier.callees_file import load_callees
+from trunk.ports import CallHandler, Cause, DialOutcome, OriginateRequest, TrunkError
+from trunk.routing.rules import BreakerRules, CallerIdRules, TrunkRules
+
+pytestmark = pytest.mark.integration
+
+ANSWERS = "does: [{on: consent, keys: '1'}, {on: rating, keys: '5'}]"
+WELL = f"defaults: {{ring_s: 3, {ANSWERS}}}\n"
+CONGESTED = "defaults: {pickup: congestion}\n"
+
+
+class Pbx(Carrier):
+    """A carrier that can lose its connection and every call with it, and that notes what it was asked to dial."""
+
+    def __init__(self, name: str, book: CalleeBook, channels: int) -> None:
+        super().__init__(book, CarrierConfig(channels=channels))
+        self.name = name
+        self.linked = True
+        self.dialled: list[tuple[float, OriginateRequest]] = []
+        self.strangers: set[str] = set()  # calls that a dead process has left
+        self.dropped: set[str] = set()
+
+    @property
+    def in_service(self) -> bool:
+        return self.linked and super().in_service
+
+    async def originate(self, request: OriginateRequest, handler: CallHandler) -> Any:
+        if not self.linked:
+            raise TrunkError("the PBX is away")
+        self.dialled.append((asyncio.get_running_loop().time(), request))
+        return await super().originate(request, handler)
+
+    async def reconcile(self) -> frozenset[str]:
+        if not self.linked:
+            raise TrunkError("the PBX is away")
+        return await super().reconcile() | self.strangers
+
+    async def drop(self, attempt_ids: frozenset[str]) -> None:
+        self.dropped |= self.strangers & attempt_ids
+        self.strangers -= attempt_ids
+
+    def lose(self) -> None:
+        self.set_linked(False)
+        for call in tuple(self._calls):
+            call.refuse(Cause(DialOutcome.UNKNOWN, "lost in the trunk: it died", "network"))
+
+    def come_back(self) -> None:
+        self.set_linked(True)
+
+    def set_linked(self, linked: bool) -> None:
+        self.linked = linked
+        self._set_open(self._open)  # tells those who watch
+
+
+Books = list[tuple[TrunkRules, str]]  # trunks and their callees
+
+
+@dataclass
+class Several:
+    """`ivr.run.Network` over such carriers; `then` may plan what happens to them."""
+
+    books: Books
+    database: Path
+    then: Callable[[VirtualLoop, Several], None] = lambda loop, network: None
+    by: str = "test"
+    seed: int | None = 1
+    trunks: dict[str, Pbx] = field(default_factory=dict)
+
+    async def reach(self, stack: AsyncExitStack, flow: Flow) -> tuple[TrunkError, ...]:
+        return ()
+
+    async def open(self, stack: AsyncExitStack, parts: Parts) -> TrunkRoutes:
+        lanes = []
+        for rules, text in self.books:
+            book = self.database.with_name(f"{rules.name}.yaml")
+            book.write_text(text, encoding="utf-8")
+            trunk = self.trunks[rules.name] = Pbx(rules.name, load_callees(book), rules.channels)
+            stack.push_async_callback(trunk.close)
+            await parts.clock.outside(trunk.start())
+            parts.bus.subscribe(stage_observer(trunk))
+            lanes.append(LaneTrunk(trunk, rules))
+        past = await recently_shown(parts.database)
+        routes = TrunkRoutes(lanes, parts.flow.purpose, parts.clock, parts.bus, past)
+        stack.callback(routes.close)
+        loop = asyncio.get_running_loop()
+        assert isinstance(loop, VirtualLoop)
+        self.then(loop, self)
+        return routes
+
+    def attempt_id(self, phone: str, number: int) -> str:
+        return str(uuid.uuid5(uuid.NAMESPACE_URL, f"{phone}/{number}"))
+
+
+@dataclass
+class Ran:
+    results: Results
+    network: Several
+    events: list[tuple[float, ProgressEvent]]
+
+    def of(self, phone: str) -> list[AttemptResult]:
+        return [attempt for attempt in self.results.attempts if attempt.phone == phone]
+
+    def news(self) -> list[tuple[str, str]]:
+        return [(e.trunk, e.reason) for _, e in self.events if isinstance(e, TrunkChanged)]
+
+    def dialled(self) -> Counter[str]:
+        """Calls that reached any network, by number."""
+        return Counter(request.phone for trunk in self.network.trunks.values() for _, request in trunk.dialled)
+
+    def begun_s(self) -> list[float]:
+        return [at_s for at_s, event in self.events if isinstance(event, CallPlaced)]
+
+
+@pytest.fixture
+def calls(bench: Any) -> Callable[..., Ran]:
+    """`calls(contacts, trunks and callees, then, …)` runs the low-balance flow over those trunks."""
+
+    def run(
+        contacts: int,
+        books: Books,
+        then: Callable[[VirtualLoop, Several], None] = lambda loop, network: None,
+        **changes: Any,
+    ) -> Ran:
+        options = bench.options([{}] * contacts, **changes)
+        network = Several(books, options.database, then)
+        events: list[tuple[float, ProgressEvent]] = []
+
+        def observe(event: ProgressEvent) -> None:
+            events.append((asyncio.get_running_loop().time(), event))
+
+        def begin(clock: VirtualClock) -> Any:
+            return run_campaign(options, Run(f"sqlite:///{options.database}", network, clock, observe))
+
+        return Ran(run_virtual(begin, DEFAULT_START), network, events)
+
+    return run
+
+
+def rules(name: str, **changes: Any) -> TrunkRules:
+    return TrunkRules(**{"name": name, "channels": 50, "calls_per_s": 100.0, **changes})
+
+
+# ---- fail-over ------------------------------------------------------------------------------------------------
+
+
+def test_what_one_trunk_refuses_another_one_takes_at_once_as_the_next_attempt(calls: Any) -> None:
+    ran = calls(3, [(rules("first"), CONGESTED), (rules("second", priority=2), WELL)], concurrency=3)
+    assert ran.results.summary.finished
+    for attempts in (ran.of(phone) for phone in {attempt.phone for attempt in ran.results.attempts}):
+        refused, talked = attempts
+        assert (refused.number, refused.trunk, refused.outcome) == (1, "first", "congestion")
+        assert (talked.number, talked.trunk, talked.outcome) == (2, "second", "answered")
+        assert (refused.failed_over, talked.failed_over) == (True, False)
+        assert talked.started_s - refused.started_s < 1.0
+    assert len(ran.results.attempts) == 6
+
+
+def test_each_trunk_is_asked_once_and_then_the_retry_rule_decides(calls: Any) -> None:
+    """Congestion may come three times; the attempts that were handed on don't count."""
+    patient = BreakerRules(failures=1000)
+    ran = calls(1, [(rules(name, breaker=patient), CONGESTED) for name in ("a", "b", "c")])
+    attempts = ran.results.attempts
+    assert [attempt.trunk for attempt in attempts] == ["a", "b", "c"] * 3
+    assert [attempt.failed_over for attempt in attempts] == [True, True, False] * 3
+    assert [attempt.number for attempt in attempts] == list(range(1, 10))
+    assert ran.results.summary.finished
+
+
+def test_who_was_rung_is_never_handed_on(calls: Any) -> None:
+    """Busy, refused, switched off: the network has spoken of the callee; only congestion is the trunk's own."""
+    endings = ["busy", "reject", "no_answer", "powered_off", "invalid", "unreachable"]
+    people = "\n".join(f'  "+86138{n:08d}": {{pickup: {end}}}' for n, end in enumerate(endings, start=1))
+    book = f"defaults: {{ring_s: 2}}\ncallees:\n{people}\n"
+    ran = calls(len(endings), [(rules("first"), book), (rules("second", priority=2), WELL)], retries=False)
+    assert [attempt.trunk for attempt in ran.results.attempts] == ["first"] * len(endings)
+    assert ran.network.trunks["second"].dialled == []
+
+
+def test_a_trunk_that_keeps_refusing_rests_and_is_tried_again(calls: Any) -> None:
+    ran = calls(40, [(rules("first"), CONGESTED), (rules("second", priority=2, channels=4), WELL)], concurrency=4)
+    tries = [at_s for at_s, _ in ran.network.trunks["first"].dialled]
+    news = [reason for trunk, reason in ran.news() if trunk == "first"]
+    assert news[:4] == ["failures", "rested", "trial_failed", "rested"]
+    assert len(tries) < 15  # five to notice, one for each rest, of forty that it would have refused
+    assert {attempt.trunk for attempt in ran.results.attempts if attempt.outcome == "answered"} == {"second"}
+    assert len({attempt.phone for attempt in ran.results.attempts if attempt.outcome == "answered"}) == 40
+
+
+# ---- limits ---------------------------------------------------------------------------------------------------
+
+
+def test_channels_and_calls_per_second_hold_on_each_trunk(calls: Any) -> None:
+    books = [
+        (rules("slow", calls_per_s=2.0, channels=3), WELL),
+        (rules("fast", calls_per_s=4.0, channels=50), WELL),
+    ]
+    ran = calls(60, books, concurrency=40)
+    for name, per_s in (("slow", 2.0), ("fast", 4.0)):
+        at_s = [moment for moment, _ in ran.network.trunks[name].dialled]
+        assert len(at_s) > 5
+        for first in range(len(at_s)):
+            for last in range(first, len(at_s)):
+                assert last - first + 1 <= 1 + per_s * (at_s[last] - at_s[first]) + 1e-6
+    assert not [attempt for attempt in ran.results.attempts if attempt.outcome == "congestion"]  # never overfull
+    begun_s = sorted(ran.begun_s())
+    assert begun_s[11] - begun_s[0] < 3.0  # two and four a second are used, not only kept
+
+
+def test_callees_see_numbers_of_the_purpose_in_turn_and_never_too_often(calls: Any) -> None:
+    pools = {
+        "service": CallerIdRules(("1001", "1002"), calls_per_hour=6),
+        "marketing": CallerIdRules(("2001",)),
+    }
+    ran = calls(20, [(rules("only", caller_ids=pools), WELL)], concurrency=4)
+    shown = [(at_s, request.caller_id) for at_s, request in ran.network.trunks["only"].dialled]
+    assert len(shown) == 20
+    assert Counter(number for _, number in shown[:12]) == {"1001": 6, "1002": 6}
+    for at_s, number in shown:
+        hour = [one for one, other in shown if other == number and at_s <= one < at_s + 3600]
+        assert len(hour) <= 6
+    assert {attempt.caller_id for attempt in ran.results.attempts} == {"1001", "1002"}
+
+
+def test_a_number_for_nobody_else_is_told_before_the_first_call() -> None:
+    pools = {"marketing": CallerIdRules(("2001",))}
+    with pytest.raises(RoutingError, match=r"No trunk has a caller ID for calls of the purpose service .*only"):
+        check_caller_ids([rules("only", caller_ids=pools)], "service")
+    check_caller_ids([rules("only", caller_ids=pools), rules("bare")], "service")
+    both = pools | {"service": CallerIdRules(("2001",))}
+    with pytest.raises(RoutingError, match="2001 is configured for marketing and for service"):
+        check_caller_ids([rules("only", caller_ids=both)], "service")
+
+
+# ---- a PBX that dies ------------------------------------------------------------------------------------------
+
+
+def test_while_no_trunk_is_there_nothing_is_leased_and_the_campaign_goes_on_by_itself(calls: Any) -> None:
+    """Killed in the middle of its calls, back after two minutes: nobody is dialled twice, nobody is forgotten."""
+    moments: dict[str, float] = {}
+    seen: list[tuple[str, int]] = []
+
+    def look(network: Several) -> None:
+        with sqlite3.connect(network.database) as connection:
+            ((state,),) = connection.execute("SELECT state FROM campaign").fetchall()
+            ((leased,),) = connection.execute("SELECT count(*) FROM task WHERE state = 'leased'").fetchall()
+        seen.append((state, leased))
+
+    def plan(loop: VirtualLoop, network: Several) -> None:
+        moments.update(lost=loop.time() + 40.0, back=loop.time() + 160.0)
+        loop.call_at(moments["lost"], network.trunks["only"].lose)
+        loop.call_at(moments["back"] - 1.0, look, network)
+        loop.call_at(moments["back"], network.trunks["only"].come_back)
+
+    ran = calls(60, [(rules("only", channels=12), WELL)], plan, concurrency=12)
+    begun_s = ran.begun_s()
+    assert not [at_s for at_s in begun_s if moments["lost"] <= at_s < moments["back"]]
+    assert min(at_s for at_s in begun_s if at_s >= moments["back"]) - moments["back"] < 10.0
+    assert seen == [("running", 0)]
+    unknown = [attempt for attempt in ran.results.attempts if attempt.outcome == "unknown"]
+    assert len(unknown) == 12
+    assert all(attempt.cause.startswith("lost in the trunk") for attempt in unknown)
+    assert set(ran.dialled().values()) == {1}
+    assert len(ran.dialled()) == 60
+    assert ran.results.summary.outcomes == {"answered": 48, "unknown": 12}
+    assert ran.results.summary.finished
+    assert ran.news() == [("only", "unlinked"), ("only", "linked"), ("only", "proven")]
+
+
+def test_a_pbx_that_never_comes_back_lets_a_run_end_that_has_nothing_left_to_do(calls: Any) -> None:
+    def plan(loop: VirtualLoop, network: Several) -> None:
+        loop.call_later(15.0, network.trunks["only"].lose)
+
+    ran = calls(4, [(rules("only"), WELL)], plan, concurrency=4)
+    assert ran.results.summary.finished
+    assert ran.results.summary.outcomes == {"unknown": 4}
+
+
+def test_calls_that_the_network_forgot_while_we_were_apart_are_closed_at_the_return(calls: Any) -> None:
+    """The connection alone was lost, its calls went on; but one was over when it came back, and nobody said so."""
+
+    def plan(loop: VirtualLoop, network: Several) -> None:
+        trunk = network.trunks["only"]
+
+        def forget() -> None:
+            call = next(iter(trunk._live.values()))
+            trunk.ticker.discard(call)
+            del trunk._live[call.attempt_id], trunk._calls[call]
+
+        loop.call_later(15.0, trunk.set_linked, False)
+        loop.call_later(16.0, forget)
+        loop.call_later(20.0, trunk.set_linked, True)
+
+    ran = calls(3, [(rules("only"), WELL)], plan, concurrency=3)
+    assert ran.results.summary.outcomes == {"answered": 2, "unknown": 1}
+    last_s = max(at_s for at_s, _ in ran.events) - min(ran.begun_s())
+    assert last_s < 120.0  # closed at the return, not at the end of the longest call
+
+
+def test_a_restart_drops_the_calls_that_the_dead_process_left_and_nobody_elses(calls: Any) -> None:
+    """The database knows two open attempts; the PBX holds one of them, an old one, and one that isn't ours."""
+    dead = ("dead-open", "dead-ended", "somebody-elses")
+
+    def crash(loop: VirtualLoop, network: Several) -> None:
+        trunk = network.trunks["only"]
+        trunk.strangers = set(dead)
+        with sqlite3.connect(network.database) as connection:
+            for attempt_id, number, ended in (
+                ("dead-open", 91, None),
+                ("gone-open", 92, None),
+                ("dead-ended", 93, "2026-01-05 02:01:00"),
+            ):
+                connection.execute(
+                    "INSERT INTO attempt (id, task_id, campaign_id, number, phone, state, started_at, ended_at,"
+                    " talk_ms, cause, pending, opted_out, path)"
+                    " SELECT ?, id, campaign_id, ?, ?, 'talking', '2026-01-05 02:00:00', ?, 0, '', 0, 0, '[]'"
+                    " FROM task WHERE id = 1",
+                    (attempt_id, number, f"+8613900000{number}", ended),
+                )
+
+    ran = calls(4, [(rules("only"), WELL)], crash)
+    trunk = ran.network.trunks["only"]
+    assert trunk.dropped == {"dead-open", "dead-ended"}
+    assert trunk.strangers == {"somebody-elses"}
+    closed = {attempt.attempt_id: attempt for attempt in ran.results.attempts}
+    assert closed["dead-open"].outcome == closed["gone-open"].outcome == "unknown"
+    assert len(ran.dialled()) == 3  # the first contact's task ended with its unknown attempt
