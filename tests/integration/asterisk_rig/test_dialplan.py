@@ -1,4 +1,4 @@
-"""The rendered contexts in a real Asterisk: a call comes back to its socket, and never outlives who talks there."""
+"""The rendered contexts in a real Asterisk: calls come back to their socket, and never outlive who talks there."""
 
 from __future__ import annotations
 
