@@ -10,9 +10,10 @@ import signal
 import threading
 import uuid
 from collections.abc import Iterator
-from contextlib import AsyncExitStack, contextmanager
+from contextlib import AsyncExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 import uvloop
 from sqlalchemy.engine import make_url
@@ -36,12 +37,15 @@ from trunk.asterisk.pbx import Pbx
 from trunk.asterisk.trunk import AsteriskTrunk
 from trunk.ports import TrunkError
 
+TORN_CLOSE_S = 1.0  # how long a network that doesn't answer is waited for, when nobody wants to wait any more
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DialOptions(RunOptions):
     """What to dial, and over which of the settings' trunks. Without a database: the settings' one."""
+
+    compresses: ClassVar[bool] = True
 
     trunks: tuple[str, ...]
     by: str = "system"  # who is said to have created what the run creates
@@ -70,7 +74,8 @@ async def run_dialling(
 ) -> Results:
     """Dial on the running loop; `dial` is the door for everybody who has no loop yet. The caller holds the
     dialling lock, and stops the run by the brake or by cancelling."""
-    run = Run(options.database_url, _Trunks(options), RealClock(), observer, brake or Brake())
+    brake = brake or Brake()
+    run = Run(options.database_url, _Trunks(options, brake), RealClock(), observer, brake)
     return await run_campaign(options, run)
 
 
@@ -167,8 +172,9 @@ class _Trunks:
 
     seed: int | None = None
 
-    def __init__(self, options: DialOptions) -> None:
+    def __init__(self, options: DialOptions, brake: Brake) -> None:
         self.by = options.by
+        self._brake = brake
         self._sections = chosen_trunks(options.settings, options.trunks)
         self._pbx = Pbx(pbx_config(options.settings))
 
@@ -183,13 +189,19 @@ class _Trunks:
         lanes: list[LaneTrunk] = []
         for name, section in self._sections.items():
             trunk = AsteriskTrunk(self._pbx, endpoint_config(name, section))
-            stack.push_async_callback(trunk.close)
+            stack.push_async_callback(self._close, trunk)
             await trunk.start()
             lanes.append(LaneTrunk(trunk, trunk_rules(name, section)))
         past = await recently_shown(parts.database)
         routes = TrunkRoutes(lanes, parts.flow.purpose, parts.clock, parts.bus, past)
         stack.callback(routes.close)
         return routes
+
+    async def _close(self, trunk: AsteriskTrunk) -> None:
+        """Without the brake torn, its calls are over; else the next run drops what the network still holds."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(TORN_CLOSE_S if self._brake.torn else None):
+                await trunk.close()
 
     def attempt_id(self, phone: str, number: int) -> str:
         del phone, number

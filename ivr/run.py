@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Awaitable, Callable, Mapping
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 from flows.flow import Flow
 from flows.linter import load_checked
@@ -33,6 +33,7 @@ from ivr.dialer.calling import DialerOptions
 from ivr.dialer.dialer import Dialer
 from ivr.dialer.ledger import DatabaseLedger
 from ivr.dialer.live import LiveRows
+from ivr.dialer.recordings import Compressor
 from ivr.dialer.routes import Routes
 from ivr.report.build import build_results
 from ivr.results import Results
@@ -72,6 +73,7 @@ class RunOptions:
     database: Path | None = None  # None: what `rehearse` or `dial` takes then
     retries: bool = True
     import_options: ImportOptions = field(default_factory=ImportOptions)
+    compresses: ClassVar[bool] = False  # recordings, after the call; in virtual time there is no after
 
     @property
     def campaign(self) -> str:
@@ -120,6 +122,7 @@ class Brake:
 
     def __init__(self) -> None:
         self.pulled = False
+        self.torn = False
         self._dialer: Dialer | None = None
 
     @property
@@ -136,6 +139,7 @@ class Brake:
 
     def tear(self) -> None:
         """As `pull`, without waiting for the network's word: calls that it hasn't ended are written as unknown."""
+        self.torn = True
         self.pull()
         if self._dialer is not None:
             self._dialer.give_up()
@@ -175,12 +179,27 @@ async def run_campaign(options: RunOptions, run: Run) -> Results:
         stack.push_async_callback(database.close)
         await database.upgrade()
         opened = await open_campaign(database, _plan(options, flow, recognizer.name, run.network))
-        if not opened.finished:
-            stack.push_async_callback(recognizer.close)
-            await recognizer.start()
-            ready = _Ready(options, run, catalogue, flow, recognizer, database, bus, warnings)
-            await _call_everybody(ready, opened)
+        async with _compressing(options, database) as compressor:
+            if not opened.finished:
+                stack.push_async_callback(recognizer.close)
+                await recognizer.start()
+                ready = _Ready(options, run, catalogue, flow, recognizer, database, bus, warnings, compressor)
+                await _call_everybody(ready, opened)
         return await build_results(database, opened.campaign_id)
+
+
+@asynccontextmanager
+async def _compressing(options: RunOptions, database: Database) -> AsyncIterator[Compressor | None]:
+    """While the block runs, recordings are compressed; those of earlier runs too. After it all of them are."""
+    if options.record is None or not options.compresses:
+        yield None
+        return
+    compressor = Compressor(options.record, database)
+    await compressor.start()
+    try:
+        yield compressor
+    finally:
+        await compressor.close()
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,6 +214,7 @@ class _Ready:
     database: Database
     bus: Bus
     warnings: tuple[TrunkError, ...]
+    compressor: Compressor | None
 
 
 async def _call_everybody(ready: _Ready, opened: OpenedCampaign) -> None:
@@ -289,6 +309,7 @@ def _dialer_options(ready: _Ready, campaign_id: int) -> DialerOptions:
         retry=options.retry,
         attempt_id=ready.run.network.attempt_id,
         agents_talk_s=max((queue.longest_talk_s for queue in options.settings.queues.values()), default=0.0),
+        compressor=ready.compressor,
     )
 
 
