@@ -77,6 +77,29 @@ class Understood:
 
 
 @dataclass(frozen=True, slots=True)
+class AgentCalled:
+    """A leg to an agent is about to be placed, for the call of `attempt_id`. What is said on it, and that the two
+    talk, is told by its own id: the nodes are then `whisper` and `bridged`."""
+
+    attempt_id: str
+    leg_id: str
+    agent: str  # their number
+    phone: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class AgentTried:
+    """That leg is over; `status` is what it came to (`flows.sprint.TransferStatus`)."""
+
+    attempt_id: str
+    leg_id: str
+    agent: str
+    status: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class CallOver:
     """The outcome is stored. `again_at` is when the number is tried again, if it is."""
 
@@ -111,6 +134,8 @@ ProgressEvent = (
     | PromptBegan
     | PromptEnded
     | Understood
+    | AgentCalled
+    | AgentTried
     | CallOver
     | TasksSkipped
     | TrunkChanged
