@@ -22,15 +22,11 @@ EVENTS = (
     "FullyBooted",
     "OriginateResponse",
     "DialState",
-    "DialEnd",
     "Newstate",
     "Hangup",
     "HangupRequest",
-    "BridgeEnter",
-    "BridgeLeave",
     "DTMFEnd",
     "ContactStatus",
-    "MixMonitorStart",
     "MixMonitorStop",
 )
 # Classes of events we receive. system: FullyBooted, ContactStatus (a trunk's failed OPTIONS); call: all of a call;
