@@ -34,7 +34,7 @@ class Teller:
     def observe(self, event: ProgressEvent) -> None:
         match event:
             case RunBegan():
-                self._line(
+                self._say(
                     translate("{flow}; recogniser {recognizer}", flow=event.flow, recognizer=event.recognizer)
                 )
             case CallPlaced():

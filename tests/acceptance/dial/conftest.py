@@ -90,6 +90,10 @@ class Desk:
         } | changes
         (self.folder / "ivr.toml").write_text(CONFIGURATION.format(**values), encoding="utf-8")
 
+    def keep_one_trunk(self) -> None:
+        file = self.folder / "ivr.toml"
+        file.write_text(file.read_text(encoding="utf-8").partition("[trunks.spare]")[0], encoding="utf-8")
+
     def write_list(self, *phones: str) -> None:
         rows = ["phone,balance", *(f"{phone},5.20" for phone in phones)]
         (self.folder / "list.csv").write_text("\n".join(rows) + "\n", encoding="utf-8")

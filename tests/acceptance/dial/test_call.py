@@ -1,0 +1,66 @@
+"""`ivr call`: one test call, told line by line."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+
+from tests.acceptance.dial.conftest import FLOW, Desk, refuses
+from tests.softphone import Softphone
+
+pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(150)]
+
+MINE = "13800000009"
+FILES = ("--flow", str(FLOW), "--recognizer", "none")
+VALUE = ("--set", "balance=5.20")
+
+
+async def test_what_happens_is_told(desk: Desk, phone: Softphone) -> None:
+    run = await desk.ivr("call", MINE, *FILES, *VALUE, "--trunk", "main", "--json", "out.json", "--record", "rec")
+    assert run.code == 0, run.out + run.err
+    told = re.findall(r"(?m)^ *[0-9.]+ s  (.*)$", run.out)
+    order = ["dialling +86****0009", "it rings", "answered", "[question]", "[agreed]", "[end]"]
+    assert [line for line in told if line in order] == order
+    assert any(line.startswith("says: This is Clearbrook Telecom's automated assistant") for line in told)
+    assert "understood: yes (Keys)" in told
+    assert told[-2].startswith("over: Answered · ")
+    assert [call.user for call in phone.calls] == [f"+86{MINE}"]
+    (attempt,) = json.loads((desk.folder / "out.json").read_text(encoding="utf-8"))["attempts"]
+    assert attempt["answers"]["consent"]["value"] == "yes"
+    assert (desk.folder / "rec" / attempt["recording"]).stat().st_size > 0
+    assert sorted(path.name for path in desk.folder.iterdir()) == ["ivr.toml", "out.json", "rec"]
+
+
+async def test_who_isnt_reached_is_told_with_the_networks_words(desk: Desk, phone: Softphone) -> None:
+    phone.on(f"+86{MINE}", refuses(486))
+    run = await desk.ivr("call", MINE, *FILES, *VALUE, "--trunk", "main")
+    assert run.code == 1, run.out + run.err
+    assert "over: Busy · " in run.out
+    assert "486" in run.out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ((MINE, *VALUE), "Several trunks are in the settings; choose one of down, main, spare with --trunk."),
+        (("12", *VALUE, "--trunk", "main"), "“12” is not a phone number"),
+        ((MINE, "--trunk", "main"), "The flow needs balance (money); give it with --set balance=VALUE."),
+        ((MINE, "--trunk", "main", "--set", "balance=much"), "balance: “much” is not an amount of money"),
+        ((MINE, "--trunk", "main", "--set", "colour=red"), "the flow needs balance"),
+        ((MINE, *VALUE, "--trunk", "nowhere"), "There is no trunk nowhere in the settings"),
+    ],
+)
+async def test_what_can_be_mended_is_one_sentence(desk: Desk, arguments: tuple[str, ...], sentence: str) -> None:
+    run = await desk.ivr("call", *arguments, *FILES)
+    assert run.code == 2, run.out + run.err
+    assert sentence in run.err
+    assert "Traceback" not in run.err
+
+
+async def test_the_only_trunk_neednt_be_named(desk: Desk, phone: Softphone) -> None:
+    desk.keep_one_trunk()
+    run = await desk.ivr("call", MINE, *FILES, *VALUE)
+    assert run.code == 0, run.out + run.err
+    assert len(phone.calls) == 1
