@@ -75,7 +75,7 @@ async def run_dialling(
     """Dial on the running loop; `dial` is the door for everybody who has no loop yet. The caller holds the
     dialling lock, and stops the run by the brake or by cancelling."""
     brake = brake or Brake()
-    run = Run(options.database_url, _Trunks(options, brake), RealClock(), observer, brake)
+    run = Run(options.database_url, _Trunks(options, brake), RealClock(), observer, brake, durable=True)
     return await run_campaign(options, run)
 
 

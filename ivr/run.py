@@ -159,6 +159,7 @@ class Run:
     clock: Clock
     observer: Observer | None = None
     brake: Brake = field(default_factory=Brake)
+    durable: bool = False  # no power cut may lose what was written: for real calls
 
 
 async def run_campaign(options: RunOptions, run: Run) -> Results:
@@ -175,7 +176,7 @@ async def run_campaign(options: RunOptions, run: Run) -> Results:
     async with AsyncExitStack() as stack:
         warnings = await run.network.reach(stack, flow)
         recognizer = _recognizer(options, flow, clock)
-        database = Database(run.database_url, clock)
+        database = Database(run.database_url, clock, durable=run.durable)
         stack.push_async_callback(database.close)
         await database.upgrade()
         opened = await open_campaign(database, _plan(options, flow, recognizer.name, run.network))
