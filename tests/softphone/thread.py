@@ -47,6 +47,7 @@ class SoftphoneThread:
         try:
             self.run(self.phone.close())
         finally:
+            self.run(self._loop.shutdown_default_executor())
             self._loop.call_soon_threadsafe(self._loop.stop)
             self._thread.join(CLOSE_S)
             self._loop.close()
