@@ -9,7 +9,7 @@ import asyncio
 import signal
 import threading
 import uuid
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import AsyncExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -167,6 +167,12 @@ def _stopping_signals(brake: Brake) -> Iterator[None]:
             loop.remove_signal_handler(number)
 
 
+def _agents_trunks(settings: Settings, chosen: Collection[str]) -> dict[str, TrunkSettings]:
+    """Trunks that queues name besides those that calls leave by: they take legs to agents alone."""
+    named = {queue.trunk for queue in settings.queues.values() if queue.trunk is not None} - set(chosen)
+    return {name: settings.trunks[name].model_copy(update={"prefixes": ()}) for name in sorted(named)}
+
+
 class _Trunks:
     """`ivr.run.Network`: trunks of one Asterisk."""
 
@@ -175,7 +181,8 @@ class _Trunks:
     def __init__(self, options: DialOptions, brake: Brake) -> None:
         self.by = options.by
         self._brake = brake
-        self._sections = chosen_trunks(options.settings, options.trunks)
+        chosen = chosen_trunks(options.settings, options.trunks)
+        self._sections = chosen | _agents_trunks(options.settings, chosen)
         self._pbx = Pbx(pbx_config(options.settings))
 
     async def reach(self, stack: AsyncExitStack, flow: Flow) -> tuple[TrunkError, ...]:

@@ -74,7 +74,7 @@ class Handed:
     def attempt(self, name: str) -> Any:
         return self.run.only(NUMBERS[name])
 
-    def of(self, name: str, kind: type) -> list[Any]:
+    def of(self, name: str, kind: type[Any]) -> list[Any]:
         identity = self.attempt(name).attempt_id
         return [event for event in self.run.events if isinstance(event, kind) and event.attempt_id == identity]
 
