@@ -130,7 +130,9 @@ class Answer(Base):
 
 
 class Recording(Base):
-    """A call's stereo WAV: callee left, we right. `file` is relative to the recording directory."""
+    """A call's stereo FLAC (a rehearsal's: WAV): callee left, we right. The row comes when the file is final.
+
+    `file` is relative to the recording directory."""
 
     __tablename__ = "recording"
 
