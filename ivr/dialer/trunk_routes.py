@@ -29,7 +29,7 @@ from trunk.ports import (
     Ringing,
     Trunk,
 )
-from trunk.routing.breaker import Service, ServiceChange
+from trunk.routing.breaker import Reason, Service, ServiceChange
 from trunk.routing.caller_ids import CallerIds, Shown
 from trunk.routing.router import Hold, Refusal, Router
 from trunk.routing.rules import DAY_S, BreakerRules, CallerIdRules, TrunkRules
@@ -117,6 +117,8 @@ class TrunkRoutes:
         self._channels = sum(lane.rules.channels for lane in trunks if lane.rules.serves(purpose))
         for lane in trunks:
             lane.trunk.watch(self._link_watcher(lane.rules.name))
+            if not lane.trunk.in_service:
+                self._tell(lane.rules.name, ServiceChange(Service.OUT, Reason.UNLINKED))
 
     @property
     def channels(self) -> int:
