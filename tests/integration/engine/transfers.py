@@ -47,11 +47,14 @@ def people(cases: Sequence[Case]) -> dict[str, Mapping[str, Any]]:
     }
 
 
-def write_flow(path: Path, cases: Sequence[Case], language: str = "en") -> Path:
+GREETING = "This is the automated assistant of {company}. This call is recorded."
+
+
+def write_flow(path: Path, cases: Sequence[Case]) -> Path:
     """Each status has a disposition of its own; after a talk the agent is rated."""
     numbers = range(1, len(cases) + 1)
     nodes: dict[str, Any] = {
-        "greet": {"play": "low_balance.greet", "next": "route"},
+        "greet": {"play": {"say": GREETING}, "next": "route"},
         "route": {
             "switch": [{"when": f'tail == "{number:04}"', "next": f"t{number}"} for number in numbers],
             "else": "nobody",
@@ -73,7 +76,7 @@ def write_flow(path: Path, cases: Sequence[Case], language: str = "en") -> Path:
             "answered": "rate", "unavailable": "nobody", **arms,
         }  # fmt: skip
     flow = {
-        "schema": 1, "flow": "transfers", "language": language, "purpose": "service",
+        "schema": 1, "flow": "transfers", "language": "en", "purpose": "service",
         "constants": {"company": {"type": "text", "value": "Clearbrook"}},
         "limits": {"call_s": 300}, "start": "greet", "nodes": nodes,
     }  # fmt: skip
