@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING
 
 from speech.audio import FRAME_BYTES
 from trunk.asterisk.ami import AmiError, AmiLostError, AmiRefusedError, Fields
-from trunk.asterisk.causes import CANCELLED, WE_HUNG_UP, Signs, cause_of, failed, lost
+from trunk.asterisk.causes import Signs, cause_of, failed, lost
 from trunk.asterisk.monitor import Monitor
 from trunk.asterisk.pbx import ORIGINATE
-from trunk.carrier.causes import our_fault
+from trunk.causes import CANCELLED, WE_HUNG_UP, our_fault
 from trunk.ports import (
     Answered,
     Call,
@@ -283,10 +283,9 @@ class AsteriskCall:
             self._tell(KeyPressed(self._loop.time(), key, duration_ms))
 
     def _unbridge(self) -> None:
-        if self._state is _State.BRIDGED:
+        """Asterisk refused, or the connection broke: without a socket it was done, and the socket will be back."""
+        if self._state is _State.BRIDGED and self._socket_open:
             self._state = _State.TALKING
-            if not self._socket_open:
-                self._set_timer(AUDIO_GAP_S, self._audio_gone)
 
     def _audio_gone(self) -> None:
         self._end(Cause(DialOutcome.ANSWERED, "the audio connection to Asterisk was lost", "us"))

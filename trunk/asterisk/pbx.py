@@ -13,7 +13,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any, Protocol
 from uuid import UUID
 
-from trunk.asterisk.ami import Ami, AmiError, AmiListener, Fields
+from trunk.asterisk.ami import Ami, AmiError, AmiListener, AmiRefusedError, Fields
 from trunk.asterisk.audiosocket import AudioLeg, AudioSocketServer
 from trunk.asterisk.config import PbxConfig
 from trunk.asterisk.contacts import Contacts
@@ -142,12 +142,16 @@ class Pbx:
             self.spawn(self._end_abandoned(attempt_id))
 
     async def _end_abandoned(self, attempt_id: str) -> None:
-        if self._abandoned.pop(attempt_id, attempt_id) is None:
-            log.warning("abandoned_call_ended", extra={"attempt_id": attempt_id})
-            try:
-                await self.hang_up(attempt_id)
-            except AmiError:
-                self.abandon(attempt_id)
+        if attempt_id not in self._abandoned:
+            return  # another event of the same channel was quicker
+        del self._abandoned[attempt_id]
+        log.warning("abandoned_call_ended", extra={"attempt_id": attempt_id})
+        try:
+            await self.hang_up(attempt_id)
+        except AmiRefusedError:
+            pass  # it ended by itself
+        except AmiError:
+            self.abandon(attempt_id)
 
     # ---- the connection --------------------------------------------------------------------------------------
 

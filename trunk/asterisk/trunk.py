@@ -13,7 +13,7 @@ from trunk.asterisk.call import AsteriskCall
 from trunk.asterisk.causes import OUT_OF_SERVICE
 from trunk.asterisk.config import EndpointConfig
 from trunk.asterisk.pbx import Pbx
-from trunk.carrier.causes import CHANNELS_IN_USE
+from trunk.causes import CHANNELS_IN_USE
 from trunk.ports import CallHandler, OriginateRequest, TrunkError
 
 _NUMBER = re.compile(r"\+?[0-9*#]{1,32}")  # nothing that Asterisk would read as more than a number
