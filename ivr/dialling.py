@@ -21,7 +21,7 @@ from sqlalchemy.engine import make_url
 from flows.flow import Flow
 from flows.linter import load_checked
 from ivr.campaigns import left_to_call
-from ivr.clock import RealClock
+from ivr.clock import Clock, RealClock
 from ivr.config import ConfigError, Settings, TrunkSettings
 from ivr.contacts_import import count_contacts
 from ivr.database import Database
@@ -70,12 +70,15 @@ def dial(options: DialOptions, observer: Observer | None = None, brake: Brake | 
 
 
 async def run_dialling(
-    options: DialOptions, observer: Observer | None = None, brake: Brake | None = None
+    options: DialOptions,
+    observer: Observer | None = None,
+    brake: Brake | None = None,
+    clock: Clock | None = None,
 ) -> Results:
     """Dial on the running loop; `dial` is the door for everybody who has no loop yet. The caller holds the
     dialling lock, and stops the run by the brake or by cancelling."""
     brake = brake or Brake()
-    run = Run(options.database_url, _Trunks(options, brake), RealClock(), observer, brake, durable=True)
+    run = Run(options.database_url, _Trunks(options, brake), clock or RealClock(), observer, brake, durable=True)
     return await run_campaign(options, run)
 
 
