@@ -50,7 +50,13 @@ CASES = {
         {"does": [RATES]},
         [{"pickup": "reject"}, {"does": [TAKES, {"on": "bridged", "at_s": 2, "hang_up": True}]}],
     ),
+    "taken behind another trunk": Case(
+        {"does": [RATES]},
+        [{"does": [TAKES, {"on": "bridged", "at_s": 2, "hang_up": True}]}],
+        queue={"trunk": "spare"},
+    ),
 }
+SPARE = extension(len(CASES), 1)  # the one agent who sits there
 PHONES = {name: f"+86138{number:08}" for number, name in enumerate(CASES, start=1)}
 
 
@@ -102,18 +108,26 @@ def handed(asterisk_rig: AsteriskRig, tmp_path_factory: pytest.TempPathFactory) 
         retries=False,
     )
     events: list[ProgressEvent] = []
-    with SoftphoneThread(asterisk_rig.callee_port, book, Times(announcement_s=(0.3, 0.6))) as phone:
-        phone.prepare()
+    times = Times(announcement_s=(0.3, 0.6))
+    with (
+        SoftphoneThread(asterisk_rig.callee_port, book, times) as phone,
+        SoftphoneThread(asterisk_rig.spare_port, book, times) as spare,
+    ):
+        for thread in (phone, spare):
+            thread.prepare()
 
         def observe(event: ProgressEvent) -> None:
             phone.observer(event)
+            spare.observer(event)
             events.append(event)
 
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             results = runner.run(run_dialling(options, observe))
-            handed = Handed(results, events, phone.callees.parts, folder / "recordings")
+            parts = phone.callees.parts + spare.callees.parts
+            handed = Handed(results, events, parts, folder / "recordings")
             handed.left["channels"] = runner.run(_channels_left(asterisk_rig))
-        handed.left["calls"] = [call.user for call in phone.phone.live]
+        handed.left["calls"] = [call.user for call in phone.phone.live + spare.phone.live]
+        handed.left["behind the wrong trunk"] = [call.user for call in spare.phone.calls if call.user != SPARE]
     return handed
 
 
@@ -125,7 +139,10 @@ def _settings(rig: AsteriskRig, var: Path, cases: list[Case]) -> Settings:
         paths=PathSettings(var=var),
         dialer=DialerSettings(concurrency=len(cases), ring_timeout_s=20),
         asterisk=pbx,
-        trunks={"main": TrunkSettings(channels=2 * len(cases), calls_per_s=20, failures=1000)},
+        trunks={
+            "main": TrunkSettings(channels=2 * len(cases), calls_per_s=20, failures=1000),
+            "spare": TrunkSettings(channels=1),
+        },
         queues={name: QueueSettings.model_validate(queue) for name, queue in queues(cases).items()},
     )
 
@@ -149,6 +166,7 @@ async def _channels_left(rig: AsteriskRig) -> int:
         ("leaves while it rings", "caller_left", ["caller_left"]),
         ("agent leaves during the whisper", "declined", ["declined"]),
         ("the second takes it", "talked", ["declined", "answered"]),
+        ("taken behind another trunk", "talked", ["answered"]),
     ],
 )
 def test_each_result_is_told_apart(handed: Handed, name: str, disposition: str, tried: list[str]) -> None:
@@ -158,7 +176,7 @@ def test_each_result_is_told_apart(handed: Handed, name: str, disposition: str, 
     assert (found, attempt.disposition, attempt.outcome) == (tried, disposition, "answered")
 
 
-@pytest.mark.parametrize("name", ["taken", "the second takes it"])
+@pytest.mark.parametrize("name", ["taken", "the second takes it", "taken behind another trunk"])
 def test_the_flow_goes_on_when_the_agent_has_hung_up(handed: Handed, name: str) -> None:
     attempt = handed.attempt(name)
     assert attempt.answers["agent_rating"].value == "4"
