@@ -1,4 +1,4 @@
-"""What no test can make a SIP peer of Asterisk say: causes without a code, and those that networks of mobiles add."""
+"""What no test can make a SIP peer of Asterisk say: causes without a code, and those that mobile networks add."""
 
 from __future__ import annotations
 
