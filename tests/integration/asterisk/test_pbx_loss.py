@@ -5,9 +5,13 @@ from __future__ import annotations
 import asyncio
 import time
 import uuid
+import wave
+from pathlib import Path
 
+import numpy as np
 import pytest
 
+from speech.audio import SAMPLE_RATE_HZ
 from tests.asterisk_rig.fixture import AsteriskRig
 from tests.asterisk_rig.fixture import asterisk_rig as asterisk_rig
 from tests.integration.asterisk.scene import SOON_S, Party, scene
@@ -15,7 +19,7 @@ from tests.softphone import SipCall
 from trunk.asterisk.call import AsteriskCall
 from trunk.asterisk.pbx import Pbx
 from trunk.asterisk.trunk import AsteriskTrunk
-from trunk.ports import Answered, DialOutcome, HungUp, KeyPressed, OriginateRequest, Ringing
+from trunk.ports import Answered, DialOutcome, HungUp, KeyPressed, OriginateRequest, Ringing, TrunkError
 
 pytestmark = pytest.mark.integration
 
@@ -171,6 +175,61 @@ async def test_what_a_dead_process_left_is_named_and_dropped(asterisk_rig: Aster
         await asyncio.wait_for(far.ended.wait(), SOON_S)
         assert far.end is not None
         assert far.end.reason == "cancelled"
+
+
+async def test_a_pause_that_asterisk_never_heard_of_silences_the_recording_all_the_same(
+    asterisk_rig: AsteriskRig, tmp_path: Path
+) -> None:
+    async with scene(asterisk_rig) as stage:
+        party = await stage.dial()
+        await party.heard(Answered)
+        callee = await stage.phone.next_call()
+        times = np.arange(3 * SAMPLE_RATE_HZ) / SAMPLE_RATE_HZ
+        callee.play(bytes((8000 * np.sin(2 * np.pi * 440 * times)).astype("<i2")))
+        assert party.call is not None
+        party.call.record(tmp_path / "a.wav")
+        await more_ticks(party, 25)
+        await stage.proxy.refuse()
+        await stage.service(wanted=False)
+        paused_at = party.ticks
+        party.call.pause_recording()
+        await more_ticks(party, 25)
+        party.call.resume_recording()
+        resumed_at = party.ticks
+        await stage.proxy.restore()
+        await stage.service(wanted=True)
+        await more_ticks(party, 50)
+        party.call.hangup()
+        await party.end()
+    with wave.open(str(tmp_path / "a.wav"), "rb") as file:
+        callees = np.frombuffer(file.readframes(file.getnframes()), "<i2").reshape(-1, 2)[:, 0]
+    slack = 15  # frames: between the recording's begin and the first tick, and on a late machine
+    frames = np.abs(callees[: len(callees) // 160 * 160].astype(int)).reshape(-1, 160).max(axis=1) > 1000
+    assert not frames[paused_at - 3 : resumed_at - slack].any()
+    assert frames[: paused_at - slack].mean() > 0.5
+    assert frames[resumed_at + slack :].mean() > 0.5
+
+
+async def test_a_bridge_with_a_party_that_has_just_left_leaves_the_other_as_it_was(
+    asterisk_rig: AsteriskRig,
+) -> None:
+    async with scene(asterisk_rig) as stage:
+        stays, leaves = await stage.dial("+861"), await stage.dial("+862")
+        await stays.heard(Answered)
+        await leaves.heard(Answered)
+        assert stays.call is not None
+        assert leaves.call is not None
+        stage.proxy.delay_s = 0.5  # the news comes late
+        callee = await stage.phone.next_call("+862")
+        callee.hang_up()
+        async with asyncio.timeout(SOON_S):
+            while asterisk_rig.channels() > 1:  # noqa: ASYNC110 - nobody tells
+                await asyncio.sleep(0.02)
+        with pytest.raises(TrunkError, match="can't bridge"):
+            await stays.call.bridge(leaves.call)
+        await more_ticks(stays)
+        assert (await leaves.end()).cause.by == "callee"
+        assert not stays.over
 
 
 class TestMeeting:
