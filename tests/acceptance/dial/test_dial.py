@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from ivr.results import Results
-from tests.acceptance.dial.conftest import Desk, hangs_up, refuses, rings, waits
+from tests.acceptance.dial.conftest import Desk, agrees, hangs_up, refuses, rings, waits
 from tests.softphone import Listener, Softphone
 
 pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(150)]
@@ -115,12 +115,22 @@ async def test_another_trunk_takes_over(desk: Desk, phone: Softphone, spare_phon
     assert [call.user for call in spare_phone.calls] == [A]
 
 
-async def test_a_trunk_that_nobody_answers_on_is_one_outcome_per_number(desk: Desk) -> None:
+async def test_a_trunk_whose_operator_is_silent_is_waited_for(desk: Desk) -> None:
     desk.write_list(A)
-    run = await desk.dial("--yes", "--no-retries", trunk="down")
-    assert run.code == 0, run.out + run.err
-    (attempt,) = desk.results()["attempts"]
-    assert attempt["outcome"] != "answered"
+    async with asyncio.timeout(30):
+        while "Unavail" not in await asyncio.to_thread(desk.rig.command, "pjsip show contacts"):  # noqa: ASYNC110
+            await asyncio.sleep(0.2)  # Asterisk has just begun, and hasn't asked yet
+    started = await desk.start_dial("--yes", trunk="down")
+    assert started.process.stdout is not None
+    news = b""
+    while b"Trunk down is out of service" not in news:
+        news = await asyncio.wait_for(started.process.stdout.readline(), 60)
+        assert news, "it ended without waiting"
+    async with Softphone(desk.rig.closed_port, behaviour=agrees) as phone:
+        run = await started.ended()
+        assert run.code == 0, run.out + run.err
+        assert [call.user for call in phone.calls] == [A]
+    assert [attempt["outcome"] for attempt in desk.results()["attempts"]] == ["answered"]
 
 
 async def test_real_people_are_dialled_only_when_somebody_agrees(desk: Desk, phone: Softphone) -> None:
