@@ -71,6 +71,11 @@ async def prepare_agents(speaker: Speaker, queues: Mapping[str, QueueSettings]) 
             await speaker.render((prompt,), language)
 
 
+def _why_silent(leg: AgentLeg) -> TransferStatus:
+    """Why a whisper ended without a result: the agent has hung up, or no audio gets through."""
+    return "declined" if leg.cause is not None and leg.cause.by == "callee" else "trunk"
+
+
 class Handover:
     """`run` gives the flow's result. `bridged(agent)` is called when the two can hear each other."""
 
@@ -199,7 +204,7 @@ class Handover:
                 case TurnAnswer(value):
                     return "answered" if value == TAKE else "declined"
                 case None:
-                    return "machine" if machine else "declined"  # hung up
+                    return "machine" if machine else _why_silent(leg)
                 case TurnMachine():
                     machine = True
         return "machine" if machine else "no_answer"

@@ -107,6 +107,33 @@ class TestNetwork:
         bot, talk, _ = run.only().segments
         assert bot.end_s + 20 <= talk.end_s <= bot.end_s + 20 + NETWORK_S + 0.5
 
+    @pytest.mark.parametrize(("lost", "status"), [("events", "no_answer"), ("audio", "trunk")])
+    def test_a_leg_of_which_nothing_comes_is_given_up(
+        self, bench: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lost: str, status: str
+    ) -> None:
+        """Bounded by time, since neither an event nor a tick will ever say so."""
+
+        class Cut:
+            def __init__(self, handler: CallHandler) -> None:
+                self._handler = handler
+
+            def on_event(self, event: CallEvent) -> None:
+                if lost != "events":
+                    self._handler.on_event(event)
+
+            def on_tick(self, frame: bytes) -> bytes | None:
+                return None
+
+        class Losing(Carrier):
+            async def originate(self, request: OriginateRequest, handler: CallHandler) -> Any:
+                return await super().originate(request, Cut(handler) if is_agent(request) else handler)
+
+        self.use(monkeypatch, Losing)
+        run = one(bench, tmp_path, Case(agents=[{}]))
+        assert statuses(run) == [status]
+        assert run.only().disposition == status
+        assert run.only().talk_s < 60
+
     def test_a_fault_of_ours_ends_both_calls(
         self, bench: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:

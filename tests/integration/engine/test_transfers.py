@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import wave
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,9 +16,11 @@ from ivr import rehearsal
 from ivr.config import PathSettings, QueueSettings, Settings
 from ivr.session.machine import CallState
 from ivr.session.progress import AgentCalled, AgentTried, PromptBegan, StateChanged
+from speech.audio import SAMPLE_RATE_HZ
 from tests.integration.engine.conftest import Bench
 from tests.integration.engine.transfers import Case, people, queues, write_flow
 from trunk.carrier import Carrier, CarrierConfig
+from trunk.carrier.sounds import babble
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(240)]
 
@@ -56,6 +59,12 @@ CASES = {
     "blind": Case({"does": [RATES]}, [{"does": [TALKS_10_S]}], transfer={"mode": "blind"}),
     "keys mean nothing": Case({"does": [{"on": "t20", "at_s": 0.5, "keys": "09*"}, RATES]}, [AGENT]),
     "all are asked": Case(agents=[{"pickup": "reject"}, {"pickup": "busy"}]),
+    "sounds like a machine": Case(
+        agents=[{"does": [{"on": "whisper", "at_s": 0, "say": {"wav": "babble.wav"}}, TAKES, TALKS_10_S]}]
+    ),
+    "talks for longer than the robot may": Case(
+        {"does": [RATES]}, [{"does": [TAKES, {"on": "bridged", "at_s": 400, "hang_up": True}]}]
+    ),
 }
 NUMBERS = {name: number for number, name in enumerate(CASES, start=1)}
 
@@ -96,6 +105,11 @@ class Handed:
 def handed(tmp_path_factory: pytest.TempPathFactory, var: Path) -> Handed:
     folder, cases = tmp_path_factory.mktemp("transfers"), list(CASES.values())
     bench = Bench(folder, var)
+    with wave.open(str(folder / "babble.wav"), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(SAMPLE_RATE_HZ)
+        file.writeframes(babble().pcm)
     options = bench.options(
         [dict(case.callee) for case in cases],
         flow=write_flow(folder / "transfers.yaml", cases),
@@ -132,6 +146,8 @@ def handed(tmp_path_factory: pytest.TempPathFactory, var: Path) -> Handed:
         ("blind", "talked", ["answered"]),
         ("keys mean nothing", "talked", ["answered"]),
         ("all are asked", "busy", ["declined", "busy"]),
+        ("sounds like a machine", "talked", ["answered"]),
+        ("talks for longer than the robot may", "talked", ["answered"]),
     ],
 )
 def test_each_result_is_told_apart(handed: Handed, name: str, disposition: str, tried: list[str]) -> None:
@@ -183,6 +199,7 @@ def test_an_agent_is_told_who_it_is_and_once_more_when_no_key_comes(handed: Hand
     assert "press one" in brief.lower()
     assert len(handed.told("no key")) == 2
     assert len(handed.told("another key first")) == 2
+    assert len(handed.told("sounds like a machine")) == 2  # the key counts, whatever the verdict
     assert len(handed.told("taken")) == 1
     assert handed.told("blind") == []
 
