@@ -94,6 +94,13 @@ class Desk:
         file = self.folder / "ivr.toml"
         file.write_text(file.read_text(encoding="utf-8").partition("[trunks.spare]")[0], encoding="utf-8")
 
+    def change(self, text: str, instead: str) -> None:
+        """Another `ivr.toml`."""
+        file = self.folder / "ivr.toml"
+        settings = file.read_text(encoding="utf-8")
+        assert text in settings
+        file.write_text(settings.replace(text, instead), encoding="utf-8")
+
     def write_list(self, *phones: str) -> None:
         rows = ["phone,balance", *(f"{phone},5.20" for phone in phones)]
         (self.folder / "list.csv").write_text("\n".join(rows) + "\n", encoding="utf-8")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import pty
 import re
 
 import pytest
@@ -57,6 +59,22 @@ async def test_what_can_be_mended_is_one_sentence(desk: Desk, arguments: tuple[s
     assert run.code == 2, run.out + run.err
     assert sentence in run.err
     assert "Traceback" not in run.err
+
+
+async def test_what_the_flow_needs_is_asked_for(desk: Desk, phone: Softphone) -> None:
+    del phone
+    ours, theirs = pty.openpty()
+    try:
+        started = await desk.start("call", MINE, *FILES, "--trunk", "main", stdin=theirs)
+        os.write(ours, b"much\n5.20\n")
+        run = await started.ended()
+    finally:
+        os.close(ours)
+        os.close(theirs)
+    assert run.code == 0, run.out + run.err
+    assert "balance (money)" in run.out
+    assert "is not an amount of money" in run.out
+    assert "Your balance is five" in run.out
 
 
 async def test_the_only_trunk_neednt_be_named(desk: Desk, phone: Softphone) -> None:

@@ -6,6 +6,7 @@ import asyncio
 import os
 import pty
 import signal
+import socket
 from pathlib import Path
 from typing import Any
 
@@ -71,6 +72,9 @@ async def test_interrupted_it_hangs_up_writes_pauses_and_goes_on_with_the_rest(
     assert desk.rows("SELECT count(*) FROM attempt WHERE ended_at IS NULL") == [(0,)]
     again = await desk.dial("--yes", "--no-retries", "--concurrency", "2")
     assert again.code == 0, again.out + again.err
+    shown = await desk.dial()  # nobody is left, so nobody need be asked
+    assert shown.code == 0, shown.out + shown.err
+    assert "was called before" in shown.out
     assert sorted(call.user for call in phone.calls) == [A, B, C, D]
     assert desk.results()["summary"]["finished"] is True
     assert {attempt["phone"]: attempt["outcome"] for attempt in desk.results()["attempts"]} == outcomes | {
@@ -100,6 +104,22 @@ async def test_a_second_interruption_doesnt_wait_for_the_network(desk: Desk, pho
     assert stopped.code == 130, stopped.out + stopped.err
     assert [attempt["outcome"] for attempt in desk.results()["attempts"]] == ["unknown"]
     assert desk.rows("SELECT state FROM task") == [("done",)]
+
+
+async def test_interrupted_before_the_first_call_it_leaves_nothing(desk: Desk, dial_var: Path) -> None:
+    """Whoever listens at Asterisk's port never answers."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.setblocking(False)
+        desk.configure(dial_var, port=server.getsockname()[1])
+        desk.write_list(A)
+        started = await desk.start_dial("--yes")
+        accepted, _ = await asyncio.wait_for(asyncio.get_running_loop().sock_accept(server), 60)
+        with accepted:
+            started.send(signal.SIGINT)
+            stopped = await started.ended()
+    assert stopped.code == 130, stopped.out + stopped.err
+    assert "Traceback" not in stopped.err
+    assert not (desk.folder / "run.db").exists()
 
 
 async def test_another_trunk_takes_over(desk: Desk, phone: Softphone, spare_phone: Softphone) -> None:

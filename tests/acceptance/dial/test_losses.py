@@ -22,15 +22,8 @@ def numbers(count: int) -> list[str]:
     return [f"+8613900000{number:03}" for number in range(1, count + 1)]
 
 
-def use(desk: Desk, text: str, instead: str) -> None:
-    file = desk.folder / "ivr.toml"
-    settings = file.read_text(encoding="utf-8")
-    assert text in settings
-    file.write_text(settings.replace(text, instead), encoding="utf-8")
-
-
 async def test_asterisk_killed_in_the_middle_of_forty_calls(desk: Desk, phone: Softphone) -> None:
-    use(desk, "channels = 10\ncalls_per_s = 20", f"channels = {AT_ONCE}\ncalls_per_s = 50")
+    desk.change("channels = 10\ncalls_per_s = 20", f"channels = {AT_ONCE}\ncalls_per_s = 50")
     phones = numbers(AT_ONCE + 12)
     desk.write_list(*phones)
     all_on = asyncio.Event()
