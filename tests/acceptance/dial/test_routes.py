@@ -1,4 +1,4 @@
-"""Several trunks of a real Asterisk: which one is asked, what callees are shown, and one that fails for a while."""
+"""Several trunks of a real Asterisk: which is asked, what callees are shown, and one that fails for a while."""
 
 from __future__ import annotations
 
