@@ -26,7 +26,7 @@ from ivr.model import (
 )
 from ivr.retry import RetryPolicy
 from ivr.session.record import CallRecord
-from trunk.ports import Cause, DialOutcome
+from trunk.ports import Cause, DialOutcome, EarlyMedia
 
 pytestmark = pytest.mark.integration
 
@@ -129,6 +129,14 @@ async def test_due_retries_come_before_fresh_tasks_and_not_before_their_time(row
     later = await rows.lease(count=3, now=NOW + timedelta(minutes=15))
     assert [lease.task_id for lease in later.leases] == [1, 2, 5]
     assert [lease.attempts for lease in later.leases] == [1, 1, 0]
+
+
+async def test_what_the_network_said_is_written_with_the_outcome(rows: Rows) -> None:
+    (lease,) = (await rows.lease(count=1)).leases
+    assert await rows.place(lease, "a")
+    await rows.finish(lease, "a", replace(BUSY, early_media=EarlyMedia.CONGESTION_TONE))
+    attempt = await rows.db.read(lambda session: session.get_one(Attempt, "a"))
+    assert attempt.early_media is EarlyMedia.CONGESTION_TONE
 
 
 async def test_leasing_reads_no_more_than_it_takes(rows: Rows) -> None:

@@ -24,7 +24,7 @@ from flows.sprint import Modality
 from ivr.model import Intention
 from ivr.report.labels import Kind, label
 from ivr.session.machine import CallState
-from trunk.ports import DialOutcome
+from trunk.ports import DialOutcome, EarlyMedia
 
 pytestmark = pytest.mark.unit
 
@@ -245,6 +245,7 @@ def labelled_values() -> Iterator[tuple[Kind, str]]:
     yield from (("outcome", word.value) for word in DialOutcome)
     yield from (("intention", word.value) for word in Intention)
     yield from (("modality", word.value) for word in Modality)
+    yield from (("early_media", word.value) for word in EarlyMedia)
     yield from (("disposition", word) for word in ("opted_out", "complaint", "incomplete", "do_not_disturb"))
     for name in library.names():
         nodes = (node for *_, node in load(library.path(name, "zh-CN")).walk())
