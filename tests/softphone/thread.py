@@ -36,8 +36,13 @@ class SoftphoneThread:
         self._tell_stage = stage_observer(_Stage(self))
 
     def __enter__(self) -> Self:
+        """Raises OSError when the port is taken."""
         self._thread.start()
-        self.run(self.phone.start())
+        try:
+            self.run(self.phone.start())
+        except OSError:
+            self._stop()
+            raise
         return self
 
     def __exit__(
@@ -47,10 +52,13 @@ class SoftphoneThread:
         try:
             self.run(self.phone.close())
         finally:
-            self.run(self._loop.shutdown_default_executor())
-            self._loop.call_soon_threadsafe(self._loop.stop)
-            self._thread.join(CLOSE_S)
-            self._loop.close()
+            self._stop()
+
+    def _stop(self) -> None:
+        self.run(self._loop.shutdown_default_executor())
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(CLOSE_S)
+        self._loop.close()
 
     def prepare(self, speak: Speak | None = None, voice: str = "zh") -> None:
         """Read and synthesise what the callees say. Raises CarrierError or SpeechError."""
