@@ -16,7 +16,7 @@ from typing import ClassVar, Protocol
 
 from flows.flow import Flow
 from flows.linter import load_checked
-from ivr.agents import ConfiguredAgents
+from ivr.agents import ConfiguredAgents, missing_queues
 from ivr.campaigns import (
     CampaignPlan,
     OpenedCampaign,
@@ -26,7 +26,7 @@ from ivr.campaigns import (
     start_campaign,
 )
 from ivr.clock import Clock
-from ivr.config import Settings
+from ivr.config import ConfigError, Settings
 from ivr.contacts_import import ImportOptions
 from ivr.database import Database
 from ivr.dialer.calling import DialerOptions
@@ -57,6 +57,9 @@ from trunk.ports import TrunkError
 MODELS_VARIABLE = "IVR_MODELS"  # how speech, and its child processes, find the models
 # In virtual time a decode may take as long as it needs: the clock waits, so that a slow machine hears the same.
 PATIENT = RecognizerOptions(deadline_s=300.0, max_waiting=100_000)
+
+
+_Warnings = tuple[TrunkError | ConfigError, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -174,7 +177,8 @@ async def run_campaign(options: RunOptions, run: Run) -> Results:
     if run.observer is not None:
         bus.subscribe(run.observer)
     async with AsyncExitStack() as stack:
-        warnings = await run.network.reach(stack, flow)
+        reached = await run.network.reach(stack, flow)
+        warnings: _Warnings = (*reached, *missing_queues(flow, options.settings.queues))
         recognizer = _recognizer(options, flow, clock)
         database = Database(run.database_url, clock, durable=run.durable)
         stack.push_async_callback(database.close)
@@ -214,7 +218,7 @@ class _Ready:
     recognizer: Recognizer
     database: Database
     bus: Bus
-    warnings: tuple[TrunkError, ...]
+    warnings: _Warnings
     compressor: Compressor | None
 
 

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
+from ivr.errors import IvrError
 from ivr.session.machine import CallState
 from ivr.session.record import CallRecord
 from trunk.ports import TrunkError
@@ -24,7 +25,7 @@ class RunBegan:
     recognizer: str
     resumed: bool
     unknown_words: tuple[str, ...] = ()  # words of the flow's questions that the recogniser doesn't know
-    warnings: tuple[TrunkError, ...] = ()  # what the simulated network can't do as it was told
+    warnings: tuple[TrunkError | IvrError, ...] = ()  # what network and settings can't do as they were told
 
 
 @dataclass(frozen=True, slots=True)
