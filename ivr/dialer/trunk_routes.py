@@ -175,7 +175,10 @@ class TrunkRoutes:
         hold = self._holds.get(route)
         if hold is not None:
             self._reached.add(route)
+            on_trial = hold.lane.breaker.state is Service.TRIAL
             self._router.good(hold, self._loop.time())
+            if on_trial:
+                self._wake()  # the next trial call may begin
 
     def _link_watcher(self, name: str) -> Callable[[], None]:
         def changed() -> None:
@@ -197,6 +200,9 @@ class TrunkRoutes:
         log.log(level, "trunk_changed", extra=extra)
         now = self._clock.now()
         self._bus.publish(TrunkChanged(trunk, change.state.value, change.reason.value, change.rest_s, now))
+        self._wake()
+
+    def _wake(self) -> None:
         for changed in self._watchers:
             changed()
 
