@@ -246,8 +246,9 @@ class TestMeeting:
             await party.heard(Answered)
             await more_ticks(party)
 
+    @pytest.mark.parametrize("listens", [True, False])
     async def test_no_socket_ends_the_call(
-        self, asterisk_rig: AsteriskRig, monkeypatch: pytest.MonkeyPatch
+        self, asterisk_rig: AsteriskRig, monkeypatch: pytest.MonkeyPatch, listens: bool
     ) -> None:
         async def take(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             await reader.read()
@@ -255,6 +256,9 @@ class TestMeeting:
 
         other = await asyncio.start_server(take, "127.0.0.1", 0)
         address = f"127.0.0.1:{other.sockets[0].getsockname()[1]}"
+        if not listens:
+            other.close()
+            await other.wait_closed()
         async with scene(asterisk_rig) as stage:
             monkeypatch.setattr(type(stage.pbx.audio), "address", address)
             party = await stage.dial()
@@ -276,3 +280,17 @@ class TestMeeting:
             party = await stage.dial()
             end = await party.end()
             assert (end.cause.outcome, end.cause.by) == (DialOutcome.FAILED, "us")
+
+    async def test_a_callee_who_leaves_at_once_was_there(self, asterisk_rig: AsteriskRig) -> None:
+        async def picks_up_and_leaves(call: SipCall) -> None:
+            call.answer()
+            await call.acked.wait()
+            call.hang_up()
+
+        async with scene(asterisk_rig) as stage:
+            stage.phone.on("+861", picks_up_and_leaves)
+            parties = [await stage.dial("+861") for _ in range(10)]
+            for party in parties:
+                cause = (await party.end()).cause
+                assert (cause.outcome, cause.by) == (DialOutcome.ANSWERED, "callee")
+                assert [type(event) for event in party.events] == [Answered, HungUp]
