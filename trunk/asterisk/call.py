@@ -1,8 +1,9 @@
 """One call over Asterisk: what its events and its socket say, as the port's events, and one end.
 
 `_end` is the only place where we decide an end, `_gone` the only one that hears of Asterisk's, `_finish` the only
-one that says HungUp. More than 400 lines, because a call's state is one thing. Answered means both: Asterisk says so, and the call's socket is there. They come in either
-order within MEETING_S. The end of the socket is no hang-up: in a bridge it goes and comes back."""
+one that says HungUp; more than 400 lines, because a call's state is one thing. Answered means both: Asterisk says
+so, and the call's socket is there. They come in either order within MEETING_S. The end of the socket is no
+hang-up: in a bridge it goes and comes back."""
 
 from __future__ import annotations
 
