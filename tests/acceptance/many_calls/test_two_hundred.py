@@ -33,6 +33,7 @@ pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(400)]
 HERE = Path(__file__).parent
 KOREAN = Path(__file__).parents[3] / "bench" / "korean" / "prompts"
 AT_ONCE = 40
+UNHEARD_MAX = 4  # of 25 by voice, who each try twice
 GONE_S = 15.0  # for sockets and channels of calls that are over
 KEY_MEANINGS = {"consent": {"1": "yes", "2": "no", "*": "repeat"}, "rating": {key: key for key in "12345"}}
 TIMES = Times(announcement_s=(0.3, 0.6))
@@ -166,12 +167,20 @@ def test_every_outcome_is_the_network_s(run: Run) -> None:
 
 
 def test_every_answer_given_is_in_the_result(run: Run) -> None:
-    wrong = {}
+    """A word that a machine short of time heard in part may come to nothing, told as such; never to another."""
+    wrong, unheard = {}, 0
     for person, attempt, part in run.by_phone:
         found = {name: (answer.value, answer.modality) for name, answer in attempt.answers.items()}
-        if found != person.answers:
-            wrong[attempt.phone] = (found, person.answers, part and part.deeds, attempt.path)
+        if found == person.answers:
+            continue
+        meanings = [event.meaning for event in run.understood.get(attempt.attempt_id, ())]
+        by_voice = any(modality == "speech" for _, modality in person.answers.values())
+        if by_voice and "no_match" in meanings and found.items() <= person.answers.items():
+            unheard += 1
+        else:
+            wrong[attempt.phone] = (found, person.answers, part and part.deeds, meanings, attempt.path)
     assert wrong == {}
+    assert unheard <= UNHEARD_MAX
 
 
 def test_every_key_pressed_and_every_word_said_came_to_something(run: Run) -> None:
