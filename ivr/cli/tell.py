@@ -68,7 +68,9 @@ class Teller:
         outcome = label("outcome", record.outcome.value, language)
         cause = record.cause.raw if record.cause else ""
         talked = translate("{seconds} s of talk", seconds=round(record.talk_s)) if record.talk_s else ""
-        parts = [part for part in (outcome, talked, cause) if part]
+        who = label("hung_up_by", record.cause.by, language) if record.cause else ""
+        ended = translate("hung up by {who}", who=who) if record.talk_s else ""
+        parts = [part for part in (outcome, talked, ended, cause) if part]
         self._line(translate("over: {what}", what=" · ".join(parts)))
         for name, answer in record.last_answers.items():
             value = answer_label(name, answer.input.value, language)

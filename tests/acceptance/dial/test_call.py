@@ -28,6 +28,7 @@ async def test_what_happens_is_told(desk: Desk, phone: Softphone) -> None:
     assert any(line.startswith("says: This is Clearbrook Telecom's automated assistant") for line in told)
     assert "understood: yes (Keys)" in told
     assert told[-2].startswith("over: Answered · ")
+    assert "hung up by us" in told[-2]
     assert [call.user for call in phone.calls] == [f"+86{MINE}"]
     (attempt,) = json.loads((desk.folder / "out.json").read_text(encoding="utf-8"))["attempts"]
     assert attempt["answers"]["consent"]["value"] == "yes"
