@@ -45,6 +45,13 @@ priority = 2
 """
 
 
+def write_configuration(folder: Path, var: Path, **given: object) -> None:
+    """Write `ivr.toml`; unless `given`, the Asterisk in it is nowhere."""
+    values = {"port": 1, "secret": "none", "media": folder} | given
+    text = CONFIGURATION.format(var=var, prompts=FLOW.parent / "prompts", **values)
+    (folder / "ivr.toml").write_text(text, encoding="utf-8")
+
+
 @dataclass(frozen=True)
 class Ended:
     """A command that has ended."""
@@ -81,14 +88,8 @@ class Desk:
     def configure(self, var: Path, **changes: object) -> None:
         """Write `ivr.toml`; `changes` are other values than the rig's: `port`, `secret`, `media`."""
         config = self.rig.config
-        values = {
-            "var": var,
-            "prompts": FLOW.parent / "prompts",
-            "port": config.port,
-            "secret": config.secret,
-            "media": config.media_dir,
-        } | changes
-        (self.folder / "ivr.toml").write_text(CONFIGURATION.format(**values), encoding="utf-8")
+        ours = {"port": config.port, "secret": config.secret, "media": config.media_dir}
+        write_configuration(self.folder, var, **ours | changes)
 
     def keep_one_trunk(self) -> None:
         file = self.folder / "ivr.toml"
