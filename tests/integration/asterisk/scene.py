@@ -92,5 +92,5 @@ async def scene(rig: AsteriskRig, patience_s: float = 30.0, *, wired: bool = Tru
         async with asyncio.timeout(60):
             yield Scene(rig, proxy, pbx, trunk, phone)
             await trunk.close()
-            assert await trunk.reconcile() == frozenset()
-        assert pbx.audio.open_sockets == 0
+            while await trunk.reconcile() or pbx.audio.open_sockets:  # an abandoned one may be on its way out
+                await asyncio.sleep(0.02)
