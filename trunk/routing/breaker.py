@@ -2,9 +2,9 @@
 
 In service: so many failures of its own in so many seconds take it out, where each good answer makes up for one:
 a busy trunk isn't taken out by the few that every trunk has, one that fails most of the time is. Out: it rests,
-longer with each relapse. Trial: one call at a time, until several in a row were answered by the network; one failure and it rests again.
-A lost link (the PBX is away, OPTIONS fail) takes it out at once; the link's return begins the trial without a
-rest: the return is itself the sign that was waited for."""
+longer with each relapse. Trial: one call at a time, until several in a row were answered by the network; one
+failure and it rests again. A lost link (the PBX is away, OPTIONS fail) takes it out at once; the link's return
+begins the trial without a rest: the return is itself the sign that was waited for."""
 
 from __future__ import annotations
 
