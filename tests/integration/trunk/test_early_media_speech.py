@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from speech.audio import SAMPLE_RATE_HZ, alaw_round_trip, gain
+from speech.audio import FRAME_BYTES, SAMPLE_RATE_HZ, alaw_round_trip, gain
 from speech.audio.files import read_audio
-from trunk.early_media import ToneClassifier
+from trunk.early_media import LiveTones, ToneClassifier
 from trunk.ports import EarlyMedia
 
 pytestmark = pytest.mark.integration
@@ -31,3 +31,6 @@ def test_shipped_callers(language: str) -> None:
         start = 2 * int(random.integers(len(everything) // 2 - 4 * SAMPLE_RATE_HZ))
         cut = gain(everything[start : start + 8 * SAMPLE_RATE_HZ], level_db)
         assert classifier.classify(cut) in NO_TONE
+    live = LiveTones(classifier)
+    looks = [live.hear(everything[at : at + FRAME_BYTES]) for at in range(0, len(everything), FRAME_BYTES)]
+    assert {live.judge(pcm) for pcm in looks if pcm is not None} == {None}
