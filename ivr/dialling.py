@@ -11,8 +11,10 @@ import threading
 import uuid
 from collections.abc import Iterator
 from contextlib import AsyncExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import uvloop
 from sqlalchemy.engine import make_url
@@ -28,6 +30,8 @@ from ivr.dialer.lock import dialling_lock
 from ivr.dialer.routes import Routes
 from ivr.dialer.trunk_routes import LaneTrunk, TrunkRoutes, check_caller_ids, recently_shown, trunk_rules
 from ivr.pbx import endpoint_config, pbx_config
+from ivr.policy.loader import load
+from ivr.policy.policy import Policy
 from ivr.results import Results
 from ivr.run import Brake, Parts, Run, RunOptions, run_campaign
 from ivr.session.progress import Observer
@@ -82,19 +86,29 @@ class Prospect:
     numbers: int  # to call
     left_out: int  # rows of the list; 0 when the campaign goes on
     goes_on: bool  # the campaign is there already
+    opens: datetime  # when the first call may begin, for numbers of the policy's own time zone
 
 
 def prospect(options: DialOptions) -> Prospect:
     """Look at flow and list, change nothing. Raises what `dial` would raise for them."""
     flow = load_checked(options.flow, Catalogue.load(options.settings.paths.prompts))
+    policy = load(options.policy) if options.policy is not None else None
     path = make_url(options.database_url).database
-    if path is not None and Path(path).exists() and (left := asyncio.run(_left_to_call(options))) is not None:
-        return Prospect(flow, left, 0, True)
-    good, left_out = count_contacts(options.contacts, flow.needs, options.import_options)
-    return Prospect(flow, good, left_out, False)
+    if path is not None and Path(path).exists() and (begun := asyncio.run(_begun(options))) is not None:
+        left, own = begun
+        return Prospect(flow, left, 0, True, _opens(policy or own or options.usual_policy, flow))
+    policy = policy or options.usual_policy
+    import_options = replace(options.import_options, optional=policy.spec.attributes)
+    good, left_out = count_contacts(options.contacts, flow.needs, import_options)
+    return Prospect(flow, good, left_out, False, _opens(policy, flow))
 
 
-async def _left_to_call(options: DialOptions) -> int | None:
+def _opens(policy: Policy, flow: Flow) -> datetime:
+    return policy.windows[flow.purpose].opening(datetime.now(UTC), ZoneInfo(policy.spec.timezone))
+
+
+async def _begun(options: DialOptions) -> tuple[int, Policy | None] | None:
+    """How many contacts of the campaign are left, and its own policy; None: it isn't there yet."""
     database = Database(options.database_url)
     try:
         await database.upgrade()

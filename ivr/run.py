@@ -34,6 +34,8 @@ from ivr.dialer.dialer import Dialer
 from ivr.dialer.ledger import DatabaseLedger
 from ivr.dialer.live import LiveRows
 from ivr.dialer.routes import Routes
+from ivr.policy.loader import default_policy, load
+from ivr.policy.policy import CampaignRules, Policy
 from ivr.report.build import build_results
 from ivr.results import Results
 from ivr.retry import NO_RETRIES, RetryPolicy
@@ -42,7 +44,7 @@ from ivr.session.deaf import NONE, DeafRecognizer
 from ivr.session.deps import CallDeps
 from ivr.session.handover import prepare_agents
 from ivr.session.hearing import HeldRecognizer
-from ivr.session.progress import Bus, Observer, RunBegan
+from ivr.session.progress import Bus, Observer, RunBegan, TasksSkipped
 from ivr.session.speaker import Speaker
 from ivr.session.turns import TurnPlanner, questions_of
 from ivr.virtual_loop import VirtualClock
@@ -71,6 +73,7 @@ class RunOptions:
     concurrency: int | None = None  # None: the settings'
     database: Path | None = None  # None: what `rehearse` or `dial` takes then
     retries: bool = True
+    policy: Path | None = None  # None: the campaign's own, or `usual_policy` when it is new
     import_options: ImportOptions = field(default_factory=ImportOptions)
 
     @property
@@ -80,6 +83,11 @@ class RunOptions:
     @property
     def calls_at_once(self) -> int:
         return self.concurrency or self.settings.dialer.concurrency
+
+    @property
+    def usual_policy(self) -> Policy:
+        """What a new campaign takes that names no policy."""
+        return default_policy()
 
     @property
     def retry(self) -> RetryPolicy:
@@ -165,6 +173,7 @@ async def run_campaign(options: RunOptions, run: Run) -> Results:
     clock = run.clock
     catalogue = Catalogue.load(options.settings.paths.prompts)
     flow = load_checked(options.flow, catalogue)
+    policy = load(options.policy) if options.policy is not None else None
     bus = Bus()
     if run.observer is not None:
         bus.subscribe(run.observer)
@@ -174,7 +183,7 @@ async def run_campaign(options: RunOptions, run: Run) -> Results:
         database = Database(run.database_url, clock)
         stack.push_async_callback(database.close)
         await database.upgrade()
-        opened = await open_campaign(database, _plan(options, flow, recognizer.name, run.network))
+        opened = await open_campaign(database, _plan(options, flow, policy, recognizer.name, run.network))
         if not opened.finished:
             stack.push_async_callback(recognizer.close)
             await recognizer.start()
@@ -231,10 +240,12 @@ async def _call_everybody(ready: _Ready, opened: OpenedCampaign) -> None:
             recordings=options.record,
             agents=ConfiguredAgents(settings.queues) if settings.queues else None,
         )
-        dialer = Dialer(_dialer_options(ready, opened.campaign_id), ready.database, routes, deps)
+        dialer = Dialer(_dialer_options(ready, opened.rules), ready.database, routes, deps)
         ready.run.brake.attach(dialer)
         await start_campaign(ready.database, opened.campaign_id)
         ready.bus.publish(_began(ready, opened, planner))
+        if opened.never:
+            ready.bus.publish(TasksSkipped(opened.never))
         await _dial(dialer, ready, opened.campaign_id)
 
 
@@ -264,7 +275,9 @@ def _recognizer(options: RunOptions, flow: Flow, clock: Clock) -> Recognizer:
     return HeldRecognizer(recognizer, clock, hearing.reaction_s)
 
 
-def _plan(options: RunOptions, flow: Flow, recognizer: str, network: Network) -> CampaignPlan:
+def _plan(
+    options: RunOptions, flow: Flow, policy: Policy | None, recognizer: str, network: Network
+) -> CampaignPlan:
     return CampaignPlan(
         name=options.campaign,
         flow=flow,
@@ -272,17 +285,18 @@ def _plan(options: RunOptions, flow: Flow, recognizer: str, network: Network) ->
         concurrency=options.calls_at_once,
         retry=options.retry,
         by=network.by,
+        usual_policy=options.usual_policy,
+        policy=policy,
         seed=network.seed,
         recognizer=recognizer,
         import_options=options.import_options,
     )
 
 
-def _dialer_options(ready: _Ready, campaign_id: int) -> DialerOptions:
+def _dialer_options(ready: _Ready, rules: CampaignRules) -> DialerOptions:
     options = ready.options
     return DialerOptions(
-        campaign_id=campaign_id,
-        purpose=ready.flow.purpose,
+        rules=rules,
         concurrency=options.calls_at_once,
         ring_timeout_s=options.settings.dialer.ring_timeout_s,
         call_limit_s=float(ready.flow.spec.limits.call_s),

@@ -16,7 +16,6 @@ from ivr.config import load_settings
 from ivr.dialling import DialOptions, dial, prospect, ready_to_dial
 from ivr.errors import IvrError
 from ivr.i18n import translate
-from ivr.retry import into_window
 from ivr.run import Brake
 
 STOPPED = 130  # the exit code of what a signal ended
@@ -59,12 +58,9 @@ def _agreed(options: DialOptions) -> bool:
             "{count} numbers are to be dialled and nobody is here to agree; add --yes to dial them.",
             count=plan.numbers,
         )
-    now = datetime.now(UTC)
-    if into_window(options.retry, now) != now:
-        local = now.astimezone(options.retry.timezone)
-        sentence = "For the people on the list it is {time}: calls are usual from {earliest} to {latest}."
-        window = {"earliest": f"{options.retry.earliest:%H:%M}", "latest": f"{options.retry.latest:%H:%M}"}
-        click.echo(translate(sentence, time=f"{local:%H:%M}", **window))
+    if plan.opens > datetime.now(UTC):
+        sentence = "The calling window of this campaign is closed: the first calls begin at {time}."
+        click.echo(translate(sentence, time=f"{plan.opens.astimezone():%Y-%m-%d %H:%M}"))
     if plan.goes_on:
         click.echo(translate("{campaign} goes on where it was.", campaign=options.campaign))
     elif plan.left_out:

@@ -30,6 +30,7 @@ class ImportOptions:
     by: str = "system"
     name: str | None = None  # the list's; None: the file's name without its suffix
     columns: Mapping[str, str] = field(default_factory=dict)  # field -> header, where names don't tell
+    optional: Mapping[str, str] = field(default_factory=dict)  # field -> type: taken when the list has it
     region: str = "CN"  # where numbers without a country code are
     rejects: Path | None = None  # None: <list>.rejects.csv beside the list
 
@@ -53,7 +54,7 @@ async def import_contacts(
     Raises ContactsImportError (nothing written) when the file as a whole can't be used."""
     options = options or ImportOptions()
     outside = db.clock.outside
-    with _opened(await outside(asyncio.to_thread(Parser, path, needs, options.columns, options.region))) as parser:
+    with _opened(await outside(asyncio.to_thread(_parser, path, needs, options))) as parser:
         target = options.rejects or rejects_path_of(path)
         with RejectsFile(target, parser.parsed.columns.headers) as rejects:
             parsed = await outside(asyncio.to_thread(parser.run, rejects))
@@ -83,11 +84,15 @@ def count_contacts(path: Path, needs: Mapping[str, str], options: ImportOptions 
     options = options or ImportOptions()
     with (
         tempfile.TemporaryDirectory() as folder,
-        _opened(Parser(path, needs, options.columns, options.region)) as parser,
+        _opened(_parser(path, needs, options)) as parser,
     ):
         with RejectsFile(Path(folder) / "rejects.csv", parser.parsed.columns.headers) as rejects:
             parsed = parser.run(rejects)
         return parsed.good, parsed.rejected + parsed.duplicates
+
+
+def _parser(path: Path, needs: Mapping[str, str], options: ImportOptions) -> Parser:
+    return Parser(path, needs, options.columns, options.region, options.optional)
 
 
 @contextmanager
