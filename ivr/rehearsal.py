@@ -46,8 +46,8 @@ class RehearsalOptions(RunOptions):
 
     @property
     def usual_policy(self) -> Policy:
-        """The shipped one, as far as it can hold for made-up people: nobody of them has a registered consent, and in
-        real time nobody wants to wait for their morning."""
+        """The shipped one, as far as it can hold for made-up people: none of them has a registered consent, and
+        in real time nobody wants to wait for their morning."""
         spec = default_policy().spec.model_copy(update={"consent": ()})
         return policy_of(spec.model_copy(update={"windows": ()}) if self.realtime else spec)
 

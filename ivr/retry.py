@@ -1,8 +1,8 @@
 """When a number is tried again: one pure table, outcome by outcome, and the function that reads it.
 
 A conversation is never repeated: whoever was talked to, whatever came of it, isn't called again for the same
-task. Owns no clock and no database: the dialer brings the facts and stores the answer, moved into the calling window
-of the policy (`ivr.policy`), which bounds the attempts too."""
+task. Owns no clock and no database: the dialer brings the facts and stores the answer. The policy (`ivr.policy`)
+bounds both: it moves the answer into its calling window, and may allow fewer attempts."""
 
 from __future__ import annotations
 

@@ -74,8 +74,8 @@ def match_columns(
     chosen: Mapping[str, str],
     optional: Mapping[str, str] | None = None,
 ) -> Columns:
-    """Find the phone's column, each needed field's, and those of `optional` fields that the list has. `chosen` maps
-    fields to headers and wins.
+    """Find the phone's column, each needed field's, and those of the `optional` fields that the list has.
+    `chosen` maps fields to headers and wins.
 
     Raises ContactsImportError naming every needed field that has no column, or a field that has two."""
     optional = {name: kind for name, kind in (optional or {}).items() if name not in needs and name != "phone"}

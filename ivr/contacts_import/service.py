@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 from ivr.contacts_import.parse import Parsed, Parser, sha256_of
 from ivr.contacts_import.rejects import RejectsFile, rejects_path_of
 from ivr.contacts_import.report import ImportReport
+from ivr.contacts_import.values import Value
 from ivr.database import Database
 from ivr.model import AuditEntry, Contact, ContactList, ImportBatch
 
@@ -81,14 +82,21 @@ def count_contacts(path: Path, needs: Mapping[str, str], options: ImportOptions 
     """How many rows an import would take and how many it would leave out. Writes nothing.
 
     Raises ContactsImportError when the file as a whole can't be used."""
-    options = options or ImportOptions()
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        _opened(_parser(path, needs, options)) as parser,
-    ):
+    parser = _parser(path, needs, options or ImportOptions())
+    with listed_contacts(parser):
+        parsed = parser.parsed
+        return parsed.good, parsed.rejected + parsed.duplicates
+
+
+@contextmanager
+def listed_contacts(parser: Parser) -> Iterator[Iterator[tuple[int, str, dict[str, Value]]]]:
+    """Read the whole list and give its good rows (row number, phone, attributes), without importing it.
+
+    Raises ContactsImportError. Closes the parser."""
+    with tempfile.TemporaryDirectory() as folder, _opened(parser):
         with RejectsFile(Path(folder) / "rejects.csv", parser.parsed.columns.headers) as rejects:
             parsed = parser.run(rejects)
-        return parsed.good, parsed.rejected + parsed.duplicates
+        yield parsed.contacts()
 
 
 def _parser(path: Path, needs: Mapping[str, str], options: ImportOptions) -> Parser:

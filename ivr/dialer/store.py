@@ -1,9 +1,9 @@
 """The dialer's rows: functions for `Database.run`, each one transaction on the hot path, in Core SQL.
 
 Every one of them is idempotent or guarded, so that a process may die between any two of them and nobody is called
-twice: a task is leased by one statement; the policy is asked after the claim and again just before dialling, and an
-attempt is there before the network is asked; its end is written once, together with its answers and the task's next
-state.
+twice: a task is leased by one statement; the policy is asked after the claim and again just before dialling; an
+attempt is there before the network is asked; its end is written once, together with its answers and the task's
+next state.
 
 A little above 400 lines: lease, place, finish and recovery share these guards and are read against each other."""
 
@@ -294,7 +294,9 @@ def finish(session: Session, ending: Ending) -> datetime | None:
 def _bounded(ending: Ending) -> RetryPolicy:
     """The retry rules with no more attempts than the policy allows."""
     most = ending.rules.policy.spec.attempts
-    return ending.retry if most is None else replace(ending.retry, max_attempts=min(most, ending.retry.max_attempts))
+    return (
+        ending.retry if most is None else replace(ending.retry, max_attempts=min(most, ending.retry.max_attempts))
+    )
 
 
 def fail_over(session: Session, ending: Ending, placing: Placing) -> bool:

@@ -110,9 +110,9 @@ def _consents(session: Session, rules: CampaignRules, phones: list[str]) -> Mapp
     if rules.purpose not in rules.policy.spec.consent:
         return found
     rows = session.execute(
-        select(
-            Consent.phone, Consent.purpose, Consent.given_at, Consent.expires_at, Consent.withdrawn_at
-        ).where(Consent.phone.in_(phones), Consent.purpose == rules.purpose)
+        select(Consent.phone, Consent.purpose, Consent.given_at, Consent.expires_at, Consent.withdrawn_at).where(
+            Consent.phone.in_(phones), Consent.purpose == rules.purpose
+        )
     )
     for phone, purpose, given_at, expires_at, withdrawn_at in rows:
         found[phone].append(Agreed(purpose, given_at, expires_at, withdrawn_at))

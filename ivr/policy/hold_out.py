@@ -30,7 +30,7 @@ def settle(session: Session, rules: CampaignRules, phones: Sequence[str], now: d
     rows = session.execute(
         select(HoldOut.phone, HoldOut.held_out).where(HoldOut.draw == spec.draw, HoldOut.phone.in_(phones))
     )
-    known = {phone: held_out for phone, held_out in rows}
+    known = {row.phone: row.held_out for row in rows}
     new = [
         {
             "draw": spec.draw,
