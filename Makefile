@@ -1,7 +1,7 @@
 # Two commands do everything on a fresh machine: `make demo` and `make test`.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev demo serve asterisk asterisk-stop test test-quick lint format bench clean
+.PHONY: help setup setup-dev demo demo-asterisk serve asterisk asterisk-stop test test-quick lint format bench clean
 PY := .venv/bin/python
 IVR := .venv/bin/ivr
 
@@ -19,6 +19,9 @@ demo: setup ## Call the shipped list of 60 people over the simulated network and
 
 serve: setup ## Serve the web pages on the demo's database
 	@IVR_LANG=$${IVR_LANG:-zh-CN} $(IVR) serve --db var/demo/ivr.sqlite --recordings var/demo/recordings
+
+demo-asterisk: setup ## The same over real SIP: an Asterisk and softphones on this machine, in real time (about four minutes)
+	@tools/asterisk build && IVR_LANG=$${IVR_LANG:-zh-CN} $(IVR) demo --asterisk
 
 asterisk: setup ## Start an Asterisk of our own to try real calls on this machine (Debian or Ubuntu; root the first time)
 	@tools/asterisk start
@@ -39,7 +42,7 @@ format: setup-dev ## Format the code and mend what ruff can
 	@.venv/bin/ruff format . && .venv/bin/ruff check --fix .
 
 bench: setup-dev ## Run every measurement and print its table
-	@for name in carrier media loop rehearsal decoding; do $(IVR) bench $$name || true; done
+	@for name in carrier media loop rehearsal decoding reaction; do $(IVR) bench $$name || true; done
 
 clean: ## Remove what was built and measured, keep .venv
 	rm -rf var build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -7,7 +7,9 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 
-from ivr.config import QueueSettings
+from flows.flow import COMMON, Flow
+from flows.nodes import TransferNode
+from ivr.config import ConfigError, QueueSettings
 from ivr.ports import Agent
 
 log = logging.getLogger(__name__)
@@ -44,3 +46,21 @@ class ConfiguredAgents:
 
 def _agent(queue: QueueSettings, number: str, phone: str) -> Agent:
     return Agent(number, phone, queue.trunk, queue.language, queue.ring_s, queue.longest_talk_s)
+
+
+def missing_queues(flow: Flow, queues: Mapping[str, QueueSettings]) -> tuple[ConfigError, ...]:
+    """A warning for each queue that the flow hands calls to and the settings don't have, where they have any."""
+    named = {
+        node.transfer.queue: None
+        for unit, _, _, node in flow.walk()
+        if isinstance(node, TransferNode) and not (unit == COMMON and flow.spec.on_agent)
+    }
+    return tuple(
+        ConfigError(
+            "The flow hands calls to the queue {queue}, which the settings don't have: nobody will take them "
+            "(add [queues.{queue}]).",
+            queue=queue,
+        )
+        for queue in named
+        if queues and queue not in queues
+    )

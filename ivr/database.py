@@ -35,12 +35,16 @@ BUSY_TIMEOUT_MS = 10_000  # how long a write waits for another process's write
 class Database:
     """A SQLite file, by URL: `sqlite:///relative.db`, `sqlite:////absolute.db`. Call `upgrade` before first use.
 
+    `durable`: what is committed survives a power cut too, at the price of a wait for the disk per commit. Real
+    calls need it: a lost attempt row would be a number that is dialled twice.
+
     Raises IvrError for a URL that isn't one of a SQLite file."""
 
-    def __init__(self, url: str, clock: Clock | None = None) -> None:
+    def __init__(self, url: str, clock: Clock | None = None, *, durable: bool = False) -> None:
         self._url = _sqlite_url(url)
         self._clock = clock or RealClock()
-        self._writer = _engine(self._url, size=1, begin="BEGIN IMMEDIATE")
+        written = "FULL" if durable else "NORMAL"
+        self._writer = _engine(self._url, size=1, begin="BEGIN IMMEDIATE", pragmas=(f"synchronous = {written}",))
         self._reader = _engine(self._url, size=READERS, begin="BEGIN", pragmas=("query_only = ON",))
         self._write_thread = ThreadPoolExecutor(1, thread_name_prefix="database-write")
         self._read_threads = ThreadPoolExecutor(READERS, thread_name_prefix="database-read")
@@ -126,9 +130,9 @@ def _engine(url: URL, size: int, begin: str, pragmas: tuple[str, ...] = ()) -> E
         # The standard library's own transactions begin too late (at the first change): we say BEGIN ourselves.
         connection.isolation_level = None
         cursor = connection.cursor()
-        # WAL: readers never wait for the writer. NORMAL: a crash of the process loses nothing that was committed;
-        # a power cut may lose the last commits, but not the file.
-        for pragma in ("journal_mode = WAL", "synchronous = NORMAL", "foreign_keys = ON", *pragmas):
+        # WAL: readers never wait for the writer. With `synchronous = NORMAL` a crash of the process loses nothing
+        # that was committed; a power cut may lose the last commits, but not the file. FULL loses none of them.
+        for pragma in ("journal_mode = WAL", "foreign_keys = ON", *pragmas):
             cursor.execute(f"PRAGMA {pragma}")
         cursor.close()
 

@@ -9,11 +9,12 @@ import asyncio
 import signal
 import threading
 import uuid
-from collections.abc import Iterator
-from contextlib import AsyncExitStack, contextmanager
+from collections.abc import Collection, Iterator
+from contextlib import AsyncExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import ClassVar
 from zoneinfo import ZoneInfo
 
 import uvloop
@@ -22,7 +23,7 @@ from sqlalchemy.engine import make_url
 from flows.flow import Flow
 from flows.linter import load_checked
 from ivr.campaigns import left_to_call
-from ivr.clock import RealClock
+from ivr.clock import Clock, RealClock
 from ivr.config import ConfigError, Settings, TrunkSettings
 from ivr.contacts_import import count_contacts
 from ivr.database import Database
@@ -40,12 +41,15 @@ from trunk.asterisk.pbx import Pbx
 from trunk.asterisk.trunk import AsteriskTrunk
 from trunk.ports import TrunkError
 
+TORN_CLOSE_S = 1.0  # how long a network that doesn't answer is waited for, when nobody wants to wait any more
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DialOptions(RunOptions):
     """What to dial, and over which of the settings' trunks. Without a database: the settings' one."""
+
+    compresses: ClassVar[bool] = True
 
     trunks: tuple[str, ...]
     by: str = "system"  # who is said to have created what the run creates
@@ -70,11 +74,15 @@ def dial(options: DialOptions, observer: Observer | None = None, brake: Brake | 
 
 
 async def run_dialling(
-    options: DialOptions, observer: Observer | None = None, brake: Brake | None = None
+    options: DialOptions,
+    observer: Observer | None = None,
+    brake: Brake | None = None,
+    clock: Clock | None = None,
 ) -> Results:
     """Dial on the running loop; `dial` is the door for everybody who has no loop yet. The caller holds the
     dialling lock, and stops the run by the brake or by cancelling."""
-    run = Run(options.database_url, _Trunks(options), RealClock(), observer, brake or Brake())
+    brake = brake or Brake()
+    run = Run(options.database_url, _Trunks(options, brake), clock or RealClock(), observer, brake, durable=True)
     return await run_campaign(options, run)
 
 
@@ -176,14 +184,22 @@ def _stopping_signals(brake: Brake) -> Iterator[None]:
             loop.remove_signal_handler(number)
 
 
+def _agents_trunks(settings: Settings, chosen: Collection[str]) -> dict[str, TrunkSettings]:
+    """Trunks that queues name besides those that calls leave by: they take legs to agents alone."""
+    named = {queue.trunk for queue in settings.queues.values() if queue.trunk is not None} - set(chosen)
+    return {name: settings.trunks[name].model_copy(update={"prefixes": ()}) for name in sorted(named)}
+
+
 class _Trunks:
     """`ivr.run.Network`: trunks of one Asterisk."""
 
     seed: int | None = None
 
-    def __init__(self, options: DialOptions) -> None:
+    def __init__(self, options: DialOptions, brake: Brake) -> None:
         self.by = options.by
-        self._sections = chosen_trunks(options.settings, options.trunks)
+        self._brake = brake
+        chosen = chosen_trunks(options.settings, options.trunks)
+        self._sections = chosen | _agents_trunks(options.settings, chosen)
         self._pbx = Pbx(pbx_config(options.settings))
 
     async def reach(self, stack: AsyncExitStack, flow: Flow) -> tuple[TrunkError, ...]:
@@ -197,13 +213,19 @@ class _Trunks:
         lanes: list[LaneTrunk] = []
         for name, section in self._sections.items():
             trunk = AsteriskTrunk(self._pbx, endpoint_config(name, section))
-            stack.push_async_callback(trunk.close)
+            stack.push_async_callback(self._close, trunk)
             await trunk.start()
             lanes.append(LaneTrunk(trunk, trunk_rules(name, section)))
         past = await recently_shown(parts.database)
         routes = TrunkRoutes(lanes, parts.flow.purpose, parts.clock, parts.bus, past)
         stack.callback(routes.close)
         return routes
+
+    async def _close(self, trunk: AsteriskTrunk) -> None:
+        """Without the brake torn, its calls are over; else the next run drops what the network still holds."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(TORN_CLOSE_S if self._brake.torn else None):
+                await trunk.close()
 
     def attempt_id(self, phone: str, number: int) -> str:
         del phone, number

@@ -57,6 +57,7 @@ class AttemptResult(_Model):
     trunk: str | None = None  # which way the call went; None: it never left
     caller_id: str | None = None  # the number that the callee was shown; None: the operator's choice
     failed_over: bool = False  # the trunk refused it before it rang; the next attempt took another one at once
+    early_media: str | None = None  # trunk.ports.EarlyMedia: what the network said when the call wasn't answered
 
 
 class Summary(_Model):

@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Awaitable, Callable, Mapping
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 from flows.flow import Flow
 from flows.linter import load_checked
-from ivr.agents import ConfiguredAgents
+from ivr.agents import ConfiguredAgents, missing_queues
 from ivr.campaigns import (
     CampaignPlan,
     OpenedCampaign,
@@ -26,13 +26,14 @@ from ivr.campaigns import (
     start_campaign,
 )
 from ivr.clock import Clock
-from ivr.config import Settings
+from ivr.config import ConfigError, Settings
 from ivr.contacts_import import ImportOptions
 from ivr.database import Database
 from ivr.dialer.calling import DialerOptions
 from ivr.dialer.dialer import Dialer
 from ivr.dialer.ledger import DatabaseLedger
 from ivr.dialer.live import LiveRows
+from ivr.dialer.recordings import Compressor
 from ivr.dialer.routes import Routes
 from ivr.policy.loader import default_policy, load
 from ivr.policy.policy import CampaignRules, Policy
@@ -60,6 +61,9 @@ MODELS_VARIABLE = "IVR_MODELS"  # how speech, and its child processes, find the 
 PATIENT = RecognizerOptions(deadline_s=300.0, max_waiting=100_000)
 
 
+_Warnings = tuple[TrunkError | ConfigError, ...]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunOptions:
     """What to run. Paths may be relative to the working directory."""
@@ -75,6 +79,7 @@ class RunOptions:
     retries: bool = True
     policy: Path | None = None  # None: the campaign's own, or `usual_policy` when it is new
     import_options: ImportOptions = field(default_factory=ImportOptions)
+    compresses: ClassVar[bool] = False  # recordings, after the call; in virtual time there is no after
 
     @property
     def campaign(self) -> str:
@@ -128,6 +133,7 @@ class Brake:
 
     def __init__(self) -> None:
         self.pulled = False
+        self.torn = False
         self._dialer: Dialer | None = None
 
     @property
@@ -144,6 +150,7 @@ class Brake:
 
     def tear(self) -> None:
         """As `pull`, without waiting for the network's word: calls that it hasn't ended are written as unknown."""
+        self.torn = True
         self.pull()
         if self._dialer is not None:
             self._dialer.give_up()
@@ -163,6 +170,7 @@ class Run:
     clock: Clock
     observer: Observer | None = None
     brake: Brake = field(default_factory=Brake)
+    durable: bool = False  # no power cut may lose what was written: for real calls
 
 
 async def run_campaign(options: RunOptions, run: Run) -> Results:
@@ -178,18 +186,34 @@ async def run_campaign(options: RunOptions, run: Run) -> Results:
     if run.observer is not None:
         bus.subscribe(run.observer)
     async with AsyncExitStack() as stack:
-        warnings = await run.network.reach(stack, flow)
+        reached = await run.network.reach(stack, flow)
+        warnings: _Warnings = (*reached, *missing_queues(flow, options.settings.queues))
         recognizer = _recognizer(options, flow, clock)
-        database = Database(run.database_url, clock)
+        database = Database(run.database_url, clock, durable=run.durable)
         stack.push_async_callback(database.close)
         await database.upgrade()
         opened = await open_campaign(database, _plan(options, flow, policy, recognizer.name, run.network))
-        if not opened.finished:
-            stack.push_async_callback(recognizer.close)
-            await recognizer.start()
-            ready = _Ready(options, run, catalogue, flow, recognizer, database, bus, warnings)
-            await _call_everybody(ready, opened)
+        async with _compressing(options, database) as compressor:
+            if not opened.finished:
+                stack.push_async_callback(recognizer.close)
+                await recognizer.start()
+                ready = _Ready(options, run, catalogue, flow, recognizer, database, bus, warnings, compressor)
+                await _call_everybody(ready, opened)
         return await build_results(database, opened.campaign_id)
+
+
+@asynccontextmanager
+async def _compressing(options: RunOptions, database: Database) -> AsyncIterator[Compressor | None]:
+    """While the block runs, recordings are compressed; those of earlier runs too. After it all of them are."""
+    if options.record is None or not options.compresses:
+        yield None
+        return
+    compressor = Compressor(options.record, database)
+    await compressor.start()
+    try:
+        yield compressor
+    finally:
+        await compressor.close()
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,7 +227,8 @@ class _Ready:
     recognizer: Recognizer
     database: Database
     bus: Bus
-    warnings: tuple[TrunkError, ...]
+    warnings: _Warnings
+    compressor: Compressor | None
 
 
 async def _call_everybody(ready: _Ready, opened: OpenedCampaign) -> None:
@@ -303,6 +328,7 @@ def _dialer_options(ready: _Ready, rules: CampaignRules) -> DialerOptions:
         retry=options.retry,
         attempt_id=ready.run.network.attempt_id,
         agents_talk_s=max((queue.longest_talk_s for queue in options.settings.queues.values()), default=0.0),
+        compressor=ready.compressor,
     )
 
 

@@ -14,20 +14,25 @@ from ivr import queries
 
 api = Api()
 
+MEDIA = {".flac": "audio/flac", ".wav": "audio/wav"}  # of what we keep; browsers play both
 
-@api.get("/api/recordings/{recording_id}", media="audio/wav", errors=(404, 416))
+
+@api.get("/api/recordings/{recording_id}", media="audio/*", errors=(404, 416))
 async def recording(call: Call, path: RecordingPath, query: RecordingQuery) -> web.StreamResponse:
-    """A recording's audio (WAV, stereo: callee left, we right). Takes Range requests."""
+    """A recording's audio: FLAC of a real call, WAV of a rehearsal; stereo, callee left, we right.
+
+    Takes Range requests."""
     found = await queries.recording(call.services.database, path.recording_id)
     if found is None:
         raise ApiError(404, "not_found")
     file = inside(call.services.settings.recordings, found.file)
-    if file is None:
+    media = None if file is None else MEDIA.get(file.suffix)
+    if file is None or media is None:
         raise ApiError(404, "recording_missing")
-    name = f"recording-{path.recording_id}.wav"
+    name = f"recording-{path.recording_id}{file.suffix}"
     kind = "attachment" if query.download else "inline"
     headers = {
-        "Content-Type": "audio/wav",
+        "Content-Type": media,
         "Content-Disposition": f'{kind}; filename="{name}"',
         "Cache-Control": "private, no-cache",  # kept by the browser that heard it, asked about each time
     }

@@ -20,7 +20,7 @@ from ivr.i18n import translate
 class BenchGroup(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:
         names = {info.name for info in pkgutil.iter_modules(bench.__path__)}
-        return sorted(names - {"result", "callers"})  # these two measure nothing themselves
+        return sorted(names - {"result", "callers", "reaction_callee"})  # these measure nothing by themselves
 
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
         if name not in self.list_commands(ctx):

@@ -106,6 +106,9 @@ def watch_and_report(run: Callable[[Observer], Results], given: Asked, trunks: t
     console = Console()
     with Watcher(console, trunks) as watcher:
         results = run(watcher.observe)
+    if not watcher.began:
+        sentence = "Everybody of {campaign} was called before. To call again, give a new campaign a name (--name)."
+        click.echo(translate(sentence, campaign=results.summary.campaign))
     show_summary(console, results.summary)
     if results.summary.rejected_rows:
         click.echo(translate("Rows left out, each with its reason: {path}", path=given.rejects))

@@ -34,7 +34,7 @@ class Teller:
     def observe(self, event: ProgressEvent) -> None:
         match event:
             case RunBegan():
-                self._line(
+                self._say(
                     translate("{flow}; recogniser {recognizer}", flow=event.flow, recognizer=event.recognizer)
                 )
             case CallPlaced():
@@ -68,7 +68,9 @@ class Teller:
         outcome = label("outcome", record.outcome.value, language)
         cause = record.cause.raw if record.cause else ""
         talked = translate("{seconds} s of talk", seconds=round(record.talk_s)) if record.talk_s else ""
-        parts = [part for part in (outcome, talked, cause) if part]
+        who = label("hung_up_by", record.cause.by, language) if record.cause else ""
+        ended = translate("hung up by {who}", who=who) if record.talk_s else ""
+        parts = [part for part in (outcome, talked, ended, cause) if part]
         self._line(translate("over: {what}", what=" · ".join(parts)))
         for name, answer in record.last_answers.items():
             value = answer_label(name, answer.input.value, language)

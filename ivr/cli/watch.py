@@ -75,6 +75,7 @@ class Watcher:
         self._rows: OrderedDict[str, _Row] = OrderedDict()
         self._counts: Counter[str] = Counter()
         self._outcomes: Counter[str] = Counter()
+        self.began = False  # whether anybody was to be called
         self._title = ""
         self._drawn_at_s = 0.0
 
@@ -116,6 +117,7 @@ class Watcher:
             self._drawn_at_s = time.monotonic()
 
     def _begin(self, event: RunBegan) -> None:
+        self.began = True
         self._title = f"{event.campaign} · {event.flow} · {event.recognizer}"
         if event.resumed:
             line = _("Going on with {campaign}.", campaign=event.campaign)

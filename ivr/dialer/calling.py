@@ -16,7 +16,7 @@ from datetime import timedelta
 from flows.sprint import Scalar
 from ivr.database import Database
 from ivr.dialer import store
-from ivr.dialer.recordings import recording_facts
+from ivr.dialer.recordings import Compressor, early_media_path, recording_facts
 from ivr.dialer.routes import NOBODY, NoRoute, Route, Routes
 from ivr.dialer.second_legs import RoutedLegs
 from ivr.policy.policy import CampaignRules
@@ -47,6 +47,7 @@ class DialerOptions:
     retry: RetryPolicy
     attempt_id: Callable[[str, int], str]  # of phone and attempt number: uuid4, or derived from a rehearsal's seed
     agents_talk_s: float = 0.0  # so long people may talk in one call; the flow's limit is the robot's time alone
+    compressor: Compressor | None = None  # takes recordings after the call; None: the WAV is what is kept
     owner: str = field(default_factory=lambda: f"pid {os.getpid()}")
 
     @property
@@ -174,6 +175,7 @@ class Caller:
             else:
                 ending = store.Ending(lease.task_id, before, self._options.rules, self._options.retry)
                 written = await self._database.run(lambda session: store.fail_over(session, ending, placing))
+                self._compress(before.attempt_id)
                 self._deps.bus.publish(CallOver(before.attempt_id, before, placing.now if written else None))
         finally:
             if not written and route is not None:
@@ -214,6 +216,7 @@ class Caller:
             attempt_id=attempt.attempt_id,
             phone=attempt.phone,
             caller_id=route.caller_id,
+            early_media=self._deps.recordings and early_media_path(self._deps.recordings, attempt.attempt_id),
             ring_timeout_s=self._options.ring_timeout_s,
             variables={ATTEMPT_NUMBER: str(attempt.number)},
         )
@@ -249,9 +252,19 @@ class Caller:
 
     async def _finish(self, attempt: PlacedAttempt, record: CallRecord) -> None:
         recording = None
-        if self._deps.recordings is not None and record.answered_at is not None:
+        if (
+            self._deps.recordings is not None
+            and self._options.compressor is None
+            and record.answered_at is not None
+        ):
             path = self._deps.recordings / f"{attempt.attempt_id}.wav"
             recording = await self._deps.clock.outside(asyncio.to_thread(recording_facts, path))
         ending = store.Ending(attempt.task_id, record, self._options.rules, self._options.retry, recording)
         again_at = await self._database.run(lambda session: store.finish(session, ending))
+        self._compress(attempt.attempt_id)
         self._deps.bus.publish(CallOver(attempt.attempt_id, record, again_at))
+
+    def _compress(self, attempt_id: str) -> None:
+        """The outcome is written: what was recorded gets its final form behind the calls."""
+        if self._options.compressor is not None:
+            self._options.compressor.take(attempt_id)

@@ -69,7 +69,8 @@ class Routes(Protocol):
         True: the trunk itself refused it and no phone rang, so that another trunk may be asked."""
 
     def watch(self, changed: Callable[[], None]) -> None:
-        """From now on call `changed()`, on the loop, when a trunk has come into service or left it."""
+        """From now on call `changed()`, on the loop, when a trunk has come into service, left it, or
+        done well on trial: another call may begin."""
 
     async def reconcile(self) -> frozenset[str]:
         """attempt_ids that the trunks still hold. Raises TrunkError while one can't be asked."""

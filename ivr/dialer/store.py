@@ -334,6 +334,7 @@ def _attempt_values(record: CallRecord, ended_at: datetime) -> dict[str, object]
         "talk_ms": round(record.talk_s * 1000),
         "outcome": record.outcome,
         "cause": record.cause.raw if record.cause else "",
+        "early_media": record.cause.early_media if record.cause else None,
         "hung_up_by": HungUpBy(record.cause.by) if record.cause else HungUpBy.NETWORK,
         "disposition": record.disposition,
         "intention": record.intention,

@@ -29,7 +29,7 @@ from trunk.ports import (
     Ringing,
     Trunk,
 )
-from trunk.routing.breaker import Service, ServiceChange
+from trunk.routing.breaker import Reason, Service, ServiceChange
 from trunk.routing.caller_ids import CallerIds, Shown
 from trunk.routing.router import Hold, Refusal, Router
 from trunk.routing.rules import DAY_S, BreakerRules, CallerIdRules, TrunkRules
@@ -98,12 +98,12 @@ def check_caller_ids(rules: Iterable[TrunkRules], purpose: str) -> None:
 
 
 class TrunkRoutes:
-    """Calls of one purpose over several trunks. `past`: what callees were shown before (`recently_shown`)."""
+    """Calls of one purpose over several trunks that `check_caller_ids` has passed. `past`: what callees were shown
+    before (`recently_shown`)."""
 
     def __init__(
         self, trunks: Sequence[LaneTrunk], purpose: str, clock: Clock, bus: Bus, past: Iterable[Shown] = ()
     ) -> None:
-        check_caller_ids((lane.rules for lane in trunks), purpose)
         self._trunks = {lane.rules.name: lane.trunk for lane in trunks}
         self._clock = clock
         self._bus = bus
@@ -117,6 +117,8 @@ class TrunkRoutes:
         self._channels = sum(lane.rules.channels for lane in trunks if lane.rules.serves(purpose))
         for lane in trunks:
             lane.trunk.watch(self._link_watcher(lane.rules.name))
+            if not lane.trunk.in_service:
+                self._tell(lane.rules.name, ServiceChange(Service.OUT, Reason.UNLINKED))
 
     @property
     def channels(self) -> int:
@@ -173,7 +175,10 @@ class TrunkRoutes:
         hold = self._holds.get(route)
         if hold is not None:
             self._reached.add(route)
+            on_trial = hold.lane.breaker.state is Service.TRIAL
             self._router.good(hold, self._loop.time())
+            if on_trial:
+                self._wake()  # the next trial call may begin
 
     def _link_watcher(self, name: str) -> Callable[[], None]:
         def changed() -> None:
@@ -195,6 +200,9 @@ class TrunkRoutes:
         log.log(level, "trunk_changed", extra=extra)
         now = self._clock.now()
         self._bus.publish(TrunkChanged(trunk, change.state.value, change.reason.value, change.rest_s, now))
+        self._wake()
+
+    def _wake(self) -> None:
         for changed in self._watchers:
             changed()
 

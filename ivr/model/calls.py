@@ -10,7 +10,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from flows.sprint import Modality
 from ivr.model.types import PHONE_CHARS, SHA256_CHARS, UUID_CHARS, Base, text_enum
-from trunk.ports import DialOutcome
+from trunk.ports import DialOutcome, EarlyMedia
 
 
 class AttemptState(StrEnum):
@@ -84,6 +84,7 @@ class Attempt(Base):
     # The trunk refused the call before anything rang and another trunk was asked at once: the next number's
     # attempt. Retry rules don't count this one.
     failed_over: Mapped[bool] = mapped_column(default=False, server_default=false())
+    early_media: Mapped[EarlyMedia | None] = mapped_column(text_enum(EarlyMedia))  # of a call that wasn't answered
 
 
 class SegmentKind(StrEnum):
@@ -130,7 +131,9 @@ class Answer(Base):
 
 
 class Recording(Base):
-    """A call's stereo WAV: callee left, we right. `file` is relative to the recording directory."""
+    """A call's stereo FLAC (a rehearsal's: WAV): callee left, we right. The row comes when the file is final.
+
+    `file` is relative to the recording directory."""
 
     __tablename__ = "recording"
 

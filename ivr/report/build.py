@@ -157,6 +157,7 @@ def _attempt(row: Attempt, start: datetime, details: _Details) -> AttemptResult:
         trunk=row.trunk,
         caller_id=row.caller_id,
         failed_over=row.failed_over,
+        early_media=None if row.early_media is None else row.early_media.value,
     )
 
 

@@ -9,7 +9,7 @@ from typing import Literal
 
 from ivr.report.html import LANGUAGES, report_dictionary
 
-Kind = Literal["outcome", "disposition", "intention", "modality", "hung_up_by", "question", "value"]
+Kind = Literal["outcome", "disposition", "intention", "modality", "hung_up_by", "early_media", "question", "value"]
 
 
 def label(kind: Kind, value: str, language: str) -> str:

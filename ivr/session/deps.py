@@ -54,5 +54,5 @@ class CallDeps:
     api: ApiClient
     bus: Bus
     call_limit_s: float
-    recordings: Path | None = None
+    recordings: Path | None = None  # the folder for them; None: calls aren't recorded
     agents: AgentSupply | None = None  # None: nobody takes calls over

@@ -18,7 +18,7 @@ from ivr.ports import Agent, AgentSupply, SecondLegs
 from ivr.session.agent_leg import AgentLeg
 from ivr.session.deps import CallDeps, PlacedAttempt
 from ivr.session.faults import log_fault
-from ivr.session.progress import NodeReached, PromptBegan, PromptEnded
+from ivr.session.progress import AgentCalled, AgentTried, NodeReached, PromptBegan, PromptEnded
 from ivr.session.speaker import Speaker
 from speech.audio import PromptAudio
 from speech.turn import KeyPlan, TurnAnswer, TurnMachine, TurnPlan
@@ -71,6 +71,11 @@ async def prepare_agents(speaker: Speaker, queues: Mapping[str, QueueSettings]) 
             await speaker.render((prompt,), language)
 
 
+def _why_silent(leg: AgentLeg) -> TransferStatus:
+    """Why a whisper ended without a result: the agent has hung up, or no audio gets through."""
+    return "declined" if leg.cause is not None and leg.cause.by == "callee" else "trunk"
+
+
 class Handover:
     """`run` gives the flow's result. `bridged(agent)` is called when the two can hear each other."""
 
@@ -82,6 +87,7 @@ class Handover:
         self._callee = callee
         self._deps = deps
         self._bridged = bridged
+        self._tell = deps.bus.publish
         self._leg: AgentLeg | None = None
         self._left = asyncio.Event()  # the callee is gone
         self._whispering = False
@@ -118,23 +124,26 @@ class Handover:
             if agent is None:
                 break
             tried.add(agent.number)
+            self.legs += 1
+            leg = self._new_leg()
             try:
-                status = await self._try(agent, min(agent.ring_s, until_s - loop.time()))
+                status = await self._try(leg, agent, min(agent.ring_s, until_s - loop.time()))
             finally:
                 await self._callee.agents.release(agent)
             ids = {"attempt_id": self._callee.attempt.attempt_id, "agent": agent.number}
             log.info("agent_tried", extra=ids | {"queue": self._wait.queue, "status": status})
+            self._tell(AgentTried(**ids, leg_id=leg.leg_id, status=status, at=self._deps.clock.now()))
             if status == "answered":
                 return TransferEnded(status=status, agent=agent.number)
         return TransferEnded(status="caller_left" if self._left.is_set() else status)
 
     # ---- one agent --------------------------------------------------------------------------------------------
 
-    async def _try(self, agent: Agent, ring_s: float) -> TransferStatus:
+    async def _try(self, leg: AgentLeg, agent: Agent, ring_s: float) -> TransferStatus:
         whisper = await self._sound(agent, *((self._wait.brief,) if self._wait.brief else ()), KEYS_PROMPT)
         gone = await self._sound(agent, GONE_PROMPT)
-        self.legs += 1
-        leg = self._new_leg()
+        attempt_id, now = self._callee.attempt.attempt_id, self._deps.clock.now()
+        self._tell(AgentCalled(attempt_id, leg.leg_id, agent.number, agent.phone, now))
         request = OriginateRequest(leg.leg_id, agent.phone, ring_timeout_s=ring_s)
         try:
             leg.call = await self._callee.legs.originate(agent.trunk, request, leg)
@@ -156,8 +165,7 @@ class Handover:
         identity = leg_id(self._callee.attempt.attempt_id, self.legs)
 
         def tell(text: str | None) -> None:
-            begun = PromptEnded(identity, WHISPER) if text is None else PromptBegan(identity, WHISPER, text)
-            self._deps.bus.publish(begun)
+            self._tell(PromptEnded(identity, WHISPER) if text is None else PromptBegan(identity, WHISPER, text))
 
         return AgentLeg(identity, self._deps.recognizer, tell)
 
@@ -172,7 +180,7 @@ class Handover:
 
     async def _talk(self, leg: AgentLeg, agent: Agent, whisper: PromptAudio, gone: PromptAudio) -> TransferStatus:
         """The agent has picked up."""
-        self._deps.bus.publish(NodeReached(leg.leg_id, WHISPER))
+        self._tell(NodeReached(leg.leg_id, WHISPER))
         status: TransferStatus = "answered"
         if self._wait.mode == "warm":
             self._whispering = True
@@ -196,7 +204,7 @@ class Handover:
                 case TurnAnswer(value):
                     return "answered" if value == TAKE else "declined"
                 case None:
-                    return "machine" if machine else "declined"  # hung up
+                    return "machine" if machine else _why_silent(leg)
                 case TurnMachine():
                     machine = True
         return "machine" if machine else "no_answer"
@@ -210,9 +218,9 @@ class Handover:
             log.warning("no_bridge", extra={"agent": agent.number, "reason": type(error).__name__})
             return await self._why_no_bridge(leg)
         for call_id in (leg.leg_id, self._callee.attempt.attempt_id):
-            self._deps.bus.publish(NodeReached(call_id, BRIDGED))
-            self._deps.bus.publish(PromptBegan(call_id, BRIDGED, ""))
-            self._deps.bus.publish(PromptEnded(call_id, BRIDGED))
+            self._tell(NodeReached(call_id, BRIDGED))
+            self._tell(PromptBegan(call_id, BRIDGED, ""))
+            self._tell(PromptEnded(call_id, BRIDGED))
         self._bridged(agent.number)
         if not await leg.over(max(0.0, agent.longest_talk_s - self._callee.talked_s)):
             log.warning("talk_too_long", extra={"attempt_id": self._callee.attempt.attempt_id})

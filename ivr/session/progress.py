@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
+from ivr.errors import IvrError
 from ivr.session.machine import CallState
 from ivr.session.record import CallRecord
 from trunk.ports import TrunkError
@@ -24,7 +25,7 @@ class RunBegan:
     recognizer: str
     resumed: bool
     unknown_words: tuple[str, ...] = ()  # words of the flow's questions that the recogniser doesn't know
-    warnings: tuple[TrunkError, ...] = ()  # what the simulated network can't do as it was told
+    warnings: tuple[TrunkError | IvrError, ...] = ()  # what network and settings can't do as they were told
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +78,29 @@ class Understood:
 
 
 @dataclass(frozen=True, slots=True)
+class AgentCalled:
+    """A leg to an agent is about to be placed, for the call of `attempt_id`. What is said on it, and that the two
+    talk, is told by its own id: the nodes are then `whisper` and `bridged`."""
+
+    attempt_id: str
+    leg_id: str
+    agent: str  # their number
+    phone: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class AgentTried:
+    """That leg is over; `status` is what it came to (`flows.sprint.TransferStatus`)."""
+
+    attempt_id: str
+    leg_id: str
+    agent: str
+    status: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class CallOver:
     """The outcome is stored. `again_at` is when the number is tried again, if it is."""
 
@@ -111,6 +135,8 @@ ProgressEvent = (
     | PromptBegan
     | PromptEnded
     | Understood
+    | AgentCalled
+    | AgentTried
     | CallOver
     | TasksSkipped
     | TrunkChanged

@@ -377,11 +377,10 @@ class CallSession:
 
     def _tell_understood(self, result: Result) -> None:
         node = self._wait.node if self._wait is not None else ""
+        secret = isinstance(self._wait, AskWait) and self._wait.expect.secret
         match result:
             case Input():
-                secret = isinstance(self._wait, AskWait) and self._wait.expect.secret
-                transcript = None if secret else result.transcript
-                told: Told = (SECRET if secret else result.value, result.modality.value, transcript)
+                told: Told = (SECRET if secret else result.value, result.modality.value, result.transcript)
             case Command():
                 told = (result.name.value, result.modality.value, result.transcript)
             case NoMatch():
@@ -390,7 +389,10 @@ class CallSession:
                 told = (result.kind, None, None)
             case _:
                 return
-        self._deps.bus.publish(Understood(self.attempt.attempt_id, node, *told))
+        meaning, modality, transcript = told
+        # What was said to a secret question is nobody's to see, understood or not.
+        heard = None if secret else transcript
+        self._deps.bus.publish(Understood(self.attempt.attempt_id, node, meaning, modality, heard))
 
     def _log_fault(self, error: Exception) -> None:
         log_fault(log, "call_fault", error, attempt_id=self.attempt.attempt_id, state=self._state.value)

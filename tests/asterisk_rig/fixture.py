@@ -99,4 +99,6 @@ def asterisk_rig(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPa
         request.config.add_cleanup(rig.instance.stop)
     if rig.instance.pid is None:
         rig.start()
+    for left in rig.config.media_dir.iterdir():
+        left.unlink()  # recordings that a folder's tests broke on purpose are nothing to the next folder's
     return rig

@@ -20,6 +20,10 @@ class Listener:
         self._next = 0  # the first packet not looked at yet
         self._next_key = 0
 
+    def skip(self) -> None:
+        """Forget the sounds that have been heard and not been waited for."""
+        self._next = len(self._call.ear.packets)
+
     async def sound(self, after_s: float = 0.0) -> float:
         """When the first sound that began after that time was heard."""
         while True:

@@ -78,7 +78,8 @@ class Saying:
     def stop(self, now_s: float) -> None:
         """Say no more of what was asked for."""
         for item in self._queue:
-            item.cut, item.ended_s = True, now_s
+            if item.ended_s is None:  # else it is a key that was let go, in the gap after it
+                item.cut, item.ended_s = True, now_s
         self._queue.clear()
         self._steps = None
         self._on_quiet()

@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from ivr.rehearsal import stage_observer
-from ivr.session.progress import CallPlaced, ProgressEvent
+from ivr.session.progress import AgentCalled, CallPlaced, ProgressEvent
 from tests.softphone.callees import Callees
 from tests.softphone.phone import Softphone
 from tests.softphone.pickups import Times
@@ -36,8 +36,13 @@ class SoftphoneThread:
         self._tell_stage = stage_observer(_Stage(self))
 
     def __enter__(self) -> Self:
+        """Raises OSError when the port is taken."""
         self._thread.start()
-        self.run(self.phone.start())
+        try:
+            self.run(self.phone.start())
+        except OSError:
+            self._stop()
+            raise
         return self
 
     def __exit__(
@@ -47,9 +52,13 @@ class SoftphoneThread:
         try:
             self.run(self.phone.close())
         finally:
-            self._loop.call_soon_threadsafe(self._loop.stop)
-            self._thread.join(CLOSE_S)
-            self._loop.close()
+            self._stop()
+
+    def _stop(self) -> None:
+        self.run(self._loop.shutdown_default_executor())
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(CLOSE_S)
+        self._loop.close()
 
     def prepare(self, speak: Speak | None = None, voice: str = "zh") -> None:
         """Read and synthesise what the callees say. Raises CarrierError or SpeechError."""
@@ -67,6 +76,8 @@ class SoftphoneThread:
         """`ivr.session.progress.Observer`: subscribe it to the engine's bus."""
         if isinstance(event, CallPlaced):
             self.soon(self.callees.placed, event.attempt_id, event.phone, event.number)
+        elif isinstance(event, AgentCalled):
+            self.soon(self.callees.placed, event.leg_id, event.phone, 1)
         else:
             self._tell_stage(event)
 

@@ -200,13 +200,6 @@ class LoginRefusedError(TrunkError):
     """Wrong user or secret: trying again soon can't help."""
 
 
-class _Everything:
-    """Contains all names: panoramisk then keeps no action to send it again (and logs none, with its number)."""
-
-    def __contains__(self, name: object) -> bool:
-        return True
-
-
 class _Protocol(AMIProtocol):  # type: ignore[misc]  # panoramisk has no types
     """panoramisk's parser, fenced: no message ends the connection, no flood without an end fills the memory."""
 
@@ -233,7 +226,7 @@ class _Link(Manager):  # type: ignore[misc]  # panoramisk has no types
 
     def __init__(self, on_event: Callable[[Fields], None]) -> None:
         loop = asyncio.get_running_loop()
-        super().__init__(loop=loop, forgetable_actions=_Everything(), log=_QUIET)
+        super().__init__(loop=loop, log=_QUIET)
         self.lost: asyncio.Future[str] = loop.create_future()  # why
         self.booted = asyncio.Event()
         self._on_event = on_event

@@ -1,14 +1,17 @@
 """One call over Asterisk: what its events and its socket say, as the port's events, and one end.
 
 `_end` is the only place where we decide an end, `_gone` the only one that hears of Asterisk's, `_finish` the only
-one that says HungUp. Answered means both: Asterisk says so, and the call's socket is there. They come in either
-order within MEETING_S. The end of the socket is no hang-up: in a bridge it goes and comes back."""
+one that says HungUp; more than 400 lines, because a call's state is one thing. Answered means both: Asterisk says
+so, and the call's socket is there. They come in either order within MEETING_S. The end of the socket is no
+hang-up: in a bridge it goes and comes back."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 import uuid
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from enum import Enum, auto
 from pathlib import Path
@@ -16,10 +19,10 @@ from typing import TYPE_CHECKING
 
 from speech.audio import FRAME_BYTES
 from trunk.asterisk.ami import AmiError, AmiLostError, AmiRefusedError, Fields
-from trunk.asterisk.causes import CANCELLED, WE_HUNG_UP, Signs, cause_of, failed, lost
+from trunk.asterisk.causes import Signs, cause_of, failed, lost
 from trunk.asterisk.monitor import Monitor
 from trunk.asterisk.pbx import ORIGINATE
-from trunk.carrier.causes import our_fault
+from trunk.causes import CANCELLED, WE_HUNG_UP, our_fault
 from trunk.ports import (
     Answered,
     Call,
@@ -45,6 +48,7 @@ AUDIO_GAP_S = 5.0  # without a socket while talking: the dialplan attaches again
 LAST_WORD_S = 0.5  # Hangup and OriginateResponse come within 10 ms of each other, in either order
 RING_GRACE_S = 5.0  # after the ring time, for Asterisk to end the call; then we do
 HANG_UP_S = 30.0  # of asking for a call's end; then it is given up
+HANG_UP_HEARD_S = 2.0  # between Asterisk's taking the order and its Hangup event
 HANG_UP_AGAIN_S = 0.2  # between tries: the channel of a call just placed isn't there at once
 UP = "6"  # ChannelState
 RINGING = "5"
@@ -190,7 +194,9 @@ class AsteriskCall:
         signs = self._signs
         signs.q850, signs.text = _whole(fields.get("Cause")), str(fields.get("Cause-txt", ""))
         signs.sip = _whole(fields.get("TechCause"))
-        if signs.answered or self._originated is not None or self._state is not _State.DIALLING:
+        if self._state is _State.DIALLING and signs.answered:
+            self._end_before_sound()
+        elif signs.answered or self._originated is not None or self._state is not _State.DIALLING:
             self._gone()
         else:
             self._set_timer(LAST_WORD_S, self._gone)  # was it the ring time? OriginateResponse says
@@ -263,13 +269,25 @@ class AsteriskCall:
         self._monitor.begin()
         self._tell(Answered(self._answered_s))
 
+    def _end_before_sound(self) -> None:
+        """Answered and over before the socket was there: they left at once, or Asterisk didn't reach us."""
+        self._state = _State.ENDING
+        if self._signs.far_end_asked and self._answered_s is not None:
+            self._tell(Answered(self._answered_s))
+        else:
+            self._decide(self._no_sound())
+        self._gone()
+
+    def _no_sound(self) -> Cause:
+        return failed(f"answered, but Asterisk's audio didn't reach us at {self._pbx.audio.address}")
+
     def _not_met(self) -> None:
         if self._socket_open and not self._pbx.ami.connected:
             self._answer()  # the answer can't be heard now, but the dialplan runs after it alone
         elif self._socket_open:
             self._end(failed("a socket, but no answer from Asterisk"))
         else:
-            self._end(failed(f"answered, but Asterisk's audio didn't reach us at {self._pbx.audio.address}"))
+            self._end(self._no_sound())
 
     def _rang_out(self) -> None:
         """Asterisk keeps the ring time; when it doesn't (a connection lost, a response that never came), we do."""
@@ -283,10 +301,9 @@ class AsteriskCall:
             self._tell(KeyPressed(self._loop.time(), key, duration_ms))
 
     def _unbridge(self) -> None:
-        if self._state is _State.BRIDGED:
+        """Asterisk refused, or the connection broke: without a socket it was done, and the socket will be back."""
+        if self._state is _State.BRIDGED and self._socket_open:
             self._state = _State.TALKING
-            if not self._socket_open:
-                self._set_timer(AUDIO_GAP_S, self._audio_gone)
 
     def _audio_gone(self) -> None:
         self._end(Cause(DialOutcome.ANSWERED, "the audio connection to Asterisk was lost", "us"))
@@ -327,13 +344,11 @@ class AsteriskCall:
                 asked = True
             except AmiRefusedError:
                 if self._seen or self._originated is False:
-                    break
+                    self._gone()
             except AmiLostError:
                 pass  # the comparison after the reconnect knows, or the Pbx gives up
-            try:
-                await asyncio.wait_for(self._over.wait(), MEETING_S if asked else HANG_UP_AGAIN_S)
-            except TimeoutError:
-                continue
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._over.wait(), HANG_UP_HEARD_S if asked else HANG_UP_AGAIN_S)
         if not self._over.is_set():
             self._pbx.abandon(self.attempt_id)
             self._gone()
@@ -351,13 +366,16 @@ class AsteriskCall:
         self._pbx.spawn(self._finish())
 
     async def _finish(self) -> None:
-        """Files are whole when HungUp comes."""
-        await self._monitor.finish()
-        answered = self._answered_s is not None
-        if self._request.early_media is not None:
-            early = await self._monitor.finish_early(self._request.early_media, answered=answered)
-            if early is not None and self._cause is not None:
-                self._cause = replace(self._cause, early_media=early)
+        """Files are whole when HungUp comes; whatever becomes of them, it comes."""
+        try:
+            await self._monitor.finish()
+            if self._request.early_media is not None:
+                answered = self._answered_s is not None
+                early = await self._monitor.finish_early(self._request.early_media, answered=answered)
+                if early is not None and self._cause is not None:
+                    self._cause = replace(self._cause, early_media=early)
+        except Exception:  # a call that never ends would hold its task and its slot
+            log.exception("recording_failed", extra={"attempt_id": self.attempt_id})
         self._say_hung_up()
 
     def _say_hung_up(self) -> None:
@@ -366,9 +384,8 @@ class AsteriskCall:
         self._trunk.forget(self)
         self._tell(HungUp(self._loop.time(), self._cause))
 
-    def _set_timer(self, delay_s: float, then: object) -> None:
+    def _set_timer(self, delay_s: float, then: Callable[[], None]) -> None:
         self._stop_timer()
-        assert callable(then)
         self._timer = self._loop.call_later(delay_s, then)
 
     def _stop_timer(self) -> None:

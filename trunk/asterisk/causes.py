@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from trunk.ports import Cause, DialOutcome, EarlyMedia
+from trunk.ports import Cause, DialOutcome
 
 _By = Literal["callee", "us", "network"]
 
@@ -60,8 +60,6 @@ _SUBSCRIBER: Mapping[int | None, tuple[DialOutcome, _By]] = {
     55: (DialOutcome.SUSPENDED, "network"),  # incoming calls barred
 }
 
-CANCELLED = Cause(DialOutcome.CANCELLED, "cancelled, sip 487, q850 16 Normal clearing", "us")
-WE_HUNG_UP = Cause(DialOutcome.ANSWERED, "sip bye, q850 16 Normal clearing", "us")
 OUT_OF_SERVICE = Cause(DialOutcome.FAILED, "the trunk is out of service", "us", refused=True)
 
 
@@ -80,13 +78,13 @@ class Signs:
     text: str = ""
 
 
-def cause_of(signs: Signs, early_media: EarlyMedia | None = None) -> Cause:
+def cause_of(signs: Signs) -> Cause:
     """The cause of a call that ended without our asking for it (ring time-outs are Asterisk's, asked by us)."""
     if signs.answered:
         by: _By = "callee" if signs.far_end_asked else "network"
         return Cause(DialOutcome.ANSWERED, _raw(signs, ("sip bye",) if by == "callee" else ()), by)
     outcome, by = _unanswered(signs)
-    return Cause(outcome, _raw(signs), by, early_media, refused=_refused(signs, outcome))
+    return Cause(outcome, _raw(signs), by, refused=_refused(signs, outcome))
 
 
 def lost(why: str) -> Cause:
@@ -120,7 +118,7 @@ def _unanswered(signs: Signs) -> tuple[DialOutcome, _By]:
     if signs.sip is not None:
         if signs.sip in _SIP:
             return _SIP[signs.sip]
-        return (DialOutcome.REJECTED if signs.sip >= 600 else DialOutcome.FAILED), "network"
+        return (DialOutcome.REJECTED, "callee") if signs.sip >= 600 else (DialOutcome.FAILED, "network")
     if signs.q850 in _Q850:
         return _Q850[signs.q850]
     return DialOutcome.FAILED, "network"

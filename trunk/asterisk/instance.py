@@ -70,6 +70,8 @@ MODULES = (
     *("func_callerid", "func_channel", "func_logic", "func_strings", "func_timeout", "pbx_config"),
 )
 
+# Not ours: it holds secrets, and the machine's locales are those of another Debian.
+ENVIRONMENT = {"PATH": os.defpath, "LC_ALL": "C"}
 # Runs a program until it ends, or until our end of the pipe closes, which happens even when we are killed.
 GUARD = """exec 3<&0
 "$@" </dev/null 3<&- & child=$!
@@ -166,6 +168,7 @@ class Instance:
             done = subprocess.run(  # noqa: S603 - our own program, no shell
                 [*self._loader(), *self._arguments(), "-rx", text],
                 capture_output=True,
+                env=ENVIRONMENT,
                 timeout=COMMAND_DEADLINE_S,
                 check=True,
             )
@@ -231,13 +234,14 @@ class Instance:
     def _run(self, command: list[str], out: IO[bytes]) -> subprocess.Popen[bytes]:
         if not self._tied:
             return subprocess.Popen(  # noqa: S603
-                command, stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True
+                command, stdin=subprocess.DEVNULL, stdout=out, stderr=out, env=ENVIRONMENT, start_new_session=True
             )
         return subprocess.Popen(  # noqa: S603
             ["/bin/sh", "-c", GUARD, "sh", *command],
             stdin=subprocess.PIPE,
             stdout=out,
             stderr=out,
+            env=ENVIRONMENT,
             start_new_session=True,
         )
 

@@ -13,9 +13,10 @@ from collections.abc import Callable, Coroutine
 from typing import Any, Protocol
 from uuid import UUID
 
-from trunk.asterisk.ami import Ami, AmiError, AmiListener, Fields
+from trunk.asterisk.ami import Ami, AmiError, AmiListener, AmiRefusedError, Fields
 from trunk.asterisk.audiosocket import AudioLeg, AudioSocketServer
 from trunk.asterisk.config import PbxConfig
+from trunk.asterisk.contacts import Contacts
 from trunk.asterisk.recordings import Recordings
 
 log = logging.getLogger(__name__)
@@ -47,6 +48,7 @@ class Pbx:
         self.config = config
         self.ami = Ami(config, AmiListener(self._on_event, self._on_lost, self._on_absent, self._on_back))
         self.audio = AudioSocketServer(config.audio_host, config.audio_port)
+        self.contacts = Contacts(self.ami, self._tell)
         self.recordings = Recordings(config)
         self._patience_s = patience_s
         self._patience: asyncio.TimerHandle | None = None
@@ -62,7 +64,7 @@ class Pbx:
         return self._agreed and self.ami.connected
 
     def watch(self, changed: Callable[[], None]) -> None:
-        """From now on call `changed()`, on the loop, whenever `in_service` has changed."""
+        """From now on call `changed()`, on the loop, whenever `in_service` or a contact has changed."""
         self._watchers.append(changed)
 
     async def start(self) -> None:
@@ -126,6 +128,9 @@ class Pbx:
 
     def _on_event(self, fields: Fields) -> None:
         name = fields.get("Event", "")
+        if name == "ContactStatus":
+            self.contacts.on_event(fields)
+            return
         if name == "OriginateResponse":
             attempt_id = str(fields.get("ActionID", "")).removeprefix(ORIGINATE)
         else:
@@ -137,12 +142,16 @@ class Pbx:
             self.spawn(self._end_abandoned(attempt_id))
 
     async def _end_abandoned(self, attempt_id: str) -> None:
-        if self._abandoned.pop(attempt_id, attempt_id) is None:
-            log.warning("abandoned_call_ended", extra={"attempt_id": attempt_id})
-            try:
-                await self.hang_up(attempt_id)
-            except AmiError:
-                self.abandon(attempt_id)
+        if attempt_id not in self._abandoned:
+            return  # another event of the same channel was quicker
+        del self._abandoned[attempt_id]
+        log.warning("abandoned_call_ended", extra={"attempt_id": attempt_id})
+        try:
+            await self.hang_up(attempt_id)
+        except AmiRefusedError:
+            pass  # it ended by itself
+        except AmiError:
+            self.abandon(attempt_id)
 
     # ---- the connection --------------------------------------------------------------------------------------
 
@@ -181,6 +190,7 @@ class Pbx:
                 leg.on_still_there(up=fields.get("ChannelState") == "6")
         for attempt_id in held.keys() & self._abandoned.keys():
             await self._end_abandoned(attempt_id)
+        await self.contacts.learn_again()
         self._set_agreed(True)
 
     async def _again(self) -> None:
@@ -192,8 +202,11 @@ class Pbx:
     def _set_agreed(self, agreed: bool) -> None:
         if agreed != self._agreed:
             self._agreed = agreed
-            for changed in self._watchers:
-                changed()
+            self._tell()
+
+    def _tell(self) -> None:
+        for changed in self._watchers:
+            changed()
 
     def _stop_patience(self) -> None:
         if self._patience is not None:

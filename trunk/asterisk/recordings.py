@@ -69,7 +69,7 @@ class Pause:
 class Timeline:
     """A recording as our clock saw it."""
 
-    seconds: float  # from the manager's answer to MixMonitor until the call's end
+    seconds: float  # from the manager's answer to MixMonitor until the call's end; early media's: until its answer
     pauses: Sequence[Pause] = ()
     closed: bool = False  # MixMonitorStop was heard, or Asterisk is gone: the file won't grow any more
 
@@ -159,6 +159,8 @@ def _make_wav(raw: RawFile, path: Path, line: Timeline, max_s: float) -> int:
     """Frames (samples of all channels) written; 0 and no file when there are none."""
     frame_bytes = _SAMPLE_BYTES * raw.channels
     size = raw.here.stat().st_size
+    if raw.channels == 1:  # a StopMixMonitor that failed must not make it a second recording of the call
+        max_s = min(max_s, line.seconds + SLACK_S)
     frames = min(size // frame_bytes, round(max_s * SAMPLE_RATE_HZ))
     if frames:
         silent = list(_silent_frames(line, _seconds(raw, size)))

@@ -17,21 +17,16 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from trunk.asterisk.config import PbxConfig
 from trunk.ports import TrunkError
 
-# What the adapter listens to: everything else stays in Asterisk (measured: a quarter of the cost of all events).
+# What the adapter listens to; receiving every event costs us four times as much (0.95 against 0.26 ms a call).
 EVENTS = (
     "FullyBooted",
     "OriginateResponse",
     "DialState",
-    "DialEnd",
     "Newstate",
     "Hangup",
     "HangupRequest",
-    "BridgeEnter",
-    "BridgeLeave",
     "DTMFEnd",
     "ContactStatus",
-    "MixMonitorStart",
-    "MixMonitorStop",
 )
 # Classes of events we receive. system: FullyBooted, ContactStatus (a trunk's failed OPTIONS); call: all of a call;
 # dtmf: keys.

@@ -13,7 +13,7 @@ from trunk.asterisk.call import AsteriskCall
 from trunk.asterisk.causes import OUT_OF_SERVICE
 from trunk.asterisk.config import EndpointConfig
 from trunk.asterisk.pbx import Pbx
-from trunk.carrier.causes import CHANNELS_IN_USE
+from trunk.causes import CHANNELS_IN_USE
 from trunk.ports import CallHandler, OriginateRequest, TrunkError
 
 _NUMBER = re.compile(r"\+?[0-9*#]{1,32}")  # nothing that Asterisk would read as more than a number
@@ -37,13 +37,14 @@ class AsteriskTrunk:
 
     @property
     def in_service(self) -> bool:
-        return self._open and self.pbx.in_service
+        return self._open and self.pbx.in_service and self.pbx.contacts.reachable(self.config.endpoint)
 
     def watch(self, changed: Callable[[], None]) -> None:
         self._watchers.append(changed)
 
     async def start(self) -> None:
         """Take calls; the Pbx is started already."""
+        await self.pbx.contacts.learn(self.config.endpoint)
         self._open = True
         self._changed()
 
@@ -56,7 +57,7 @@ class AsteriskTrunk:
         action = self._action(request)
         call = AsteriskCall(self, request, handler)
         self._calls[call] = None
-        if not self.pbx.in_service:
+        if not self.in_service:
             call.refuse(OUT_OF_SERVICE)
         elif len(self._live) >= self.channels:
             call.refuse(CHANNELS_IN_USE)

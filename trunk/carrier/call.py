@@ -19,16 +19,14 @@ from speech.audio.g711 import alaw_round_trip
 from trunk.carrier.callees import Callee
 from trunk.carrier.causes import (
     CALLEE_HUNG_UP,
-    CANCELLED,
     NETWORK_TIMEOUT,
     RING_TIMEOUT,
     UNANSWERED,
-    WE_HUNG_UP,
     Pickup,
-    our_fault,
 )
 from trunk.carrier.line import QUIET_FRAME, Line
 from trunk.carrier.script import KEY_MS, HangsUp, Keys, Script, Speaks
+from trunk.causes import CANCELLED, WE_HUNG_UP, our_fault
 from trunk.ports import (
     Answered,
     Call,

@@ -12,12 +12,12 @@ from random import Random
 
 from trunk.carrier.call import CarrierCall, Party
 from trunk.carrier.callees import CalleeBook, Say
-from trunk.carrier.causes import CHANNELS_IN_USE
 from trunk.carrier.errors import CarrierError
 from trunk.carrier.line import Line, quality_of
 from trunk.carrier.script import Script
 from trunk.carrier.sounds import Sound, Speak, render_sounds
 from trunk.carrier.stage import StageEvent
+from trunk.causes import CHANNELS_IN_USE
 from trunk.ports import CallHandler, OriginateRequest
 from trunk.ticker import Ticker
 

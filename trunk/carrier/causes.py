@@ -64,13 +64,4 @@ UNANSWERED: dict[Pickup, Ending] = {
 
 RING_TIMEOUT = Cause(DialOutcome.NO_ANSWER, "ring timeout, sip 487, q850 19 No answer from user", "us")
 NETWORK_TIMEOUT = Cause(DialOutcome.NO_ANSWER, "sip 408, q850 102 Recovery on timer expiry", "network")
-CHANNELS_IN_USE = Cause(DialOutcome.CONGESTION, "all channels of the trunk in use", "us", refused=True)
-CANCELLED = Cause(DialOutcome.CANCELLED, "cancelled, sip 487, q850 16 Normal clearing", "us")
 CALLEE_HUNG_UP = Cause(DialOutcome.ANSWERED, "sip bye, q850 16 Normal clearing", "callee")
-WE_HUNG_UP = Cause(DialOutcome.ANSWERED, "sip bye, q850 16 Normal clearing", "us")
-
-
-def our_fault(error: Exception, *, answered: bool) -> Cause:
-    """Our own handler failed. An answered call stays answered: the person was on the line and counts as called."""
-    outcome = DialOutcome.ANSWERED if answered else DialOutcome.FAILED
-    return Cause(outcome, f"our handler failed: {type(error).__name__}", "us")

@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from trunk.routing.breaker import Breaker, ServiceChange, Ticket
+from trunk.routing.breaker import Breaker, Service, ServiceChange, Ticket
 from trunk.routing.caller_ids import CallerIds, Shown
 from trunk.routing.pace import Pace
 from trunk.routing.rules import CallerIdRules, TrunkRules
 
 FULL_S = 1.0  # when every channel is in use: a call's end can't be foreseen
-AWAY_S = 60.0  # when a trunk is away: a number that needs it needn't be asked for sooner
+AWAY_S = 60.0  # when one of several trunks is away: a number that needs it needn't be asked for sooner
 
 
 @dataclass(slots=True)
@@ -91,7 +91,13 @@ class Router:
             if isinstance(found, Hold):
                 return found
             waits_s.append(found)
-        return Refusal("no trunk is free for this number", min(waits_s))
+        wait_s = min(waits_s) if self._any_there() else FULL_S
+        return Refusal("no trunk is free for this number", wait_s)
+
+    def _any_there(self) -> bool:
+        """Whether a trunk takes calls. If none does, nothing is begun, so no number need be kept away for long."""
+        serving = (lane for lane in self.lanes.values() if lane.rules.serves(self._purpose))
+        return any(lane.breaker.state is not Service.OUT for lane in serving)
 
     def take_beside(self, trunk: str, now_s: float) -> Hold | Refusal:
         """Hold a channel for a leg to an agent. It can't wait for the pace, so later calls wait for it."""

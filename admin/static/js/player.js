@@ -42,7 +42,7 @@ export function Player({ recording, marks = [], seek = null }) {
 
   useEffect(() => {
     const leave = new AbortController();
-    decode(url, leave.signal).then(
+    decode(url, length_s, leave.signal).then(
       (buffer) => { if (buffer) lanes.current = lanesOf(buffer, canvas.current); setShape(buffer ? "drawn" : "large"); },
       (error) => { if (error.name !== "AbortError") setShape("failed"); },
     );

@@ -1,13 +1,13 @@
-// A recording's shape: the WAV decoded by the browser, and its peaks per column. No drawing here.
+// A recording's shape: the sound decoded by the browser, and its peaks per column. No drawing here.
 
 const DECODE_HZ = 8000; // what calls are recorded at
-const MOST_BYTES = 96 * 1024 * 1024; // about 50 minutes of stereo: more isn't worth a phone's memory
+const MOST_S = 50 * 60; // decoded, that is 190 MB of stereo: more isn't worth a phone's memory
 
-/** Fetch and decode; null when it is too large to draw. Throws when it can't be fetched or decoded. */
-export async function decode(url, signal) {
+/** Fetch and decode; null when it is too long to draw. Throws when it can't be fetched or decoded. */
+export async function decode(url, length_s, signal) {
+  if (length_s > MOST_S) return null;
   const answer = await fetch(url, { signal });
   if (!answer.ok) throw new Error(`recording: ${answer.status}`);
-  if (Number(answer.headers.get("Content-Length")) > MOST_BYTES) { await answer.body.cancel(); return null; }
   return new OfflineAudioContext(2, 1, DECODE_HZ).decodeAudioData(await answer.arrayBuffer());
 }
 

@@ -101,7 +101,8 @@ function rowsOf(attempt, words, recordings) {
 
 function detailCell(attempt, words, recordings) {
   const facts = [
-    ["detail.cause", attempt.cause || "–"], ["detail.ring", words.duration(attempt.ring_s)],
+    ["detail.cause", [attempt.cause || "–", attempt.early_media && words.label("early_media", attempt.early_media)].filter(Boolean).join(" · ")],
+    ["detail.ring", words.duration(attempt.ring_s)],
     ["detail.hung_up_by", words.label("hung_up_by", attempt.hung_up_by)],
     ["detail.trunk", [attempt.trunk || "–", attempt.caller_id].filter(Boolean).join(" · ")],
     ["detail.path", attempt.path.join(" → ") || "–"],

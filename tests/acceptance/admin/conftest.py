@@ -9,7 +9,6 @@ import random
 import re
 import subprocess
 import sys
-import wave
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext
@@ -206,7 +205,7 @@ class World:
     def record(self, session: Session, attempt: Attempt) -> Recording:
         """A stereo recording as long as the call: we talk for most of it, the callee twice."""
         seconds = attempt.talk_ms / 1000
-        name = f"{attempt.id}.wav"
+        name = f"{attempt.id}.flac"
         write_recording(self.recordings / name, seconds)
         row = Recording(
             attempt_id=attempt.id, file=name, sha256="0" * 64, seconds=seconds, created_at=attempt.ended_at
@@ -239,7 +238,7 @@ class World:
 
 
 def write_recording(path: Path, seconds: float) -> None:
-    """Speech-like noise bursts, so that the lanes have a shape: left the callee, right we."""
+    """Speech-like noise bursts as FLAC, so that the lanes have a shape: left the callee, right we."""
     time_s = np.arange(int(seconds * RATE_HZ)) / RATE_HZ
     noise = np.random.default_rng(3).standard_normal((2, time_s.size))
     syllables = 0.55 + 0.45 * np.sin(2 * np.pi * 4.2 * time_s)
@@ -247,11 +246,9 @@ def write_recording(path: Path, seconds: float) -> None:
     us = ((time_s % 12.0 > 1.8) & (time_s % 12.0 < 9.5)).astype(float) * (np.sin(2 * np.pi * 0.33 * time_s) > -0.6)
     samples = np.stack([noise[0] * (0.004 + 0.16 * syllables * callee), noise[1] * 0.14 * syllables * us], axis=1)
     path.parent.mkdir(parents=True, exist_ok=True)
-    with wave.open(str(path), "wb") as file:
-        file.setnchannels(2)
-        file.setsampwidth(2)
-        file.setframerate(RATE_HZ)
-        file.writeframes((np.clip(samples, -1, 1) * 32767).astype("<i2").tobytes())
+    pcm = (np.clip(samples, -1, 1) * 32767).astype("<i2").tobytes()
+    raw = ("-f", "s16le", "-ar", str(RATE_HZ), "-ac", "2", "-i", "-")
+    subprocess.run(["ffmpeg", "-v", "error", *raw, "-c:a", "flac", str(path)], input=pcm, check=True)
 
 
 @dataclass
@@ -281,7 +278,8 @@ class Site:
 
 
 @pytest.fixture(scope="session")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+def site(tmp_path_factory: pytest.TempPathFactory, need_program: Callable[[str, str], str]) -> Iterator[Site]:
+    need_program("ffmpeg", "ffmpeg")
     directory = tmp_path_factory.mktemp("site")
     world = World(f"sqlite:///{directory / 'ivr.db'}", directory / "recordings")
     world.add_users()

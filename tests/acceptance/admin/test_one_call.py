@@ -90,7 +90,7 @@ def test_an_answer_can_be_heard_from_the_course(visit: Visit, player: Locator) -
 def test_the_recording_can_be_taken_away(visit: Visit, player: Locator) -> None:
     with visit.page.expect_download() as download:
         player.get_by_role("link", name="下载录音").click()
-    assert download.value.suggested_filename.endswith(".wav")
+    assert download.value.suggested_filename.endswith(".flac")
 
 
 def test_an_unknown_call_is_a_sentence_with_a_way_on(visit: Visit) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -70,15 +71,29 @@ async def test_a_recording_can_be_saved(signed_in: Web) -> None:
     assert answer.headers["Content-Disposition"] == f'attachment; filename="recording-{signed_in.recording}.wav"'
 
 
-@pytest.mark.parametrize("name", ["../secret.txt", "/etc/hostname", "link.wav", "gone.wav", ".", ""])
+@pytest.mark.parametrize(("name", "media"), [("call.wav", "audio/wav"), ("call.flac", "audio/flac")])
+async def test_a_recording_says_what_it_is(signed_in: Web, name: str, media: str) -> None:
+    (signed_in.recordings / name).write_bytes(b"sound")
+    await rename(signed_in, name)
+    answer = await signed_in.client.get(f"/api/recordings/{signed_in.recording}?download=true")
+    assert answer.headers["Content-Type"] == media
+    assert answer.headers["Content-Disposition"].endswith(f'recording-{signed_in.recording}{Path(name).suffix}"')
+    assert await answer.read() == b"sound"
+
+
+async def rename(signed_in: Web, name: str) -> None:
+    def work(session: Session) -> None:
+        session.get_one(Recording, signed_in.recording).file = name
+
+    await signed_in.database.run(work)
+
+
+@pytest.mark.parametrize("name", ["../secret.txt", "/etc/hostname", "link.wav", "gone.wav", "page.html", ".", ""])
 async def test_a_recording_outside_its_directory_is_not_given(signed_in: Web, name: str) -> None:
     (signed_in.recordings.parent / "secret.txt").write_text("secret")
     os.symlink(signed_in.recordings.parent / "secret.txt", signed_in.recordings / "link.wav")
-
-    def rename(session: Session) -> None:
-        session.get_one(Recording, signed_in.recording).file = name
-
-    await signed_in.database.run(rename)
+    (signed_in.recordings / "page.html").write_text("<script>")  # nothing but sound is given out
+    await rename(signed_in, name)
     answer = await signed_in.client.get(f"/api/recordings/{signed_in.recording}")
     assert answer.status == 404
     assert (await answer.json())["code"] == "recording_missing"

@@ -78,6 +78,16 @@ async def test_upgrade_twice_is_harmless_and_survives_reopening(tmp_path: Path) 
         await database.close()
 
 
+@pytest.mark.parametrize(("durable", "written"), [(False, 1), (True, 2)])  # SQLite's NORMAL and FULL
+async def test_real_calls_wait_for_the_disk_and_rehearsals_dont(
+    tmp_path: Path, durable: bool, written: int
+) -> None:
+    database = Database(f"sqlite:///{tmp_path / 'ivr.db'}", durable=durable)
+    assert await database.run(lambda session: session.scalar(text("PRAGMA synchronous"))) == written
+    assert await database.run(lambda session: session.scalar(text("PRAGMA journal_mode"))) == "wal"
+    await database.close()
+
+
 async def test_a_failed_transaction_leaves_nothing(db: Database) -> None:
     def work(session: Session) -> None:
         _entry(session)

@@ -84,6 +84,7 @@ class Bench:
         book = self.folder / f"callees{self.runs}.yaml"
         defaults = {"ring_s": 2} | changes.pop("defaults", {})
         people = {phone(number): callee for number, callee in enumerate(callees, start=1) if callee}
+        people |= changes.pop("agents", {})  # by extension: they are on no list
         book.write_text(json.dumps({"defaults": defaults, "callees": people}))  # JSON is YAML without aliases
         settings = changes.pop("settings", Settings())
         path = library.path(flow, language) if isinstance(flow, str) else flow

@@ -28,7 +28,7 @@ from ivr.policy.loader import loads
 from ivr.policy.policy import CampaignRules
 from ivr.retry import RetryPolicy
 from ivr.session.record import CallRecord
-from trunk.ports import Cause, DialOutcome
+from trunk.ports import Cause, DialOutcome, EarlyMedia
 
 pytestmark = pytest.mark.integration
 
@@ -56,6 +56,13 @@ class Rows:
         record = CallRecord(attempt_id, lease.phone, NOW, ended_at=NOW, cause=cause)
         ending = store.Ending(lease.task_id, record, RULES, RetryPolicy())
         return await self.db.run(lambda session: store.finish(session, ending))
+
+    async def fail_over(self, lease: store.Lease, before: str, attempt_id: str) -> bool:
+        record = CallRecord(before, lease.phone, NOW, ended_at=NOW, cause=CONGESTED)
+        ending = store.Ending(lease.task_id, record, RULES, RetryPolicy())
+        lease = replace(lease, attempts=lease.attempts + 1)
+        placing = store.Placing(attempt_id, RULES, lease, NOW, trunk="spare")
+        return await self.db.run(lambda session: store.fail_over(session, ending, placing))
 
     async def task(self, task_id: int) -> Task:
         return await self.db.read(lambda session: session.get_one(Task, task_id))
@@ -127,6 +134,14 @@ async def test_due_retries_come_before_fresh_tasks_and_not_before_their_time(row
     assert [lease.attempts for lease in later.leases] == [1, 1, 0]
 
 
+async def test_what_the_network_said_is_written_with_the_outcome(rows: Rows) -> None:
+    (lease,) = (await rows.lease(count=1)).leases
+    assert await rows.place(lease, "a")
+    await rows.finish(lease, "a", replace(BUSY, early_media=EarlyMedia.CONGESTION_TONE))
+    attempt = await rows.db.read(lambda session: session.get_one(Attempt, "a"))
+    assert attempt.early_media is EarlyMedia.CONGESTION_TONE
+
+
 async def test_leasing_reads_no_more_than_it_takes(rows: Rows) -> None:
     """However long the list is: each half is found through the index, in its order."""
     statements: list[str] = []
@@ -184,6 +199,47 @@ async def test_a_number_has_one_live_call_in_all_campaigns(rows: Rows) -> None:
     task = await rows.task(theirs.task_id)
     assert (task.state, task.attempts) == (TaskState.WAITING, 0)
     assert task.next_at == NOW + timedelta(seconds=store.BUSY_ELSEWHERE_S)
+
+
+CONGESTED = Cause(DialOutcome.CONGESTION, "sip 503", "network", refused=True)
+
+
+async def test_failing_over_ends_one_attempt_and_begins_the_next_in_one_transaction(rows: Rows) -> None:
+    (lease,) = (await rows.lease(count=1)).leases
+    await rows.place(lease, "first")
+    assert await rows.fail_over(lease, "first", "second")
+    attempts = await rows.db.read(lambda session: session.scalars(select(Attempt).order_by(Attempt.number)).all())
+    assert [(row.id, row.number, row.trunk, row.failed_over) for row in attempts] == [
+        ("first", 1, None, True),
+        ("second", 2, "spare", False),
+    ]
+    assert attempts[0].ended_at is not None
+    assert attempts[1].ended_at is None  # the number's one live attempt
+    task = await rows.task(lease.task_id)
+    assert (task.state, task.attempts) == (TaskState.LEASED, 2)
+    with pytest.raises(store.AlreadyEnded):  # nobody hands the same attempt on twice
+        await rows.fail_over(lease, "first", "third")
+    assert (await rows.task(lease.task_id)).attempts == 2
+
+
+async def test_attempts_that_were_handed_on_dont_count_for_retries(rows: Rows) -> None:
+    (lease,) = (await rows.lease(count=1)).leases
+    await rows.place(lease, "0")
+    for number in range(5):
+        await rows.fail_over(replace(lease, attempts=number), str(number), str(number + 1))
+    again = await rows.finish(lease, "5", CONGESTED)
+    assert again == NOW + timedelta(minutes=1)  # congestion may come three times: this was the first
+
+
+async def test_whoever_opted_out_meanwhile_isnt_called_by_another_trunk(rows: Rows) -> None:
+    (lease,) = (await rows.lease(count=1)).leases
+    await rows.place(lease, "first")
+    entry = DoNotDisturb(phone=lease.phone, purpose="*", source="test", created_at=NOW)
+    await rows.db.run(lambda session: session.add(entry))
+    assert not await rows.fail_over(lease, "first", "second")
+    outcomes = await rows.db.read(lambda session: session.execute(select(Attempt.id, Attempt.outcome)).all())
+    assert [tuple(row) for row in outcomes] == [("first", DialOutcome.CONGESTION)]
+    assert (await rows.task(lease.task_id)).result == "do_not_disturb"
 
 
 async def test_an_outcome_is_written_once(rows: Rows) -> None:

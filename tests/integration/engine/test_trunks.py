@@ -279,7 +279,9 @@ def test_while_no_trunk_is_there_nothing_is_leased_and_the_campaign_goes_on_by_i
     ran = calls(60, [(rules("only", channels=12), WELL)], plan, concurrency=12)
     begun_s = ran.begun_s()
     assert not [at_s for at_s in begun_s if moments["lost"] <= at_s < moments["back"]]
-    assert min(at_s for at_s in begun_s if at_s >= moments["back"]) - moments["back"] < 10.0
+    after_s = [at_s - moments["back"] for at_s in begun_s if at_s >= moments["back"]]
+    assert min(after_s) < 1.0
+    assert len([at_s for at_s in after_s if at_s < 10.0]) >= 12  # three trial calls, and then all channels again
     assert seen == [("running", 0)]
     unknown = [attempt for attempt in ran.results.attempts if attempt.outcome == "unknown"]
     assert len(unknown) == 12
@@ -319,6 +321,58 @@ def test_calls_that_the_network_forgot_while_we_were_apart_are_closed_at_the_ret
     assert ran.results.summary.outcomes == {"answered": 2, "unknown": 1}
     last_s = max(at_s for at_s, _ in ran.events) - min(ran.begun_s())
     assert last_s < 120.0  # closed at the return, not at the end of the longest call
+
+
+def test_calls_that_turn_up_while_we_were_apart_are_dropped_at_the_return(calls: Any) -> None:
+    """An originate was on its way when the connection broke: we gave the call up, the PBX placed it after all."""
+
+    def plan(loop: VirtualLoop, network: Several) -> None:
+        trunk = network.trunks["only"]
+
+        def lose_one() -> None:
+            call = next(iter(trunk._live.values()))
+            trunk.set_linked(False)
+            call.refuse(Cause(DialOutcome.UNKNOWN, "lost in the trunk: no connection", "network"))
+            trunk.strangers = {call.attempt_id, "somebody-elses"}
+
+        loop.call_later(15.0, lose_one)
+        loop.call_later(20.0, trunk.set_linked, True)
+
+    ran = calls(3, [(rules("only"), WELL)], plan, concurrency=3)
+    trunk = ran.network.trunks["only"]
+    (lost,) = [attempt for attempt in ran.results.attempts if attempt.outcome == "unknown"]
+    assert trunk.dropped == {lost.attempt_id}
+    assert trunk.strangers == {"somebody-elses"}
+
+
+def test_a_run_that_begins_without_its_pbx_waits_for_it(calls: Any) -> None:
+    def plan(loop: VirtualLoop, network: Several) -> None:
+        network.trunks["only"].set_linked(False)
+        loop.call_later(100.0, network.trunks["only"].set_linked, True)
+
+    ran = calls(3, [(rules("only"), WELL)], plan)
+    assert ran.results.summary.outcomes == {"answered": 3}
+    assert ran.begun_s()[0] - ran.events[0][0] == pytest.approx(100.0, abs=2.0)
+
+
+def test_a_call_whose_end_is_lost_with_the_pbx_doesnt_hold_the_run_for_ever(calls: Any) -> None:
+    """Neither the trunk nor the PBX ever says a word again."""
+
+    def plan(loop: VirtualLoop, network: Several) -> None:
+        trunk = network.trunks["only"]
+
+        def lose_silently() -> None:
+            trunk.set_linked(False)
+            for call in tuple(trunk._calls):
+                trunk.ticker.discard(call)
+                call._cancel_timers()
+                del trunk._live[call.attempt_id], trunk._calls[call]
+
+        loop.call_later(15.0, lose_silently)
+
+    ran = calls(2, [(rules("only"), WELL)], plan, concurrency=2)
+    assert ran.results.summary.finished
+    assert ran.results.summary.outcomes == {"unknown": 2}
 
 
 def test_a_restart_drops_the_calls_that_the_dead_process_left_and_nobody_elses(calls: Any) -> None:

@@ -91,7 +91,7 @@ class Rows:
 
     async def engagement(self, task_id: int) -> EngagementState | None:
         found = await self.db.read(lambda session: session.get(Engagement, task_id))
-        return found and found.state
+        return None if found is None else found.state
 
     async def decisions(self, task_id: int) -> list[tuple[str, str, str | None]]:
         query = select(ContactDecision).where(ContactDecision.task_id == task_id).order_by(ContactDecision.id)

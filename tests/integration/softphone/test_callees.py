@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import signal
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -22,6 +25,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.integration
 
+ROOT = Path(__file__).parents[3]
 PHONE, USER = "+8613800000001", "+8613800000001"
 QUICK = Times(announcement_s=(0.5, 0.5), ring_factor=0.1)
 
@@ -166,3 +170,22 @@ async def test_whoever_is_told_nothing_acts_by_ear(new_caller: NewCaller) -> Non
                     await heard.arrived.wait()
             assert heard.keys[-1].key == key
         await caller.request("BYE")
+
+
+async def test_it_runs_as_a_program_of_its_own(new_caller: NewCaller, tmp_path: Path) -> None:
+    (tmp_path / "callees.yaml").write_text("defaults: {pickup: congestion}\ncallees: {}\n", encoding="utf-8")
+    command = (sys.executable, "-m", "tests.softphone", "--port", "0", "--callees", str(tmp_path / "callees.yaml"))
+    process = await asyncio.create_subprocess_exec(*command, cwd=ROOT, stdout=asyncio.subprocess.PIPE)
+    try:
+        assert process.stdout is not None
+        address = (await process.stdout.readline()).decode()
+        caller = await new_caller(int(address.split(":")[2].split()[0]))
+        caller.invite(USER)
+        await caller.response(503)
+        caller.send("ACK")
+        process.send_signal(signal.SIGINT)
+        assert await process.wait() == 0
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from speech.audio import SAMPLE_RATE_HZ
+from speech.audio import FRAME_S, SAMPLE_RATE_HZ
 from tests.asterisk_rig.fixture import asterisk_rig
 from tests.integration.trunk.asterisk_network import AsteriskNetwork
 from tests.integration.trunk.carrier_network import CarrierNetwork
@@ -32,6 +32,8 @@ def network(request: pytest.FixtureRequest) -> Network:
 class Tones:
     """Makes tones, and finds them again in what came over a line."""
 
+    max_hole_frames: int  # where real time is late, frames are lost
+
     def make(self, hz: float, seconds: float) -> bytes:
         times = np.arange(round(seconds * SAMPLE_RATE_HZ)) / SAMPLE_RATE_HZ
         return bytes((8000 * np.sin(2 * np.pi * hz * times)).astype("<i2"))
@@ -44,7 +46,7 @@ class Tones:
         where = np.flatnonzero(found)
         if not len(where):
             return -1.0, -1.0
-        assert found[where[0] : where[-1] + 1].all(), "the tone has holes"
+        assert np.diff(where).max(initial=1) <= 1 + self.max_hole_frames, "the tone has holes"
         return float(where[0]) * 0.02, float(where[-1] + 1) * 0.02
 
     def channels(self, path: Path) -> tuple[bytes, bytes]:
@@ -58,5 +60,5 @@ class Tones:
 
 
 @pytest.fixture
-def tones() -> Tones:
-    return Tones()
+def tones(network: Network) -> Tones:
+    return Tones(round(network.lateness_s / FRAME_S))

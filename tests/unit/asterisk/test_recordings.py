@@ -218,10 +218,19 @@ class TestEarlyMediaFiles:
         async with folder_at(tmp_path / "shared") as shared:
             raw = shared.new(1)
             raw.here.write_bytes(ring)
-            told = await shared.finish_early_media(raw, tmp_path / "e.wav", CLOSED, ToneClassifier())
+            line = Timeline(seconds=5.0, closed=True)
+            told = await shared.finish_early_media(raw, tmp_path / "e.wav", line, ToneClassifier())
             assert told is EarlyMedia.RINGBACK
             assert channels(tmp_path / "e.wav").tobytes() == ring
             assert not raw.here.exists()
+
+    async def test_what_comes_after_the_answer_is_not_kept(self, tmp_path: Path) -> None:
+        """The call's own recording pauses for secrets; this copy of its sound wouldn't."""
+        async with folder_at(tmp_path / "shared") as shared:
+            raw = shared.new(1)
+            raw.here.write_bytes(b"\x01\x02" * 8000 * 9)
+            assert await shared.finish(raw, tmp_path / "e.wav", Timeline(seconds=2.0, closed=True))
+            assert len(channels(tmp_path / "e.wav")) / 8000 == pytest.approx(2.06)
 
     async def test_nothing_was_said(self, tmp_path: Path) -> None:
         async with folder_at(tmp_path / "shared") as shared:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from trunk.routing.breaker import ServiceChange
 from trunk.routing.caller_ids import CallerIds
-from trunk.routing.router import AWAY_S, Hold, Refusal, Router
+from trunk.routing.router import AWAY_S, FULL_S, Hold, Refusal, Router
 from trunk.routing.rules import CallerIdRules, TrunkRules
 
 pytestmark = pytest.mark.unit
@@ -78,6 +78,9 @@ def test_a_trunk_without_the_link_is_passed_over_and_named_when_it_is_the_only_o
     assert took(trunks.take(MOBILE, NOBODY, 0.0)) == "next"
     assert trunks.take(FIXED, NOBODY, 0.0) == Refusal("no trunk is free for this number", AWAY_S)
     trunks.lanes["next"].breaker.link(0.0, up=False)
+    nobody = trunks.take(FIXED, NOBODY, 0.0)
+    assert isinstance(nobody, Refusal)
+    assert nobody.again_in_s == FULL_S  # so that it is called soon after the return
     assert trunks.ready(0.0, 2.0) == (0, None)  # nothing begins, and time alone doesn't help
 
 

@@ -1,0 +1,84 @@
+"""A flow in which each callee is handed over in a way of its own, by the last digits of their number."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+STATUSES = ("declined", "busy", "no_answer", "machine", "no_agent", "caller_left", "trunk")
+
+
+@dataclass(frozen=True)
+class Case:
+    """One callee (what they do), their queue's agents in order (what each does), and the transfer."""
+
+    callee: Mapping[str, Any] = field(default_factory=dict)
+    agents: Sequence[Mapping[str, Any]] = ()
+    transfer: Mapping[str, Any] = field(default_factory=dict)
+    queue: Mapping[str, Any] = field(default_factory=dict)
+
+
+def extension(number: int, agent: int) -> str:
+    """Of the callee's first, second … agent."""
+    return str(1000 + 10 * number + agent)
+
+
+def queues(cases: Sequence[Case]) -> dict[str, dict[str, Any]]:
+    """The settings: callee number 1 has the queue q1, and so on; without agents there is none."""
+    return {
+        f"q{number}": {
+            "agents": {f"{number}{agent}": extension(number, agent) for agent in range(1, len(case.agents) + 1)},
+            **case.queue,
+        }
+        for number, case in enumerate(cases, start=1)
+        if case.agents
+    }
+
+
+def people(cases: Sequence[Case]) -> dict[str, Mapping[str, Any]]:
+    """All agents, for the callees file."""
+    return {
+        extension(number, agent): does
+        for number, case in enumerate(cases, start=1)
+        for agent, does in enumerate(case.agents, start=1)
+    }
+
+
+GREETING = "This is the automated assistant of {company}. This call is recorded."
+
+
+def write_flow(path: Path, cases: Sequence[Case]) -> Path:
+    """Each status has a disposition of its own; after a talk the agent is rated."""
+    numbers = range(1, len(cases) + 1)
+    nodes: dict[str, Any] = {
+        "greet": {"play": {"say": GREETING}, "next": "route"},
+        "route": {
+            "switch": [{"when": f'tail == "{number:04}"', "next": f"t{number}"} for number in numbers],
+            "else": "nobody",
+        },
+        "rate": {
+            "ask": {"prompt": "common.after_agent", "expect": "rating", "attempts": 1, "save_as": "agent_rating"},
+            "disposition": "talked", "next": "end", "no_input": "end", "no_match": "end",
+        },
+        "nobody": {"hangup": None, "disposition": "nobody"},
+        "end": {"hangup": None},
+    }  # fmt: skip
+    for status in STATUSES:
+        nodes[status] = {"hangup": None, "disposition": status}
+    for number, case in enumerate(cases, start=1):
+        spec = {"queue": f"q{number}", "brief": "common.whisper", "summary": "wants the 20-yuan plan"}
+        arms = {status: status for status in STATUSES}
+        nodes[f"t{number}"] = {
+            "transfer": {**spec, "save_as": "agent_no", **case.transfer},
+            "answered": "rate", "unavailable": "nobody", **arms,
+        }  # fmt: skip
+    flow = {
+        "schema": 1, "flow": "transfers", "language": "en", "purpose": "service",
+        "constants": {"company": {"type": "text", "value": "Clearbrook"}},
+        "limits": {"call_s": 300}, "start": "greet", "nodes": nodes,
+    }  # fmt: skip
+    path.write_text(json.dumps(flow), encoding="utf-8")
+    return path
