@@ -28,6 +28,7 @@ from ivr.policy.schema import (
 )
 
 DEFAULT_PATH = Path(__file__).with_name("default.yaml")
+TEST_CALLS_PATH = Path(__file__).with_name("test_calls.yaml")  # phones of one's own, made-up people
 _MODELS: Mapping[str, type[BaseModel]] = {
     "": PolicySpec,
     "windows": Window,
