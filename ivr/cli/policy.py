@@ -32,9 +32,8 @@ from ivr.policy.words import rule_title
 POLICY_FILE = click.Path(path_type=Path, dir_okay=False)
 LIST_FILE = click.Path(path_type=Path, dir_okay=False, exists=True)
 SOURCE = click.option("--source", required=True, help=translate("Where this comes from, for the record."))
-UNTIL = click.option(
-    "--until", type=click.DateTime(["%Y-%m-%d"]), help=translate("The day on which it ends; default: it doesn't.")
-)
+DAY = click.DateTime(["%Y-%m-%d"])
+UNTIL = click.option("--until", type=DAY, help=translate("The day on which it ends; default: it doesn't."))
 
 
 @click.group(help=translate("Check policies, see what they do, and register consents and opt-outs."))
@@ -124,13 +123,20 @@ def _show(found: Forecast) -> None:
 @click.argument("file", type=LIST_FILE)
 @click.option("--purpose", type=click.Choice(PURPOSES), required=True, help=translate("To what they agreed."))
 @SOURCE
+@click.option("--given", type=DAY, help=translate("The day on which they agreed; default: now."))
 @click.option("--proof", help=translate("What shows it: the number of a form, a recording's name."))
 @UNTIL
 @DATABASE
 def consents(
-    file: Path, purpose: str, source: str, proof: str | None, until: datetime | None, db: Path | None
+    file: Path,
+    purpose: str,
+    source: str,
+    given: datetime | None,
+    proof: str | None,
+    until: datetime | None,
+    db: Path | None,
 ) -> None:
-    entry = register.Entry(purpose, source, operator(), _moment(until), proof)
+    entry = register.Entry(purpose, source, operator(), _moment(until), _moment(given), proof)
     _told(with_database(db, lambda database: register.register_consents(database, file, entry)))
 
 

@@ -28,6 +28,7 @@ class Entry:
     source: str
     by: str
     expires_at: datetime | None = None
+    given_at: datetime | None = None  # of consents; None: now
     proof: str | None = None  # of consents
 
 
@@ -47,7 +48,7 @@ async def register_consents(database: Database, path: Path, entry: Entry) -> Reg
             "purpose": entry.purpose,
             "source": entry.source,
             "proof": entry.proof,
-            "given_at": now,
+            "given_at": entry.given_at or now,
             "expires_at": entry.expires_at,
             "withdrawn_at": None,
             "created_at": now,
