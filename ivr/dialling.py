@@ -94,29 +94,37 @@ class Prospect:
     numbers: int  # to call
     left_out: int  # rows of the list; 0 when the campaign goes on
     goes_on: bool  # the campaign is there already
-    opens: datetime  # when the first call may begin, for numbers of the policy's own time zone
 
 
 def prospect(options: DialOptions) -> Prospect:
     """Look at flow and list, change nothing. Raises what `dial` would raise for them."""
     flow = load_checked(options.flow, Catalogue.load(options.settings.paths.prompts))
-    policy = load(options.policy) if options.policy is not None else None
-    path = make_url(options.database_url).database
-    if path is not None and Path(path).exists() and (begun := asyncio.run(_begun(options))) is not None:
-        left, own = begun
-        return Prospect(flow, left, 0, True, _opens(policy or own or options.usual_policy, flow))
-    policy = policy or options.usual_policy
+    begun = _begun(options)
+    if begun is not None:
+        return Prospect(flow, begun[0], 0, True)
+    policy = load(options.policy) if options.policy is not None else options.usual_policy
     import_options = replace(options.import_options, optional=policy.spec.attributes)
     good, left_out = count_contacts(options.contacts, flow.needs, import_options)
-    return Prospect(flow, good, left_out, False, _opens(policy, flow))
+    return Prospect(flow, good, left_out, False)
 
 
-def _opens(policy: Policy, flow: Flow) -> datetime:
-    return policy.windows[flow.purpose].opening(datetime.now(UTC), ZoneInfo(policy.spec.timezone))
+def opens_at(options: DialOptions) -> datetime:
+    """When the first call may begin, for numbers of the policy's own time zone; what has passed means at once."""
+    now = datetime.now(UTC)
+    flow = load_checked(options.flow, Catalogue.load(options.settings.paths.prompts))
+    begun = _begun(options)
+    own = begun[1] if begun is not None else None
+    policy = load(options.policy) if options.policy is not None else own or options.usual_policy
+    return policy.windows[flow.purpose].opening(now, ZoneInfo(policy.spec.timezone))
 
 
-async def _begun(options: DialOptions) -> tuple[int, Policy | None] | None:
+def _begun(options: DialOptions) -> tuple[int, Policy | None] | None:
     """How many contacts of the campaign are left, and its own policy; None: it isn't there yet."""
+    path = make_url(options.database_url).database
+    return asyncio.run(_left(options)) if path is not None and Path(path).exists() else None
+
+
+async def _left(options: DialOptions) -> tuple[int, Policy | None] | None:
     database = Database(options.database_url)
     try:
         await database.upgrade()
