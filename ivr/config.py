@@ -170,7 +170,9 @@ class TrunkSettings(_Section):
     keep_early_media: bool = Field(default=True, description="Keep what the network says before the answer.")
     failures: int = Field(default=5, ge=1, description="So many failures of the trunk itself …")
     failures_within_s: float = Field(
-        default=60.0, gt=0, description="… in so many seconds take it out of service."
+        default=60.0,
+        gt=0,
+        description="… in so many seconds take it out of service; each good answer makes up for one.",
     )
     rest_s: float = Field(
         default=30.0, gt=0, description="How long it stays out before one call may try it again."

@@ -131,8 +131,9 @@ def _possible_answers(flow: Flow) -> Iterator[tuple[str, tuple[str, ...]]]:
 def _templates(flow: Flow, catalogue: Catalogue) -> tuple[_Template, ...]:
     """Every prompt that the flow may say to the callee or to an agent, once each."""
     found: dict[Prompt, _Template] = {}
-    for _, _, _, node in flow.walk():
-        for _, prompt in node.prompt_paths() if isinstance(node, SPOKEN) else ():
+    nodes = [node for _, _, _, node in flow.walk() if isinstance(node, SPOKEN)]
+    for node in sorted(nodes, key=lambda node: isinstance(node, TransferNode)):  # what few calls come to: last
+        for _, prompt in node.prompt_paths():
             if prompt.id is not None:
                 uses = catalogue.variables(prompt.id, flow.language) or frozenset()
             else:

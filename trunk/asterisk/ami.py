@@ -154,7 +154,8 @@ class Ami:
                 **where,
             ) from error
         try:
-            await asyncio.wait_for(link.booted.wait(), BOOT_S)
+            async with asyncio.timeout(BOOT_S):
+                await link.booted.wait()
         except TimeoutError:
             log.warning("ami_not_booted", extra={"after_s": BOOT_S})  # a user without `system` never hears it
 
@@ -239,9 +240,9 @@ class _Link(Manager):  # type: ignore[misc]  # panoramisk has no types
 
     async def open(self, host: str, port: int) -> None:
         """Raises OSError, TimeoutError."""
-        connecting = self.loop.create_connection(_Protocol, host, port)
         connected = self.loop.create_future()
-        connected.set_result(await asyncio.wait_for(connecting, CONNECT_S))
+        async with asyncio.timeout(CONNECT_S):
+            connected.set_result(await self.loop.create_connection(_Protocol, host, port))
         self.connection_made(connected)
         self.pinger.cancel()  # theirs never notices that nothing comes back
 
@@ -263,7 +264,10 @@ class _Link(Manager):  # type: ignore[misc]  # panoramisk has no types
         future = self.send_action(action, as_list=as_list)
         self._waiting.add(future)
         try:
-            answer = await asyncio.wait_for(future, answer_s)
+            # Not wait_for: before Python 3.12 that swallows a cancellation that comes with the answer, and a
+            # keeper that was told to end would go on for ever.
+            async with asyncio.timeout(answer_s):
+                answer = await future
         except TimeoutError:
             raise AmiLostError(f"no answer within {answer_s:g} s") from None
         finally:

@@ -78,6 +78,7 @@ class AsteriskCall:
         self._signs = Signs()
         self._answered_s: float | None = None  # the first sign of it
         self._cause: Cause | None = None  # once it is decided
+        self._gone_s: float | None = None  # its files take a moment more, which is no part of the call
         self._socket_open = False
         self._seen = False  # Asterisk has, or had, a channel for it
         self._originated: bool | None = None  # what OriginateResponse said
@@ -348,7 +349,8 @@ class AsteriskCall:
             except AmiLostError:
                 pass  # the comparison after the reconnect knows, or the Pbx gives up
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._over.wait(), HANG_UP_HEARD_S if asked else HANG_UP_AGAIN_S)
+                async with asyncio.timeout(HANG_UP_HEARD_S if asked else HANG_UP_AGAIN_S):
+                    await self._over.wait()
         if not self._over.is_set():
             self._pbx.abandon(self.attempt_id)
             self._gone()
@@ -358,6 +360,7 @@ class AsteriskCall:
         if self._state in (_State.GONE, _State.ENDED):
             return
         self._state = _State.GONE
+        self._gone_s = self._loop.time()
         self._stop_timer()
         self._over.set()
         self._monitor.end(closed=asterisk_too)
@@ -382,7 +385,7 @@ class AsteriskCall:
         assert self._cause is not None
         self._state = _State.ENDED
         self._trunk.forget(self)
-        self._tell(HungUp(self._loop.time(), self._cause))
+        self._tell(HungUp(self._gone_s or self._loop.time(), self._cause))
 
     def _set_timer(self, delay_s: float, then: Callable[[], None]) -> None:
         self._stop_timer()

@@ -9,7 +9,7 @@ Two kinds, both by the manager's MixMonitor (measured on Asterisk 22, tests/inte
 
 The file is written through a buffer of 32 KiB, so its last second comes when Asterisk closes it: before
 MixMonitorStop where that comes (StopMixMonitor, also in an `h` extension), else within milliseconds of Hangup,
-on a loaded machine later. `finish` knows by the length. All file work is in threads of its own."""
+on a loaded machine later. `finish` knows by the size. All file work is in threads of its own."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ PREFIX = "ivr-"  # of our files' names in the shared folder
 STALE_S = 24 * 3600.0  # a raw file so old is of a process that died; no call lasts so long
 MAX_EARLY_MEDIA_S = 120.0  # what comes later isn't kept: networks give up ringing after a minute
 POLL_S = 0.02
-SHORT_S = 0.3  # a file that lacks more than this of its call's time isn't closed yet, or the call stalled
 BUFFER_BYTES = 32768  # Asterisk's: until it closes the file, the size is a multiple of it
+SHORT_S = 1.1  # a file that lacks more of its call than a buffer holds isn't closed yet, or the call stalled
 SETTLED_S = 2.0  # unchanged for so long: it is closed, whatever its size
 CLOSE_S = 10.0  # wait no longer for the end of a file
 SLACK_S = 0.06  # between our clock and the recording's, beyond the difference of their lengths: three frames

@@ -73,13 +73,15 @@ class AsteriskTrunk:
         return call
 
     async def reconcile(self) -> frozenset[str]:
-        prefix = f"PJSIP/{self.config.endpoint}-"
+        """Those of all endpoints: a run over another trunk may have died, and its calls may still be there."""
         try:
             held = await self.pbx.channels()
         except AmiError as error:
             raise TrunkError("Asterisk doesn't say which calls it holds: {why}", why=str(error)) from error
         return frozenset(
-            attempt_id for attempt_id, fields in held.items() if str(fields.get("Channel", "")).startswith(prefix)
+            attempt_id
+            for attempt_id, fields in held.items()
+            if str(fields.get("Channel", "")).startswith("PJSIP/")
         )
 
     async def drop(self, attempt_ids: frozenset[str]) -> None:

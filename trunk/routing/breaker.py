@@ -1,9 +1,10 @@
 """When a trunk is out of service, and how it comes back.
 
-In service: so many failures of its own in so many seconds take it out. Out: it rests, longer with each relapse.
-Trial: one call at a time, until several in a row were answered by the network; one failure and it rests again.
-A lost link (the PBX is away, OPTIONS fail) takes it out at once; the link's return begins the trial without a
-rest: the return is itself the sign that was waited for."""
+In service: so many failures of its own in so many seconds take it out, where each good answer makes up for one:
+a busy trunk isn't taken out by the few that every trunk has, one that fails most of the time is. Out: it rests,
+longer with each relapse. Trial: one call at a time, until several in a row were answered by the network; one
+failure and it rests again. A lost link (the PBX is away, OPTIONS fail) takes it out at once; the link's return
+begins the trial without a rest: the return is itself the sign that was waited for."""
 
 from __future__ import annotations
 
@@ -108,7 +109,11 @@ class Breaker:
 
     def good(self, ticket: Ticket, now_s: float) -> None:
         """The network answered for the number, whatever it said; once per call."""
-        if ticket.epoch != self._epoch or self.state is not Service.TRIAL:
+        if ticket.epoch != self._epoch:
+            return
+        if self.state is not Service.TRIAL:
+            if self._failures:
+                self._failures.popleft()
             return
         self._unproven -= 1
         self._good += 1

@@ -92,5 +92,6 @@ async def scene(rig: AsteriskRig, patience_s: float = 30.0, *, wired: bool = Tru
         async with asyncio.timeout(60):
             yield Scene(rig, proxy, pbx, trunk, phone)
             await trunk.close()
-            assert await trunk.reconcile() == frozenset()
-        assert pbx.audio.open_sockets == 0
+            # One that was given up may be on its way out. Nobody tells of that.
+            while await trunk.reconcile() or pbx.audio.open_sockets:  # noqa: ASYNC110
+                await asyncio.sleep(0.02)

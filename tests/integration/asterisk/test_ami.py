@@ -315,3 +315,24 @@ class TestReconnect:
 
 async def _pinged(ami: Ami) -> None:
     await ami.ask({"Action": "Ping"})
+
+
+async def test_a_cancellation_that_comes_with_the_answer_is_not_swallowed() -> None:
+    """`asyncio.wait_for` does that in Python 3.11: `close` would wait for ever for a keeper that goes on."""
+
+    async def script(session: Session, action: Headers) -> None:
+        return
+
+    async with AmiServer(script) as server, connected(server) as (ami, _):
+        asking = asyncio.create_task(_status_of(ami))
+        await server.until(lambda: "Status" in server.names())
+        assert ami._link is not None
+        (future,) = ami._link._waiting
+        future.set_result({"Response": "Success"})
+        asking.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asking
+
+
+async def _status_of(ami: Ami) -> None:
+    await ami.ask({"Action": "Status"}, SOON_S)

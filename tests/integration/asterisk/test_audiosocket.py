@@ -170,7 +170,8 @@ class TestAudio:
 
     def test_a_sender_that_runs_ahead_loses_its_oldest_frames(self, run: Run) -> None:
         async def main() -> None:
-            async with serving(replace(LIMITS, jitter_frames=3)) as server, peer_of(server) as peer:
+            never_shed = replace(LIMITS, jitter_frames=3, shed_after_ticks=10**6)
+            async with serving(never_shed) as server, peer_of(server) as peer:
                 leg = Leg()
                 server.expect(ID, leg)
                 peer.name()
@@ -180,6 +181,7 @@ class TestAudio:
                 await leg.until(lambda: pcm(50) in leg.heard)
                 heard = [frame for frame in leg.heard if frame != SILENCE_FRAME]
                 assert len(heard) + server.dropped_frames == 50
+                assert server.dropped_frames > 0
                 assert heard[-3:] == [pcm(48), pcm(49), pcm(50)]
 
         run(main)

@@ -114,6 +114,20 @@ async def test_calls_are_given_up_when_the_connection_stays_away_and_ended_when_
             await asyncio.wait_for(far.ended.wait(), SOON_S)
 
 
+async def test_close_ends_even_while_asterisk_can_not_be_asked(asterisk_rig: AsteriskRig) -> None:
+    async with scene(asterisk_rig, patience_s=0.5) as stage:
+        party = await stage.dial()
+        await party.heard(Answered)
+        callee = await stage.phone.next_call()
+        await stage.proxy.refuse()
+        await stage.service(wanted=False)
+        await asyncio.wait_for(stage.trunk.close(), SOON_S)
+        cause = (await party.end()).cause
+        assert (cause.outcome, cause.by) == (DialOutcome.ANSWERED, "us")  # decided before it was lost
+        await stage.proxy.restore()
+        await asyncio.wait_for(callee.ended.wait(), SOON_S)
+
+
 async def test_an_originate_that_never_arrived_is_lost_and_not_sent_again(asterisk_rig: AsteriskRig) -> None:
     async with scene(asterisk_rig) as stage:
         stage.proxy.cut_before = b"Action: Originate"

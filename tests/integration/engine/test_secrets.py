@@ -27,7 +27,9 @@ start: greet
 nodes:
   greet: {play: low_balance.greet, next: pin}
   pin:
-    ask: {prompt: low_balance.greet, expect: digits, digits: {min: 4, max: 4, secret: true}, speech: true, attempts: 2}
+    ask:
+      {prompt: low_balance.greet, expect: digits, digits: {min: 4, max: 4, secret: true}, speech: true,
+       attempts: 2}
     next: done
     no_input: done
     no_match: done

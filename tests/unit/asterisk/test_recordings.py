@@ -104,7 +104,9 @@ class TestWaitingForAsterisk:
         async with folder_at(tmp_path / "shared") as shared:
             raw = shared.new(2)
             raw.here.write_bytes(stereo(1.1))
+            begun_s = time.monotonic()
             assert await shared.finish(raw, tmp_path / "a.wav", Timeline(seconds=60.0))
+            assert time.monotonic() - begun_s >= 0.2
             assert len(channels(tmp_path / "a.wav")) == 8800
 
     async def test_one_that_grows_for_ever_is_waited_for_no_longer(

@@ -59,6 +59,21 @@ def test_so_many_failures_in_so_many_seconds_take_it_out() -> None:
     assert bench.told == [ServiceChange(Service.OUT, Reason.FAILURES, 30.0)]
 
 
+def test_good_answers_make_up_for_failures_but_not_for_most_calls_failing() -> None:
+    """At 5 calls a second even one refusal in sixty would be five a minute."""
+    bench = Bench()
+    for _ in range(50):
+        bench.fail()
+        bench.succeed()
+    assert bench.told == []
+    bench.fail(2)
+    bench.succeed()
+    bench.fail()
+    assert bench.told == []
+    bench.fail()
+    assert bench.state is Service.OUT
+
+
 def test_good_calls_alone_never_take_it_out() -> None:
     bench = Bench()
     bench.succeed(100)
