@@ -27,20 +27,12 @@ class Policy:
     spec: PolicySpec
     conditions: Mapping[str, Condition]  # exclusions by name, in the file's order
     windows: Mapping[str, Windows]  # by purpose
+    document: str  # the whole policy as JSON, which `ivr.policy.loader.load_document` reads back
+    version: str  # the SHA-256 of `document`, in hex: comments and layout of the file don't count
 
     @property
     def name(self) -> str:
         return self.spec.policy
-
-    @property
-    def document(self) -> str:
-        """The whole policy as JSON, which `ivr.policy.loader.load_document` reads back."""
-        return self.spec.model_dump_json(by_alias=True)
-
-    @property
-    def version(self) -> str:
-        """The SHA-256 of `document`, in hex. Comments and layout of the file don't count."""
-        return hashlib.sha256(self.document.encode()).hexdigest()
 
     def counts(self, purpose: str) -> bool:
         """Whether calls for this purpose use up the month's engagements."""
@@ -56,7 +48,10 @@ class Policy:
 
 def policy_of(spec: PolicySpec) -> Policy:
     """Compile what the file says. Raises flows.conditions.ConditionError for an exclusion that isn't CEL."""
+    document = spec.model_dump_json(by_alias=True)
     return Policy(
+        document=document,
+        version=hashlib.sha256(document.encode()).hexdigest(),
         spec=spec,
         conditions={name: compile_condition(exclusion.when) for name, exclusion in spec.exclude.items()},
         windows={purpose: windows_of(spec, purpose) for purpose in PURPOSES},
