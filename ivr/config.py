@@ -168,6 +168,12 @@ class TrunkSettings(_Section):
     password: SecretStr | None = Field(default=None, description="The password for that name.")
     codecs: tuple[Literal["alaw", "ulaw"], ...] = Field(default=("alaw", "ulaw"), description="In this order.")
     keep_early_media: bool = Field(default=True, description="Keep what the network says before the answer.")
+    live_early_media: int = Field(
+        default=0,
+        ge=0,
+        le=100,
+        description="So many unanswered calls at once are listened to: one that hears a busy tone is given up.",
+    )
     failures: int = Field(default=5, ge=1, description="So many failures of the trunk itself …")
     failures_within_s: float = Field(
         default=60.0,

@@ -36,6 +36,7 @@ def endpoint_config(name: str, trunk: TrunkSettings) -> EndpointConfig:
         channels=trunk.channels,
         dial=trunk.dial,
         keep_early_media=trunk.keep_early_media,
+        live_early_media=trunk.live_early_media,
     )
 
 

@@ -5,10 +5,12 @@ indications.conf list the countries', E.182 what each means). A recording may be
 may hold several things after each other: the last one counts, as it says why the call failed; but special
 information tones count wherever they are, since an announcement follows them.
 
-Words are another classifier's: one that understands announcements goes behind the same port."""
+Words are another classifier's: one that understands announcements goes behind the same port. `LiveTones` asks a
+classifier while the network is still speaking."""
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
@@ -133,6 +135,38 @@ class ToneClassifier:
             if voice_s >= VOICE_S:
                 last = EarlyMedia.VOICE_OR_MUSIC
         return last
+
+
+# ---- while it is being said ----------------------------------------------------------------------------------
+
+LOOK_FRAMES = 50  # of 20 ms, between looks
+WINDOW_FRAMES = 250  # of 20 ms that each look sees: three cycles of the slowest tone that ends a call
+HOPELESS = frozenset({EarlyMedia.BUSY_TONE, EarlyMedia.CONGESTION_TONE, EarlyMedia.SIT})  # nobody will answer
+
+
+class LiveTones:
+    """Early media as it comes: tells a tone after which nobody answers, once two looks in succession agree.
+
+    Costs nothing per frame but its keeping; `judge` is for a thread (2 ms a second of early media)."""
+
+    def __init__(self, classifier: EarlyMediaClassifier) -> None:
+        self._classifier = classifier
+        self._frames: deque[bytes] = deque(maxlen=WINDOW_FRAMES)
+        self._heard = 0
+        self._last: EarlyMedia | None = None
+
+    def hear(self, frame: bytes) -> bytes | None:
+        """`frame`: 20 ms, s16le mono 8 kHz. Once a second gives what `judge` should look at."""
+        self._frames.append(frame)
+        self._heard += 1
+        return b"".join(self._frames) if self._heard % LOOK_FRAMES == 0 else None
+
+    def judge(self, pcm: bytes) -> EarlyMedia | None:
+        """The tone that it is for sure, of those that end a call; not for two threads at once."""
+        kind = self._classifier.classify(pcm)
+        sure = kind in HOPELESS and kind is self._last
+        self._last = kind
+        return kind if sure else None
 
 
 # ---- sounds and their pitch ----------------------------------------------------------------------------------

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 from speech.audio import FRAME_BYTES
 from trunk.asterisk.ami import AmiError, AmiLostError, AmiRefusedError, Fields
-from trunk.asterisk.causes import Signs, cause_of, failed, lost
+from trunk.asterisk.causes import Signs, cause_of, failed, given_up, lost
 from trunk.asterisk.monitor import Monitor
 from trunk.asterisk.pbx import ORIGINATE
 from trunk.causes import CANCELLED, WE_HUNG_UP, our_fault
@@ -30,6 +30,7 @@ from trunk.ports import (
     CallHandler,
     Cause,
     DialOutcome,
+    EarlyMedia,
     HungUp,
     KeyPressed,
     OriginateRequest,
@@ -247,7 +248,13 @@ class AsteriskCall:
             self._signs.progressed = True
             if self._request.early_media is not None and self._trunk.config.keep_early_media:
                 self._monitor.begin_early()
+            self._trunk.listening.begin(self.attempt_id, self._give_up)
             self._tell(Progress(self._loop.time()))
+
+    def _give_up(self, tone: EarlyMedia, after_s: float) -> None:
+        """A tone after which nobody answers. Without the manager interface we don't know what has become of it."""
+        if self._state is _State.DIALLING and self._answered_s is None and self._pbx.ami.connected:
+            self._end(given_up(tone, after_s))
 
     def _answer(self) -> None:
         """Asterisk says that the call is answered: several of its events do."""
@@ -261,6 +268,7 @@ class AsteriskCall:
             return
         if self._answered_s is None:
             self._answered_s = self._loop.time()
+            self._trunk.listening.end(self.attempt_id)
         if not (self._signs.answered and self._socket_open):
             self._set_timer(MEETING_S, self._not_met)
             return
@@ -333,6 +341,7 @@ class AsteriskCall:
         self._decide(cause)
         self._state = _State.ENDING
         self._stop_timer()
+        self._trunk.listening.end(self.attempt_id)
         self._pbx.spawn(self._hang_up())
 
     async def _hang_up(self) -> None:
@@ -375,7 +384,7 @@ class AsteriskCall:
             if self._request.early_media is not None:
                 answered = self._answered_s is not None
                 early = await self._monitor.finish_early(self._request.early_media, answered=answered)
-                if early is not None and self._cause is not None:
+                if early is not None and self._cause is not None and self._cause.early_media is None:
                     self._cause = replace(self._cause, early_media=early)
         except Exception:  # a call that never ends would hold its task and its slot
             log.exception("recording_failed", extra={"attempt_id": self.attempt_id})

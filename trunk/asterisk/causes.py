@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from trunk.ports import Cause, DialOutcome
+from trunk.ports import Cause, DialOutcome, EarlyMedia
 
 _By = Literal["callee", "us", "network"]
 
@@ -59,6 +59,13 @@ _SUBSCRIBER: Mapping[int | None, tuple[DialOutcome, _By]] = {
     20: (DialOutcome.POWERED_OFF, "network"),  # subscriber absent: switched off, or long out of coverage
     55: (DialOutcome.SUSPENDED, "network"),  # incoming calls barred
 }
+# What a tone means that is heard live. Special information tones come before announcements of several kinds, the
+# number's non-existence only one of them: the number may be tried again.
+_TONES: Mapping[EarlyMedia, DialOutcome] = {
+    EarlyMedia.BUSY_TONE: DialOutcome.BUSY,
+    EarlyMedia.CONGESTION_TONE: DialOutcome.CONGESTION,
+    EarlyMedia.SIT: DialOutcome.UNREACHABLE,
+}
 
 OUT_OF_SERVICE = Cause(DialOutcome.FAILED, "the trunk is out of service", "us", refused=True)
 
@@ -95,6 +102,12 @@ def lost(why: str) -> Cause:
 def failed(why: str, *, refused: bool = False) -> Cause:
     """Our own side, before the answer. `refused`: Asterisk didn't even dial."""
     return Cause(DialOutcome.FAILED, why, "us", refused=refused)
+
+
+def given_up(tone: EarlyMedia, after_s: float) -> Cause:
+    """The network said by a tone that nobody will answer; the call was ended before the network's own release."""
+    raw = f"early media: {tone.value}, given up after {after_s:.1f} s"
+    return Cause(_TONES[tone], raw, "network", early_media=tone)
 
 
 def _refused(signs: Signs, outcome: DialOutcome) -> bool:

@@ -30,3 +30,4 @@ class EndpointConfig:
     channels: int = 30
     dial: str = "{e164}"  # what is dialled: {e164} +8613…, {digits} 8613…, {national} 13…
     keep_early_media: bool = True
+    live_early_media: int = 0  # unanswered calls listened to at once

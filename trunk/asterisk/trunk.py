@@ -12,6 +12,7 @@ from trunk.asterisk.ami import AmiError, AmiRefusedError
 from trunk.asterisk.call import AsteriskCall
 from trunk.asterisk.causes import OUT_OF_SERVICE
 from trunk.asterisk.config import EndpointConfig
+from trunk.asterisk.listening import Listening
 from trunk.asterisk.pbx import Pbx
 from trunk.causes import CHANNELS_IN_USE
 from trunk.ports import CallHandler, OriginateRequest, TrunkError
@@ -28,6 +29,7 @@ class AsteriskTrunk:
         self.channels = config.channels
         self.pbx = pbx
         self.config = config
+        self.listening = Listening(pbx, config.live_early_media)
         self._calls: dict[AsteriskCall, None] = {}  # whose HungUp is still to come
         self._live: dict[str, AsteriskCall] = {}  # those that have a channel, by attempt_id
         self._idle = asyncio.Event()
@@ -106,6 +108,7 @@ class AsteriskTrunk:
         """The call's channel is free again; its HungUp may wait for files."""
         if self._live.get(call.attempt_id) is call:
             del self._live[call.attempt_id]
+            self.listening.end(call.attempt_id)
             self.pbx.release(call, call.socket_id)
 
     def forget(self, call: AsteriskCall) -> None:

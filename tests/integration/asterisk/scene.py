@@ -79,15 +79,19 @@ class Scene:
 
 
 @asynccontextmanager
-async def scene(rig: AsteriskRig, patience_s: float = 30.0, *, wired: bool = True) -> AsyncIterator[Scene]:
-    """Closed afterwards without a channel, a socket or a call left. Not `wired`: straight to Asterisk."""
+async def scene(
+    rig: AsteriskRig, patience_s: float = 30.0, *, wired: bool = True, live: int = 0
+) -> AsyncIterator[Scene]:
+    """Closed afterwards without a channel, a socket or a call left. Not `wired`: straight to Asterisk.
+
+    `live`: so many calls are listened to in early media."""
     async with AsyncExitStack() as stack:
         proxy = await stack.enter_async_context(AmiProxy(rig.config.port))
         phone = await stack.enter_async_context(Softphone(rig.callee_port))
         pbx = Pbx(replace(rig.config, port=proxy.port if wired else rig.config.port), patience_s)
         await pbx.start()
         stack.push_async_callback(pbx.close)
-        trunk = AsteriskTrunk(pbx, rig.endpoint())
+        trunk = AsteriskTrunk(pbx, replace(rig.endpoint(), live_early_media=live))
         await trunk.start()
         async with asyncio.timeout(60):
             yield Scene(rig, proxy, pbx, trunk, phone)

@@ -112,6 +112,22 @@ async def test_a_context_is_missing(asterisk_rig: AsteriskRig, edit: Edit) -> No
     assert sentence(found["dialplan"]).startswith("missing or not ours: ivr-agent -> extensions.conf")
 
 
+async def test_what_live_listening_needs_is_asked_for_where_a_trunk_listens(
+    asterisk_rig: AsteriskRig, edit: Edit
+) -> None:
+    edit("extensions.conf", "[ivr-listen]", "[somebody-listen]")
+    await asyncio.to_thread(asterisk_rig.command, "module unload app_chanspy.so")
+    try:
+        deaf = await proofs(asterisk_rig.config, [asterisk_rig.endpoint("spare")])
+        live = await proofs(asterisk_rig.config, [replace(asterisk_rig.endpoint("spare"), live_early_media=1)])
+    finally:
+        await asyncio.to_thread(asterisk_rig.command, "module load app_chanspy.so")
+    assert deaf["modules"].ok
+    assert deaf["dialplan"].ok
+    assert sentence(live["modules"]).startswith("not loaded: app_chanspy -> modules.conf")
+    assert sentence(live["dialplan"]).startswith("missing or not ours: ivr-listen -> extensions.conf")
+
+
 async def test_another_prefix_than_the_rendered_one(asterisk_rig: AsteriskRig) -> None:
     found = await proofs(replace(asterisk_rig.config, dialplan="other"))
     assert "other-call, other-agent, other-echo" in sentence(found["dialplan"])

@@ -76,7 +76,9 @@ def test_the_pages_name_every_file_and_no_secret() -> None:
 
 def test_contexts_carry_the_prefix() -> None:
     text = render(replace(PBX, dialplan="bot"), [])["extensions.conf"]
-    assert re.findall(r"(?m)^\[(.+)\]$", text) == ["bot-call", "bot-agent", "bot-echo", "bot-incoming"]
+    assert re.findall(r"(?m)^\[(.+)\]$", text) == [
+        f"bot-{name}" for name in ("call", "agent", "listen", "echo", "incoming")
+    ]
 
 
 @given(st.text(min_size=1))

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from speech.audio import SAMPLE_RATE_HZ, alaw_round_trip
-from trunk.early_media import ToneClassifier
+from speech.audio import FRAME_BYTES, SAMPLE_RATE_HZ, alaw_round_trip
+from trunk.early_media import HOPELESS, LiveTones, ToneClassifier
 from trunk.ports import EarlyMedia
 
 pytestmark = pytest.mark.unit
@@ -179,3 +179,51 @@ class TestNoTone:
 
     def test_an_odd_byte_is_left_out(self) -> None:
         assert ToneClassifier().classify(b"\0" * 3201) is EarlyMedia.SILENCE
+
+
+def listen(*parts: Wave) -> list[tuple[int, EarlyMedia]]:
+    """What is told live, and after how many whole seconds."""
+    wave = np.clip(np.concatenate(parts), -32768, 32767).astype(np.int16)
+    pcm = alaw_round_trip(wave.tobytes())
+    tones, told, looks = LiveTones(ToneClassifier()), [], 0
+    for at in range(0, len(pcm) - FRAME_BYTES + 1, FRAME_BYTES):
+        heard = tones.hear(pcm[at : at + FRAME_BYTES])
+        if heard is not None:
+            looks += 1
+            kind = tones.judge(heard)
+            if kind is not None:
+                told.append((looks, kind))
+    return told
+
+
+class TestLive:
+    @pytest.mark.parametrize("name", NETWORKS)
+    @pytest.mark.parametrize("cut_s", [0.0, 0.2, 0.9, 1.7])
+    def test_every_network(self, name: str, cut_s: float) -> None:
+        kind = NETWORKS[name][0]
+        told = listen(cadence(name, 30)[round(cut_s * SAMPLE_RATE_HZ) :])
+        if kind not in HOPELESS:
+            assert told == []
+        else:
+            assert {one for _, one in told} == {kind}
+            assert told[0][0] <= 6
+
+    def test_a_busy_tone_after_ring_back(self) -> None:
+        (at_s, kind), *_ = listen(cadence("cn ring", 20), cadence("cn busy", 8))
+        assert kind is BUSY
+        assert 21 < at_s <= 25
+
+    def test_special_information_tones_before_an_announcement(self) -> None:
+        assert listen(silence(0.4), sit(), voice(8))[0][1] is EarlyMedia.SIT
+
+    @pytest.mark.parametrize("parts", [*NO_TONES.values(), [melody(30)], [silence(5), voice(20)], [silence(9)]])
+    def test_anything_else_is_left_alone(self, parts: list[Wave]) -> None:
+        assert listen(*parts) == []
+
+    def test_one_look_is_not_enough(self) -> None:
+        """Three beeps in music, which have passed when it is looked at again."""
+        tones = LiveTones(ToneClassifier())
+        busy, music = (
+            np.concatenate([wave]).astype(np.int16).tobytes() for wave in (cadence("cn busy", 3), melody(3))
+        )
+        assert [tones.judge(pcm) for pcm in (busy, music, busy, busy)] == [None, None, None, BUSY]

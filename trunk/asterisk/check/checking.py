@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 
 from trunk.asterisk.ami import AmiError
 from trunk.asterisk.check.echo import echo_proofs
@@ -30,6 +30,9 @@ MODULES = (
     "res_rtp_asterisk",
 )
 CONTEXTS = {"call": "AudioSocket", "agent": "AudioSocket", "echo": "Echo"}  # -> what must run there
+# Needed too where a trunk listens to early media (live_early_media).
+LIVE_MODULES = ("app_chanspy",)
+LIVE_CONTEXTS = {"listen": "AudioSocket"}
 
 
 async def check(
@@ -66,9 +69,10 @@ async def _proofs(pbx: Pbx, endpoints: Sequence[EndpointConfig], now: Callable[[
         return
     yield await _version(pbx)
     yield await _clock(pbx, now)
-    modules = await _modules(pbx)
+    live = any(endpoint.live_early_media for endpoint in endpoints)
+    modules = await _modules(pbx, (*MODULES, *(LIVE_MODULES if live else ())))
     yield modules
-    dialplan = await _dialplan(pbx)
+    dialplan = await _dialplan(pbx, CONTEXTS | (LIVE_CONTEXTS if live else {}))
     yield dialplan
     for endpoint in endpoints:
         yield await endpoint_proof(pbx, endpoint)
@@ -118,8 +122,8 @@ async def _clock(pbx: Pbx, now: Callable[[], float]) -> Proof:
     return Proof("clock", True, "{apart} s apart from ours", params=params)
 
 
-async def _modules(pbx: Pbx) -> Proof:
-    missing = [name for name in MODULES if not await allows(pbx, {"Action": "ModuleCheck", "Module": name})]
+async def _modules(pbx: Pbx, needed: Sequence[str]) -> Proof:
+    missing = [name for name in needed if not await allows(pbx, {"Action": "ModuleCheck", "Module": name})]
     if missing:
         return Proof(
             "modules",
@@ -128,12 +132,12 @@ async def _modules(pbx: Pbx) -> Proof:
             "modules.conf: load them (Debian: apt-get install asterisk-modules), then restart Asterisk",
             {"modules": ", ".join(missing)},
         )
-    return Proof("modules", True, "{count} loaded", params={"count": len(MODULES)})
+    return Proof("modules", True, "{count} loaded", params={"count": len(needed)})
 
 
-async def _dialplan(pbx: Pbx) -> Proof:
+async def _dialplan(pbx: Pbx, needed: Mapping[str, str]) -> Proof:
     missing = []
-    for suffix, application in CONTEXTS.items():
+    for suffix, application in needed.items():
         name = f"{pbx.config.dialplan}-{suffix}"
         steps = await listed(pbx, {"Action": "ShowDialPlan", "Context": name})
         if not any(application in f"{step.get('Application')} {step.get('AppData')}" for step in steps):
@@ -146,4 +150,4 @@ async def _dialplan(pbx: Pbx) -> Proof:
             "extensions.conf: #include what ivr asterisk render writes, then: asterisk -rx 'dialplan reload'",
             {"contexts": ", ".join(missing)},
         )
-    return Proof("dialplan", True, "{count} contexts", params={"count": len(CONTEXTS)})
+    return Proof("dialplan", True, "{count} contexts", params={"count": len(needed)})
