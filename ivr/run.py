@@ -36,7 +36,7 @@ from ivr.dialer.live import LiveRows
 from ivr.dialer.recordings import Compressor
 from ivr.dialer.routes import Routes
 from ivr.policy.loader import default_policy, load
-from ivr.policy.policy import CampaignRules, Policy
+from ivr.policy.policy import CampaignRules, Policy, PolicyError
 from ivr.report.build import build_results
 from ivr.results import Results
 from ivr.retry import NO_RETRIES, RetryPolicy
@@ -344,8 +344,19 @@ def _began(ready: _Ready, opened: OpenedCampaign, planner: TurnPlanner) -> RunBe
         recognizer=ready.recognizer.name,
         resumed=opened.resumed,
         unknown_words=tuple(sorted(unknown)),
-        warnings=ready.warnings,
+        warnings=(*ready.warnings, *_kept_back(opened)),
     )
+
+
+def _kept_back(opened: OpenedCampaign) -> tuple[PolicyError, ...]:
+    """What the policy does to a list, when it takes people off it for good."""
+    if not opened.never or opened.imported is None:
+        return ()
+    sentence = (
+        "The policy {policy} keeps {never} of {contacts} contacts from being called: ivr why PHONE says why."
+    )
+    name, contacts = opened.rules.policy.name, opened.imported.good
+    return (PolicyError(sentence, policy=name, never=opened.never, contacts=contacts),)
 
 
 def _closing(clock: Clock, close: Callable[[], Awaitable[None]]) -> Callable[[], Awaitable[None]]:

@@ -40,16 +40,10 @@ SENTENCES: Mapping[Rule, str] = {
 
 def rule_title(rule: Rule, translate: Translate) -> str:
     """A rule's short name."""
-    for known, title in TITLES.items():
-        if known is rule:
-            return translate(title)
-    raise LookupError(rule)
+    return str(translate(TITLES[rule]))
 
 
 def reason(rule: Rule, detail: Mapping[str, object], translate: Translate) -> str:
     """Why, in a sentence without its beginning capital; `detail` is the decision's."""
     shown = {name: translate("every purpose") if value == ANY_PURPOSE else value for name, value in detail.items()}
-    for known, template in SENTENCES.items():
-        if known is rule:
-            return translate(template, **shown)
-    raise LookupError(rule)
+    return str(translate(SENTENCES[rule], **shown))

@@ -46,7 +46,7 @@ class Ivr:
         assert done.returncode == code, done.stdout + done.stderr
         return done.stdout + done.stderr
 
-    def rehearse(self, name: str) -> list[str]:
+    def rehearse(self, name: str, told: str) -> list[str]:
         """The numbers that were called, in the order of the list."""
         out = f"{name}.json"
         files = (
@@ -59,7 +59,8 @@ class Ivr:
             "--policy",
             "offer.yaml",
         )
-        self("rehearse", *files, "--recognizer", "none", "--db", "run.db", "--name", name, "--json", out)
+        kept = ("--recognizer", "none", "--db", "run.db", "--name", name, "--json", out)
+        assert told in self("rehearse", *files, *kept)
         attempts = json.loads((self.folder / out).read_text(encoding="utf-8"))["attempts"]
         return sorted({attempt["phone"] for attempt in attempts})
 
@@ -92,7 +93,7 @@ def test_a_policy_from_its_check_to_the_story_of_a_number(ivr: Ivr) -> None:
     forecast = ivr("policy", "explain", *files, "--db", "run.db")
     assert "2 of 4 contacts may be called now." in forecast
 
-    assert ivr.rehearse("first") == [PHONES[0], PHONES[2]]
+    assert ivr.rehearse("first", "keeps 2 of 4 contacts from being called") == [PHONES[0], PHONES[2]]
     assert "0 of 0 contacts" in ivr("policy", "explain", "--campaign", "first", "--db", "run.db")
 
     story = ivr("why", "13800000002", "--db", "run.db")
@@ -103,7 +104,7 @@ def test_a_policy_from_its_check_to_the_story_of_a_number(ivr: Ivr) -> None:
 
     ivr("policy", "withdraw", PHONES[0], "--purpose", "marketing", "--db", "run.db")
     ivr("policy", "opt-outs", "agreed.csv", "--purpose", "all", "--source", "12321", "--db", "run.db")
-    assert ivr.rehearse("second") == []
+    assert ivr.rehearse("second", "keeps 4 of 4 contacts from being called") == []
     assert "do not disturb for every purpose, for good, from 12321" in ivr("why", PHONES[2], "--db", "run.db")
 
 
