@@ -133,7 +133,7 @@ async def test_so_many_at_once_and_the_next_when_a_place_is_free(asterisk_rig: A
 async def test_nothing_is_left_when_the_manager_interface_is_lost(asterisk_rig: AsteriskRig) -> None:
     async with scene(asterisk_rig, live=2) as stage:
         for user in ("+861", "+862", "+863"):
-            stage.phone.on(user, says(bytes(30 * SAMPLE_RATE_HZ)))
+            stage.phone.on(user, says(bytes(320)))
         parties = [await stage.dial(user) for user in ("+861", "+862")]
         for party in parties:
             await party.heard(Progress)
@@ -145,7 +145,11 @@ async def test_nothing_is_left_when_the_manager_interface_is_lost(asterisk_rig: 
         await stage.proxy.refuse()
         await stage.service(wanted=False)
         (await stage.phone.next_call("+861")).reject(486)
-        (await stage.phone.next_call("+862")).answer()
+        callee = await stage.phone.next_call("+862")
+        callee.play(BUSY)
+        await asyncio.sleep(4.0)  # long enough to be sure, yet nobody could end the call now
+        assert not parties[1].over
+        callee.answer()
         await until(lambda: stage.trunk.listening.listened == frozenset())
         await channels(stage, 2)  # the answered one and the one that waits
         await until(lambda: stage.pbx.audio.open_sockets == 1)
