@@ -29,6 +29,7 @@ from ivr.config import AsteriskSettings, DialerSettings, PathSettings, Settings,
 from ivr.dialling import DialOptions, run_dialling
 from ivr.errors import IvrError
 from ivr.i18n import translate
+from ivr.policy.loader import TEST_CALLS_PATH
 from ivr.session.progress import CallPlaced, ProgressEvent, Understood
 from trunk.asterisk.instance import is_built
 
@@ -127,6 +128,7 @@ def _options(pbx: Any, folder: Path, calls: int, at_once: int) -> DialOptions:
         recognizer="vosk",
         database=folder / "calls.db",
         retries=False,
+        policy=TEST_CALLS_PATH,
     )
 
 

@@ -78,7 +78,8 @@ def explain(
     source: Source,
     models: Mapping[str, type[BaseModel]] = FLOW_MODELS,
 ) -> list[Finding]:
-    """One finding for each element that is wrong, in file order. `models` says what stands under a key."""
+    """One finding for each element that is wrong, in file order. `models` says what stands under a key, and under
+    "" what the whole document is (default: a flow)."""
     by_element: dict[Path_, list[ErrorDetails]] = {}
     for detail in error.errors(include_url=False):
         by_element.setdefault(_path(detail["loc"], tree, detail["type"]), []).append(detail)
@@ -234,7 +235,7 @@ def _unknown_key(case: _Case) -> Finding:
 
 def _known_keys(around: Path_, case: _Case) -> list[str]:
     if not around:
-        return _keys(FlowSpec)
+        return _keys(case.models.get("", FlowSpec))
     if len(around) == 2 and around[0] == "nodes":
         kind = nodes.kind_of(case.tree["nodes"][around[1]])
         return _keys(nodes.KINDS[kind]) if kind else []

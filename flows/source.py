@@ -67,14 +67,14 @@ class _Composer(yaml.SafeLoader):
             raise _StopError(
                 mark,
                 "yaml_alias",
-                "anchors and aliases (&name, *name) are not allowed in a flow",
+                "anchors and aliases (&name, *name) are not allowed here",
                 "write the values out; text that begins with & or * needs quotes",
             )
         if getattr(event, "tag", None):
             raise _StopError(
                 mark,
                 "yaml_tag",
-                "the tag {tag} is not allowed in a flow",
+                "the tag {tag} is not allowed here",
                 "remove it; text that begins with ! needs quotes",
                 tag=event.tag.replace("tag:yaml.org,2002:", "!!"),
             )
@@ -83,7 +83,7 @@ class _Composer(yaml.SafeLoader):
                 mark,
                 "yaml_depth",
                 "nested more than {limit} levels deep",
-                "no flow needs that; check the brackets and the indentation",
+                "no file needs that; check the brackets and the indentation",
                 limit=MAX_DEPTH,
             )
         self.depth += 1
@@ -113,13 +113,19 @@ def read(path: Path) -> bytes:
 
 def parse(data: bytes, file: str) -> tuple[dict[str, Any], Source]:
     """A document that is a mapping, with its marks. Raises FlowLoadError with exactly one finding."""
-    tree, marks = _document(data, file)
+    source, tree = parse_any(data, file)
     if not isinstance(tree, dict):
         raise _failure(
-            Place(file, *marks[()]), "not_a_mapping", "a flow is a mapping, this is {kind}",
+            source.place(()), "not_a_mapping", "a flow is a mapping, this is {kind}",
             "copy a flow from flows/library/ and change it", kind=kind_word(tree),
         )  # fmt: skip
-    return tree, Source(file, marks)
+    return tree, source
+
+
+def parse_any(data: bytes, file: str) -> tuple[Source, Any]:
+    """A document of any kind, for files of others that are read as strictly as flows. Raises FlowLoadError."""
+    tree, marks = _document(data, file)
+    return Source(file, marks), tree
 
 
 def parse_list(data: bytes, file: str) -> tuple[list[Any], Source]:
@@ -144,7 +150,7 @@ def _document(data: bytes, file: str) -> tuple[Any, dict[Path_, tuple[int, int]]
     finally:
         loader.dispose()
     if tree is None:
-        raise _failure(Place(file), "empty", "the file is empty", "copy one from flows/library/ and change it")
+        raise _failure(Place(file), "empty", "the file is empty", "copy one that is shipped and change it")
     return tree, marks
 
 
@@ -181,7 +187,7 @@ def _text(data: bytes, file: str) -> str:
         raise _failure(
             Place(file, line, column),
             "control_character",
-            "the character U+{char:04X} can't stand in a flow",
+            "the character U+{char:04X} can't stand here",
             "delete it",
             char=ord(bad.group()),
         )

@@ -5,7 +5,7 @@ Owns the life of the `campaign` row and the creation of its tasks; who is called
 from __future__ import annotations
 
 import asyncio
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -17,10 +17,12 @@ from flows.flow import Flow
 from ivr.contacts_import import ImportOptions, ImportReport, import_contacts
 from ivr.contacts_import.parse import sha256_of
 from ivr.database import Database
+from ivr.dialer.entry import enter
 from ivr.errors import IvrError
 from ivr.flow_versions import version_row
 from ivr.model import (
     Attempt,
+    AuditEntry,
     Campaign,
     CampaignState,
     Contact,
@@ -29,6 +31,8 @@ from ivr.model import (
     Task,
     TaskState,
 )
+from ivr.policy.loader import load_document
+from ivr.policy.policy import CampaignRules, Policy
 from ivr.retry import RetryPolicy
 
 TASK_COLUMNS = ["campaign_id", "contact_id", "state", "attempts"]
@@ -48,6 +52,8 @@ class CampaignPlan:
     concurrency: int
     retry: RetryPolicy
     by: str
+    usual_policy: Policy  # of a new campaign that names none
+    policy: Policy | None = None  # None: its own when it goes on, the usual one when it is new
     seed: int | None = None
     recognizer: str = ""
     import_options: ImportOptions = field(default_factory=ImportOptions)
@@ -55,10 +61,15 @@ class CampaignPlan:
 
 @dataclass(frozen=True, slots=True)
 class OpenedCampaign:
-    campaign_id: int
+    rules: CampaignRules
     resumed: bool  # it was there already, unfinished or finished
     finished: bool
     imported: ImportReport | None  # None when resumed
+    never: int = 0  # contacts that the policy took off as the list was taken in
+
+    @property
+    def campaign_id(self) -> int:
+        return self.rules.campaign_id
 
 
 async def open_campaign(database: Database, plan: CampaignPlan) -> OpenedCampaign:
@@ -77,8 +88,11 @@ async def open_campaign(database: Database, plan: CampaignPlan) -> OpenedCampaig
                 name=plan.name,
                 contacts=plan.contacts,
             )
+        if plan.policy is not None:
+            await database.run(lambda session: _keep_policy(session, found.rules, plan.by, database.clock.now()))
         return found
-    options = plan.import_options
+    policy = plan.policy or plan.usual_policy
+    options = replace(plan.import_options, optional=policy.spec.attributes)
     imported = await import_contacts(database, plan.contacts, plan.flow.needs, options)
     if not imported.good:
         raise CampaignError(
@@ -86,17 +100,19 @@ async def open_campaign(database: Database, plan: CampaignPlan) -> OpenedCampaig
             contacts=plan.contacts,
             rejects=imported.rejects_path,
         )
-    campaign_id = await database.run(lambda session: _create(session, plan, imported, database.clock.now()))
-    return OpenedCampaign(campaign_id, False, False, imported)
+    now = database.clock.now()
+    rules, never = await database.run(lambda session: _create(session, plan, policy, imported, now))
+    return OpenedCampaign(rules, False, False, imported, never)
 
 
-def left_to_call(session: Session, name: str) -> int | None:
-    """How many contacts of the campaign with that name aren't done; None: there is no such campaign."""
-    campaign_id = session.execute(select(Campaign.id).where(Campaign.name == name)).scalar_one_or_none()
-    if campaign_id is None:
+def left_to_call(session: Session, name: str) -> tuple[int, Policy | None] | None:
+    """How many contacts of the campaign with that name aren't done, and its policy; None: there is no such one."""
+    found = session.execute(select(Campaign.id, Campaign.policy).where(Campaign.name == name)).one_or_none()
+    if found is None:
         return None
-    open_tasks = select(func.count()).where(Task.campaign_id == campaign_id, Task.state != TaskState.DONE)
-    return session.execute(open_tasks).scalar_one()
+    open_tasks = select(func.count()).where(Task.campaign_id == found.id, Task.state != TaskState.DONE)
+    policy = load_document(found.policy) if found.policy else None
+    return session.execute(open_tasks).scalar_one(), policy
 
 
 async def start_campaign(database: Database, campaign_id: int) -> None:
@@ -147,7 +163,22 @@ def _find(session: Session, plan: CampaignPlan) -> tuple[OpenedCampaign, str | N
             name=plan.name,
         )
     finished = campaign.state is CampaignState.FINISHED
-    return OpenedCampaign(campaign.id, True, finished, None), sha256
+    policy = plan.policy or (load_document(campaign.policy) if campaign.policy else plan.usual_policy)
+    return OpenedCampaign(_rules(plan.flow, policy, campaign.id), True, finished, None), sha256
+
+
+def _rules(flow: Flow, policy: Policy, campaign_id: int) -> CampaignRules:
+    return CampaignRules(policy, campaign_id, flow.purpose, flow.name, flow.needs)
+
+
+def _keep_policy(session: Session, rules: CampaignRules, by: str, now: datetime) -> None:
+    """A campaign that goes on with another policy says so."""
+    campaign = session.get_one(Campaign, rules.campaign_id)
+    if campaign.policy == rules.policy.document:
+        return
+    campaign.policy = rules.policy.document
+    details = {"policy": rules.policy.name, "sha256": rules.policy.version}
+    session.add(AuditEntry(at=now, who=by, action="campaign.policy", subject=campaign.name, details=details))
 
 
 def last_moment(session: Session, name: str) -> datetime | None:
@@ -161,7 +192,9 @@ def last_moment(session: Session, name: str) -> datetime | None:
     return max((moment for moment in found or () if moment is not None), default=None)
 
 
-def _create(session: Session, plan: CampaignPlan, imported: ImportReport, now: datetime) -> int:
+def _create(
+    session: Session, plan: CampaignPlan, policy: Policy, imported: ImportReport, now: datetime
+) -> tuple[CampaignRules, int]:
     campaign = Campaign(
         name=plan.name,
         flow_version_id=version_row(session, plan.flow, plan.by, now).id,
@@ -170,6 +203,7 @@ def _create(session: Session, plan: CampaignPlan, imported: ImportReport, now: d
         state=CampaignState.DRAFT,
         concurrency=plan.concurrency,
         retry=_as_json(plan.retry),
+        policy=policy.document,
         seed=plan.seed,
         recognizer=plan.recognizer,
         created_at=now,
@@ -187,13 +221,12 @@ def _create(session: Session, plan: CampaignPlan, imported: ImportReport, now: d
             ["campaign_id", "contact_id", "state", "attempts"], contacts, include_defaults=False
         )
     )
-    return campaign.id
+    rules = _rules(plan.flow, policy, campaign.id)
+    return rules, enter(session, rules, now)
 
 
-def _as_json(policy: RetryPolicy) -> dict[str, Any]:
+def _as_json(retry: RetryPolicy) -> dict[str, Any]:
     return {
-        "max_attempts": policy.max_attempts,
-        "window": [policy.earliest.isoformat("minutes"), policy.latest.isoformat("minutes")],
-        "timezone": str(policy.timezone),
-        "rules": {outcome.value: asdict(rule) for outcome, rule in policy.rules.items()},
+        "max_attempts": retry.max_attempts,
+        "rules": {outcome.value: asdict(rule) for outcome, rule in retry.rules.items()},
     }

@@ -11,9 +11,11 @@ import threading
 import uuid
 from collections.abc import Collection, Iterator
 from contextlib import AsyncExitStack, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import ClassVar
+from zoneinfo import ZoneInfo
 
 import uvloop
 from sqlalchemy.engine import make_url
@@ -29,6 +31,8 @@ from ivr.dialer.lock import dialling_lock
 from ivr.dialer.routes import Routes
 from ivr.dialer.trunk_routes import LaneTrunk, TrunkRoutes, check_caller_ids, recently_shown, trunk_rules
 from ivr.pbx import endpoint_config, pbx_config
+from ivr.policy.loader import load
+from ivr.policy.policy import Policy
 from ivr.results import Results
 from ivr.run import Brake, Parts, Run, RunOptions, run_campaign
 from ivr.session.progress import Observer
@@ -95,14 +99,32 @@ class Prospect:
 def prospect(options: DialOptions) -> Prospect:
     """Look at flow and list, change nothing. Raises what `dial` would raise for them."""
     flow = load_checked(options.flow, Catalogue.load(options.settings.paths.prompts))
-    path = make_url(options.database_url).database
-    if path is not None and Path(path).exists() and (left := asyncio.run(_left_to_call(options))) is not None:
-        return Prospect(flow, left, 0, True)
-    good, left_out = count_contacts(options.contacts, flow.needs, options.import_options)
+    begun = _begun(options)
+    if begun is not None:
+        return Prospect(flow, begun[0], 0, True)
+    policy = load(options.policy) if options.policy is not None else options.usual_policy
+    import_options = replace(options.import_options, optional=policy.spec.attributes)
+    good, left_out = count_contacts(options.contacts, flow.needs, import_options)
     return Prospect(flow, good, left_out, False)
 
 
-async def _left_to_call(options: DialOptions) -> int | None:
+def opens_at(options: DialOptions) -> datetime:
+    """When the first call may begin, for numbers of the policy's own time zone; what has passed means at once."""
+    now = datetime.now(UTC)
+    flow = load_checked(options.flow, Catalogue.load(options.settings.paths.prompts))
+    begun = _begun(options)
+    own = begun[1] if begun is not None else None
+    policy = load(options.policy) if options.policy is not None else own or options.usual_policy
+    return policy.windows[flow.purpose].opening(now, ZoneInfo(policy.spec.timezone))
+
+
+def _begun(options: DialOptions) -> tuple[int, Policy | None] | None:
+    """How many contacts of the campaign are left, and its own policy; None: it isn't there yet."""
+    path = make_url(options.database_url).database
+    return asyncio.run(_left(options)) if path is not None and Path(path).exists() else None
+
+
+async def _left(options: DialOptions) -> tuple[int, Policy | None] | None:
     database = Database(options.database_url)
     try:
         await database.upgrade()

@@ -19,6 +19,8 @@ from ivr.clock import Clock, RealClock
 from ivr.database import Database
 from ivr.dialer.lock import dialling_lock
 from ivr.dialer.routes import Routes, SingleRoute
+from ivr.policy.loader import default_policy
+from ivr.policy.policy import Policy, policy_of
 from ivr.results import Results
 from ivr.run import Parts, Run, RunOptions, run_campaign
 from ivr.session.handover import BRIDGED, WHISPER
@@ -41,6 +43,13 @@ class RehearsalOptions(RunOptions):
     realtime: bool = False
     seed: int = DEFAULT_SEED
     start: datetime = DEFAULT_START  # of virtual time
+
+    @property
+    def usual_policy(self) -> Policy:
+        """The shipped one, as far as it can hold for made-up people: none of them has a registered consent, and
+        in real time nobody wants to wait for their morning."""
+        spec = default_policy().spec.model_copy(update={"consent": ()})
+        return policy_of(spec.model_copy(update={"windows": ()}) if self.realtime else spec)
 
 
 def rehearse(options: RehearsalOptions, observer: Observer | None = None) -> Results:

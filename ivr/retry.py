@@ -1,14 +1,14 @@
 """When a number is tried again: one pure table, outcome by outcome, and the function that reads it.
 
 A conversation is never repeated: whoever was talked to, whatever came of it, isn't called again for the same
-task. Owns no clock and no database: the dialer brings the facts and stores the answer."""
+task. Owns no clock and no database: the dialer brings the facts and stores the answer. The policy (`ivr.policy`)
+bounds both: it moves the answer into its calling window, and may allow fewer attempts."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, time, timedelta, tzinfo
-from zoneinfo import ZoneInfo
+from datetime import datetime, timedelta
 
 from trunk.ports import DialOutcome
 
@@ -48,13 +48,10 @@ DEFAULT_RULES: Mapping[DialOutcome, RetryRule] = {
 
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
-    """`max_attempts` counts all outcomes together. Retries fall between `earliest` and `latest`, callee's time."""
+    """`max_attempts` counts all outcomes together."""
 
     rules: Mapping[DialOutcome, RetryRule] = field(default_factory=lambda: DEFAULT_RULES)
     max_attempts: int = 3
-    earliest: time = time(8, 0)
-    latest: time = time(21, 0)
-    timezone: tzinfo = field(default_factory=lambda: ZoneInfo("Asia/Shanghai"))
 
 
 NO_RETRIES = RetryPolicy(max_attempts=1)
@@ -79,17 +76,4 @@ def next_try(policy: RetryPolicy, tried: Tried) -> datetime | None:
         return None
     if tried.attempts >= policy.max_attempts or tried.same_outcome >= rule.at_most:
         return None
-    return into_window(policy, tried.ended + timedelta(seconds=rule.wait_s))
-
-
-def into_window(policy: RetryPolicy, when: datetime) -> datetime:
-    """`when`, or the next moment inside the calling window. Keeps the time zone of `when`."""
-    local = when.astimezone(policy.timezone)
-    if local.timetz().replace(tzinfo=None) < policy.earliest:
-        moved = local.replace(hour=policy.earliest.hour, minute=policy.earliest.minute, second=0, microsecond=0)
-    elif local.timetz().replace(tzinfo=None) >= policy.latest:
-        tomorrow = local + timedelta(days=1)
-        moved = tomorrow.replace(hour=policy.earliest.hour, minute=policy.earliest.minute, second=0, microsecond=0)
-    else:
-        return when
-    return moved.astimezone(when.tzinfo)
+    return tried.ended + timedelta(seconds=rule.wait_s)

@@ -35,6 +35,8 @@ from ivr.dialer.ledger import DatabaseLedger
 from ivr.dialer.live import LiveRows
 from ivr.dialer.recordings import Compressor
 from ivr.dialer.routes import Routes
+from ivr.policy.loader import default_policy, load
+from ivr.policy.policy import CampaignRules, Policy, PolicyError
 from ivr.report.build import build_results
 from ivr.results import Results
 from ivr.retry import NO_RETRIES, RetryPolicy
@@ -43,7 +45,7 @@ from ivr.session.deaf import NONE, DeafRecognizer
 from ivr.session.deps import CallDeps
 from ivr.session.handover import prepare_agents
 from ivr.session.hearing import HeldRecognizer
-from ivr.session.progress import Bus, Observer, RunBegan
+from ivr.session.progress import Bus, Observer, RunBegan, TasksSkipped
 from ivr.session.speaker import Speaker
 from ivr.session.turns import TurnPlanner, questions_of
 from ivr.virtual_loop import VirtualClock
@@ -75,6 +77,7 @@ class RunOptions:
     concurrency: int | None = None  # None: the settings'
     database: Path | None = None  # None: what `rehearse` or `dial` takes then
     retries: bool = True
+    policy: Path | None = None  # None: the campaign's own, or `usual_policy` when it is new
     import_options: ImportOptions = field(default_factory=ImportOptions)
     compresses: ClassVar[bool] = False  # recordings, after the call; in virtual time there is no after
 
@@ -85,6 +88,11 @@ class RunOptions:
     @property
     def calls_at_once(self) -> int:
         return self.concurrency or self.settings.dialer.concurrency
+
+    @property
+    def usual_policy(self) -> Policy:
+        """What a new campaign takes that names no policy."""
+        return default_policy()
 
     @property
     def retry(self) -> RetryPolicy:
@@ -173,6 +181,7 @@ async def run_campaign(options: RunOptions, run: Run) -> Results:
     clock = run.clock
     catalogue = Catalogue.load(options.settings.paths.prompts)
     flow = load_checked(options.flow, catalogue)
+    policy = load(options.policy) if options.policy is not None else None
     bus = Bus()
     if run.observer is not None:
         bus.subscribe(run.observer)
@@ -183,7 +192,7 @@ async def run_campaign(options: RunOptions, run: Run) -> Results:
         database = Database(run.database_url, clock, durable=run.durable)
         stack.push_async_callback(database.close)
         await database.upgrade()
-        opened = await open_campaign(database, _plan(options, flow, recognizer.name, run.network))
+        opened = await open_campaign(database, _plan(options, flow, policy, recognizer.name, run.network))
         async with _compressing(options, database) as compressor:
             if not opened.finished:
                 stack.push_async_callback(recognizer.close)
@@ -256,10 +265,12 @@ async def _call_everybody(ready: _Ready, opened: OpenedCampaign) -> None:
             recordings=options.record,
             agents=ConfiguredAgents(settings.queues) if settings.queues else None,
         )
-        dialer = Dialer(_dialer_options(ready, opened.campaign_id), ready.database, routes, deps)
+        dialer = Dialer(_dialer_options(ready, opened.rules), ready.database, routes, deps)
         ready.run.brake.attach(dialer)
         await start_campaign(ready.database, opened.campaign_id)
         ready.bus.publish(_began(ready, opened, planner))
+        if opened.never:
+            ready.bus.publish(TasksSkipped(opened.never))
         await _dial(dialer, ready, opened.campaign_id)
 
 
@@ -289,7 +300,9 @@ def _recognizer(options: RunOptions, flow: Flow, clock: Clock) -> Recognizer:
     return HeldRecognizer(recognizer, clock, hearing.reaction_s)
 
 
-def _plan(options: RunOptions, flow: Flow, recognizer: str, network: Network) -> CampaignPlan:
+def _plan(
+    options: RunOptions, flow: Flow, policy: Policy | None, recognizer: str, network: Network
+) -> CampaignPlan:
     return CampaignPlan(
         name=options.campaign,
         flow=flow,
@@ -297,17 +310,18 @@ def _plan(options: RunOptions, flow: Flow, recognizer: str, network: Network) ->
         concurrency=options.calls_at_once,
         retry=options.retry,
         by=network.by,
+        usual_policy=options.usual_policy,
+        policy=policy,
         seed=network.seed,
         recognizer=recognizer,
         import_options=options.import_options,
     )
 
 
-def _dialer_options(ready: _Ready, campaign_id: int) -> DialerOptions:
+def _dialer_options(ready: _Ready, rules: CampaignRules) -> DialerOptions:
     options = ready.options
     return DialerOptions(
-        campaign_id=campaign_id,
-        purpose=ready.flow.purpose,
+        rules=rules,
         concurrency=options.calls_at_once,
         ring_timeout_s=options.settings.dialer.ring_timeout_s,
         call_limit_s=float(ready.flow.spec.limits.call_s),
@@ -330,8 +344,19 @@ def _began(ready: _Ready, opened: OpenedCampaign, planner: TurnPlanner) -> RunBe
         recognizer=ready.recognizer.name,
         resumed=opened.resumed,
         unknown_words=tuple(sorted(unknown)),
-        warnings=ready.warnings,
+        warnings=(*ready.warnings, *_kept_back(opened)),
     )
+
+
+def _kept_back(opened: OpenedCampaign) -> tuple[PolicyError, ...]:
+    """What the policy does to a list, when it takes people off it for good."""
+    if not opened.never or opened.imported is None:
+        return ()
+    sentence = (
+        "The policy {policy} keeps {never} of {contacts} contacts from being called: ivr why PHONE says why."
+    )
+    name, contacts = opened.rules.policy.name, opened.imported.good
+    return (PolicyError(sentence, policy=name, never=opened.never, contacts=contacts),)
 
 
 def _closing(clock: Clock, close: Callable[[], Awaitable[None]]) -> Callable[[], Awaitable[None]]:

@@ -22,6 +22,7 @@ from ivr.contacts_import import CellError, ImportOptions, convert, normalise_pho
 from ivr.dialling import DialOptions, dial, ready_to_dial
 from ivr.errors import IvrError
 from ivr.i18n import translate
+from ivr.policy.loader import TEST_CALLS_PATH
 from ivr.run import Brake
 from prompts.catalogue import Catalogue
 
@@ -59,6 +60,7 @@ def command(
             concurrency=1,
             database=Path(folder) / "call.db",  # what isn't a campaign's must not stand between campaigns
             retries=False,
+            policy=TEST_CALLS_PATH,
             import_options=ImportOptions(rejects=Path(folder) / "rejects.csv"),
             trunks=(trunk or _only_trunk(settings),),
             by=operator(),

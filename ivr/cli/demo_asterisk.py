@@ -15,6 +15,7 @@ from ivr.config import DialerSettings, Settings, load_settings
 from ivr.dialling import DialOptions, dial
 from ivr.errors import IvrError
 from ivr.own_asterisk import SOFTPHONE_PORT, own_instance
+from ivr.policy.loader import TEST_CALLS_PATH
 from ivr.results import Results
 from ivr.session.progress import Observer, ProgressEvent
 
@@ -50,7 +51,13 @@ def call_softphones(shared: Mapping[str, Any], callees: Path, observer: Observer
             phones.observer(event)
             observer(event)
 
-        chosen = {**shared, "settings": settings, "concurrency": CONCURRENCY, "retries": False}
+        chosen = {
+            **shared,
+            "settings": settings,
+            "concurrency": CONCURRENCY,
+            "retries": False,
+            "policy": TEST_CALLS_PATH,
+        }
         return dial(DialOptions(**chosen, trunks=(TRUNK,), by=BY), observe)
 
 

@@ -13,10 +13,9 @@ from ivr.cli.options import DATABASE
 from ivr.cli.run import asked, run_options, watch_and_report
 from ivr.cli.with_database import operator
 from ivr.config import load_settings
-from ivr.dialling import DialOptions, dial, prospect, ready_to_dial
+from ivr.dialling import DialOptions, dial, opens_at, prospect, ready_to_dial
 from ivr.errors import IvrError
 from ivr.i18n import translate
-from ivr.retry import into_window
 from ivr.run import Brake
 
 STOPPED = 130  # the exit code of what a signal ended
@@ -39,6 +38,10 @@ def command(trunks: tuple[str, ...], db: Path | None, yes: bool, **given: Any) -
     shared = asked(given, db)
     options = DialOptions(settings=load_settings(), trunks=trunks, by=operator(), **shared.options)
     ready_to_dial(options)
+    opens = opens_at(options)
+    if opens > datetime.now(UTC):
+        sentence = "The calling window of this campaign is closed: the first calls begin at {time}."
+        click.echo(translate(sentence, time=f"{opens.astimezone():%Y-%m-%d %H:%M}"))
     if not yes and not _agreed(options):
         click.echo(translate("Nobody was dialled."))
         sys.exit(UNFINISHED)
@@ -59,12 +62,6 @@ def _agreed(options: DialOptions) -> bool:
             "{count} numbers are to be dialled and nobody is here to agree; add --yes to dial them.",
             count=plan.numbers,
         )
-    now = datetime.now(UTC)
-    if into_window(options.retry, now) != now:
-        local = now.astimezone(options.retry.timezone)
-        sentence = "For the people on the list it is {time}: calls are usual from {earliest} to {latest}."
-        window = {"earliest": f"{options.retry.earliest:%H:%M}", "latest": f"{options.retry.latest:%H:%M}"}
-        click.echo(translate(sentence, time=f"{local:%H:%M}", **window))
     if plan.goes_on:
         click.echo(translate("{campaign} goes on where it was.", campaign=options.campaign))
     elif plan.left_out:

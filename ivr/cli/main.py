@@ -23,10 +23,12 @@ COMMANDS = {
     "doctor": Elsewhere("ivr.cli.doctor", "Say what is present, what is missing, and what mends it."),
     "flow": Elsewhere("ivr.cli.flow", "Check, draw, test, publish and roll back flows."),
     "models": Elsewhere("ivr.cli.models", "List and fetch speech models."),
+    "policy": Elsewhere("ivr.cli.policy", "Check policies, see what they do, and register consents and opt-outs."),
     "prompts": Elsewhere("ivr.cli.prompts", "Render and check what is said."),
     "rehearse": Elsewhere("ivr.cli.rehearse", "Run a campaign over the simulated network, in virtual time."),
     "serve": Elsewhere("ivr.cli.serve", "Serve the web pages and the API."),
     "user": Elsewhere("ivr.cli.user", "Add users who may sign in, and change their passwords."),
+    "why": Elsewhere("ivr.cli.why", "Tell why a number was or wasn't called, and when it may be called next."),
 }
 
 

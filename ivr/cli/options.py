@@ -21,3 +21,8 @@ DATABASE = click.option(
     type=click.Path(dir_okay=False, path_type=Path),
     help=translate("SQLite file to use; the settings' database unless given."),
 )
+POLICY = click.option(
+    "--policy",
+    type=click.Path(dir_okay=False, path_type=Path, exists=True),
+    help=translate("Who may be called, and when (YAML); default: the campaign's own, else the shipped one."),
+)

@@ -11,6 +11,7 @@ from typing import Any
 import click
 from rich.console import Console
 
+from ivr.cli.options import POLICY
 from ivr.cli.outputs import check_outputs
 from ivr.cli.results import Outputs, show_summary, write_outputs
 from ivr.cli.watch import Watcher
@@ -41,6 +42,7 @@ _AFTER: tuple[Option, ...] = (
     click.option(
         "--name", help=translate("The campaign's name, to find it again; default: of the flow and the list.")
     ),
+    POLICY,
     RECOGNIZER,
     RECORD,
     click.option("--concurrency", type=click.IntRange(1, 2000), help=translate("Calls at once.")),
@@ -93,7 +95,7 @@ def asked(given: Mapping[str, Any], database: Path | None, **inputs: Path) -> As
     options["database"] = database
     record = options["record"] and options["record"] / "recording.wav"
     written = {"--json": outputs.json, "--html": outputs.html, "--xlsx": outputs.xlsx, "--db": database}
-    read = {"--flow": options["flow"], "--contacts": options["contacts"]}
+    read = {"--flow": options["flow"], "--contacts": options["contacts"], "--policy": options["policy"]}
     read |= {f"--{name}": path for name, path in inputs.items()}
     check_outputs({**written, "--rejects": rejects, "--record": record}, read)
     return Asked(options, outputs, rejects)

@@ -37,6 +37,11 @@ SYNONYMS: dict[str, tuple[str, ...]] = {
     "service_name": ("业务名称", "服务名称", "业务", "办理业务", "service", "service handled"),
     "service_date": ("业务日期", "服务日期", "办理日期", "受理日期", "date of service"),
     "agent_no": ("工号", "客服工号", "坐席工号", "agent", "agent number", "agent id"),
+    "exempt": ("免催免停", "免催", "免停", "免催停", "dunning exempt"),
+    "paid": ("已缴费", "已缴", "已充值", "已付款"),
+    "postpaid": ("后付费", "后付费用户", "後付費"),
+    "special_tariff": ("特殊资费", "特殊套餐"),
+    "expires_on": ("有效期", "失效日期", "提醒有效期"),
     "slot": ("预约时段", "回电时段", "预约时间", "time slot", "appointment"),
 }  # fmt: skip
 
@@ -52,6 +57,7 @@ class Columns:
     fields: tuple[tuple[str, str, int], ...]  # (field, type, index)
     headers: tuple[str, ...]
     unused: tuple[str, ...]
+    optional: frozenset[str] = frozenset()  # those of the fields whose cells may be empty
 
     def header(self, index: int | None) -> str | None:
         return self.headers[index] if index is not None and index < len(self.headers) else None
@@ -62,11 +68,20 @@ def names_phone(headers: Sequence[str], chosen: Mapping[str, str]) -> bool:
     return bool(_candidates("phone", headers, chosen))
 
 
-def match_columns(headers: Sequence[str], needs: Mapping[str, str], chosen: Mapping[str, str]) -> Columns:
-    """Find the phone's column and each needed field's. `chosen` maps fields to headers and wins.
+def match_columns(
+    headers: Sequence[str],
+    needs: Mapping[str, str],
+    chosen: Mapping[str, str],
+    optional: Mapping[str, str] | None = None,
+) -> Columns:
+    """Find the phone's column, each needed field's, and those of the `optional` fields that the list has.
+    `chosen` maps fields to headers and wins.
 
-    Raises ContactsImportError naming every field that has no column, or a field that has two."""
-    _check_chosen(headers, needs, chosen)
+    Raises ContactsImportError naming every needed field that has no column, or a field that has two."""
+    optional = {name: kind for name, kind in (optional or {}).items() if name not in needs and name != "phone"}
+    _check_chosen(headers, {**needs, **optional}, chosen)
+    optional = {name: kind for name, kind in optional.items() if _candidates(name, headers, chosen)}
+    needs = {**needs, **optional}
     wanted = ["phone", *(name for name in needs if name != "phone")]
     found = {name: _candidates(name, headers, chosen) for name in wanted}
     missing = [name for name in wanted if not found[name]]
@@ -96,6 +111,7 @@ def match_columns(headers: Sequence[str], needs: Mapping[str, str], chosen: Mapp
         fields=tuple((name, type_name, found[name][0]) for name, type_name in needs.items()),
         headers=tuple(headers),
         unused=tuple(header for index, header in enumerate(headers) if header and index not in used),
+        optional=frozenset(optional),
     )
 
 

@@ -31,6 +31,7 @@ TEXT_SUFFIXES = (".csv", ".tsv", ".txt")
 
 _encode = json.JSONEncoder(ensure_ascii=False, check_circular=False).encode
 
+NO_FIELDS: Mapping[str, str] = {}
 DUPLICATE = "the same number as in row {first}"
 
 
@@ -90,14 +91,22 @@ def check_types(needs: Mapping[str, str]) -> None:
 
 
 class Parser:
-    """Reads one table. `chosen` maps fields to headers; `region` is where plain numbers are."""
+    """Reads one table. `chosen` maps fields to headers; `region` is where plain numbers are; `optional` fields are
+    read where the table has a column for them, and left out of rows in which their cell is empty."""
 
-    def __init__(self, path: Path, needs: Mapping[str, str], chosen: Mapping[str, str], region: str) -> None:
+    def __init__(
+        self,
+        path: Path,
+        needs: Mapping[str, str],
+        chosen: Mapping[str, str],
+        region: str,
+        optional: Mapping[str, str] = NO_FIELDS,
+    ) -> None:
         check_types(needs)
         self._path, self._region = path, region
         table = open_table(path)
         self._rows, header = _find_header(table.rows(), chosen, path)
-        columns = match_columns([text_of(cell) for cell in header.cells], needs, chosen)
+        columns = match_columns([text_of(cell) for cell in header.cells], needs, chosen, optional)
         self.parsed = Parsed(table.encoding, columns, tempfile.TemporaryFile("w+", encoding="utf-8"))  # noqa: SIM115 - closed by close()
         self._first_rows: dict[str, int] = {}
 
@@ -148,6 +157,8 @@ class Parser:
             attributes: dict[str, Value] = {}
             for name, type_name, index in columns.fields:
                 cell = cells[index] if index < len(cells) else ""
+                if name in columns.optional and not isinstance(cell, Broken) and not text_of(cell):
+                    continue
                 attributes[name] = convert(cell, type_name, self._region)
         except CellError as bad:
             raise bad.at(index) from bad.__cause__

@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 from ivr.contacts_import.parse import Parsed, Parser, sha256_of
 from ivr.contacts_import.rejects import RejectsFile, rejects_path_of
 from ivr.contacts_import.report import ImportReport
+from ivr.contacts_import.values import Value
 from ivr.database import Database
 from ivr.model import AuditEntry, Contact, ContactList, ImportBatch
 
@@ -30,6 +31,7 @@ class ImportOptions:
     by: str = "system"
     name: str | None = None  # the list's; None: the file's name without its suffix
     columns: Mapping[str, str] = field(default_factory=dict)  # field -> header, where names don't tell
+    optional: Mapping[str, str] = field(default_factory=dict)  # field -> type: taken when the list has it
     region: str = "CN"  # where numbers without a country code are
     rejects: Path | None = None  # None: <list>.rejects.csv beside the list
 
@@ -53,7 +55,7 @@ async def import_contacts(
     Raises ContactsImportError (nothing written) when the file as a whole can't be used."""
     options = options or ImportOptions()
     outside = db.clock.outside
-    with _opened(await outside(asyncio.to_thread(Parser, path, needs, options.columns, options.region))) as parser:
+    with _opened(await outside(asyncio.to_thread(_parser, path, needs, options))) as parser:
         target = options.rejects or rejects_path_of(path)
         with RejectsFile(target, parser.parsed.columns.headers) as rejects:
             parsed = await outside(asyncio.to_thread(parser.run, rejects))
@@ -80,14 +82,25 @@ def count_contacts(path: Path, needs: Mapping[str, str], options: ImportOptions 
     """How many rows an import would take and how many it would leave out. Writes nothing.
 
     Raises ContactsImportError when the file as a whole can't be used."""
-    options = options or ImportOptions()
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        _opened(Parser(path, needs, options.columns, options.region)) as parser,
-    ):
+    parser = _parser(path, needs, options or ImportOptions())
+    with listed_contacts(parser):
+        parsed = parser.parsed
+        return parsed.good, parsed.rejected + parsed.duplicates
+
+
+@contextmanager
+def listed_contacts(parser: Parser) -> Iterator[Iterator[tuple[int, str, dict[str, Value]]]]:
+    """Read the whole list and give its good rows (row number, phone, attributes), without importing it.
+
+    Raises ContactsImportError. Closes the parser."""
+    with tempfile.TemporaryDirectory() as folder, _opened(parser):
         with RejectsFile(Path(folder) / "rejects.csv", parser.parsed.columns.headers) as rejects:
             parsed = parser.run(rejects)
-        return parsed.good, parsed.rejected + parsed.duplicates
+        yield parsed.contacts()
+
+
+def _parser(path: Path, needs: Mapping[str, str], options: ImportOptions) -> Parser:
+    return Parser(path, needs, options.columns, options.region, options.optional)
 
 
 @contextmanager

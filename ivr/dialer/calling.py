@@ -19,6 +19,7 @@ from ivr.dialer import store
 from ivr.dialer.recordings import Compressor, early_media_path, recording_facts
 from ivr.dialer.routes import NOBODY, NoRoute, Route, Routes
 from ivr.dialer.second_legs import RoutedLegs
+from ivr.policy.policy import CampaignRules
 from ivr.retry import RetryPolicy
 from ivr.session.deps import CallDeps, PlacedAttempt
 from ivr.session.faults import log_fault
@@ -39,8 +40,7 @@ SOONEST_S = 10.0  # … for at least this, so that numbers of other trunks get t
 
 @dataclass(frozen=True, slots=True)
 class DialerOptions:
-    campaign_id: int
-    purpose: str
+    rules: CampaignRules
     concurrency: int
     ring_timeout_s: float
     call_limit_s: float
@@ -162,8 +162,7 @@ class Caller:
         route = way if isinstance(way, Route) else None
         placing = store.Placing(
             attempt_id=attempt.attempt_id,
-            campaign_id=self._options.campaign_id,
-            purpose=self._options.purpose,
+            rules=self._options.rules,
             lease=lease,
             now=self._deps.clock.now(),
             trunk=route.name if route else None,
@@ -174,7 +173,7 @@ class Caller:
             if before is None:
                 written = await self._database.run(lambda session: store.place(session, placing))
             else:
-                ending = store.Ending(lease.task_id, before, self._options.retry)
+                ending = store.Ending(lease.task_id, before, self._options.rules, self._options.retry)
                 written = await self._database.run(lambda session: store.fail_over(session, ending, placing))
                 self._compress(before.attempt_id)
                 self._deps.bus.publish(CallOver(before.attempt_id, before, placing.now if written else None))
@@ -260,7 +259,7 @@ class Caller:
         ):
             path = self._deps.recordings / f"{attempt.attempt_id}.wav"
             recording = await self._deps.clock.outside(asyncio.to_thread(recording_facts, path))
-        ending = store.Ending(attempt.task_id, record, self._options.retry, recording)
+        ending = store.Ending(attempt.task_id, record, self._options.rules, self._options.retry, recording)
         again_at = await self._database.run(lambda session: store.finish(session, ending))
         self._compress(attempt.attempt_id)
         self._deps.bus.publish(CallOver(attempt.attempt_id, record, again_at))

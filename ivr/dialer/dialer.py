@@ -72,7 +72,7 @@ class Dialer:
                     if not leased.running:
                         return False
                     self._begin(leased.leases)
-                    if leased.leases or leased.skipped:
+                    if leased.leases or leased.skipped or leased.put_off:
                         continue
                     pause_s = await self._until_next()
                     if pause_s is None and not self._calls:
@@ -110,8 +110,7 @@ class Dialer:
 
     async def _lease(self, count: int) -> store.Leased:
         request = store.LeaseRequest(
-            campaign_id=self._options.campaign_id,
-            purpose=self._options.purpose,
+            rules=self._options.rules,
             owner=self._options.owner,
             count=count,
             now=self._deps.clock.now(),
@@ -137,12 +136,12 @@ class Dialer:
             self._news.set()
 
     async def _standing(self) -> store.Standing:
-        campaign_id = self._options.campaign_id
+        campaign_id = self._options.rules.campaign_id
         return await self._database.read(lambda session: store.standing(session, campaign_id))
 
     async def _until_next(self) -> float | None:
         """Seconds until the first retry is due; None when none is."""
-        campaign_id = self._options.campaign_id
+        campaign_id = self._options.rules.campaign_id
         next_at = await self._database.read(lambda session: store.next_due(session, campaign_id))
         return None if next_at is None else max(0.0, (next_at - self._deps.clock.now()).total_seconds())
 
@@ -163,4 +162,4 @@ class Dialer:
             for call in done:
                 error = call.exception()
                 if error is not None:
-                    log_fault(log, "outcome_lost", error, campaign_id=self._options.campaign_id)
+                    log_fault(log, "outcome_lost", error, campaign_id=self._options.rules.campaign_id)

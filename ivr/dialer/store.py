@@ -1,21 +1,22 @@
 """The dialer's rows: functions for `Database.run`, each one transaction on the hot path, in Core SQL.
 
 Every one of them is idempotent or guarded, so that a process may die between any two of them and nobody is called
-twice: a task is leased by one statement; an attempt is there before the network is asked; its end is written once,
-together with its answers and the task's next state.
+twice: a task is leased by one statement; the policy is asked after the claim and again just before dialling; an
+attempt is there before the network is asked; its end is written once, together with its answers and the task's
+next state.
 
 A little above 400 lines: lease, place, finish and recovery share these guards and are read against each other."""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, cast
 
-from sqlalchemy import Table, case, func, literal, or_, select, union_all
+from sqlalchemy import Table, case, func, literal, select, union_all
 from sqlalchemy import insert as insert_into
 from sqlalchemy import update as update_of
 from sqlalchemy.exc import IntegrityError
@@ -29,7 +30,7 @@ from ivr.model import (
     Campaign,
     CampaignState,
     Contact,
-    DoNotDisturb,
+    DecisionStage,
     HungUpBy,
     Intention,
     Recording,
@@ -38,12 +39,15 @@ from ivr.model import (
     Task,
     TaskState,
 )
+from ivr.policy import engagements
+from ivr.policy.decide import Decision, Verdict
+from ivr.policy.facts import Asked
+from ivr.policy.policy import CampaignRules
+from ivr.policy.record import judge
 from ivr.retry import RetryPolicy, Tried, next_try
 from ivr.session.record import CallRecord
 from trunk.ports import DialOutcome
 
-DO_NOT_DISTURB = "do_not_disturb"  # a task's result when the number must not be called
-ANY_PURPOSE = "*"
 IDS_AT_ONCE = 500  # in one statement
 BUSY_ELSEWHERE_S = 60.0  # the number has a live call in another campaign: look again after this
 
@@ -62,11 +66,14 @@ class Lease:
     attributes: dict[str, Scalar]
     attempts: int  # made so far
 
+    @property
+    def asked(self) -> Asked:
+        return Asked(self.phone, self.attributes, self.task_id, self.attempts)
+
 
 @dataclass(frozen=True, slots=True)
 class LeaseRequest:
-    campaign_id: int
-    purpose: str
+    rules: CampaignRules
     owner: str
     count: int
     now: datetime
@@ -76,13 +83,14 @@ class LeaseRequest:
 @dataclass(frozen=True, slots=True)
 class Leased:
     leases: tuple[Lease, ...]
-    skipped: int = 0  # do-not-disturb took them off
+    skipped: int = 0  # the policy took them off for good
+    put_off: int = 0  # the policy says when they may be called
     running: bool = True  # False: the campaign was paused or has finished; nothing is leased
 
 
 def lease(session: Session, request: LeaseRequest) -> Leased:
     """Claim up to `count` tasks: those whose retry is due first, then fresh ones, in the list's order."""
-    if not _running(session, request.campaign_id):
+    if not _running(session, request.rules.campaign_id):
         return Leased((), running=False)
     due = _candidates(request, TaskState.WAITING, 0).where(task_table.c.next_at <= request.now)
     fresh = _candidates(request, TaskState.READY, 1)
@@ -113,12 +121,29 @@ def lease(session: Session, request: LeaseRequest) -> Leased:
         .where(task_table.c.id.in_(ids))
         .order_by(task_table.c.id)
     ).all()
-    leases = [Lease(*row) for row in rows]
-    unwanted = disturbed(session, [lease.phone for lease in leases], request.purpose, request.now)
-    blocked = [lease.task_id for lease in leases if lease.phone in unwanted]
-    if blocked:
-        _close_tasks(session, blocked, DO_NOT_DISTURB)
-    return Leased(tuple(lease for lease in leases if lease.phone not in unwanted), len(blocked))
+    leases = {row.id: Lease(*row) for row in rows}
+    decided: dict[int, Decision] = {}
+    for start in range(0, len(ids), IDS_AT_ONCE):
+        asked = [leases[task_id].asked for task_id in ids[start : start + IDS_AT_ONCE]]
+        decided |= judge(session, request.rules, asked, DecisionStage.LEASE, request.now)
+    verdicts = apply(session, decided, request.now)
+    ours = [lease for task_id, lease in leases.items() if decided[task_id].verdict is Verdict.CALL]
+    engagements.reserve(session, request.rules, {one.task_id: one.phone for one in ours}, request.now)
+    return Leased(tuple(ours), verdicts[Verdict.NEVER], verdicts[Verdict.LATER])
+
+
+def apply(session: Session, decided: Mapping[int, Decision], now: datetime) -> Counter[Verdict]:
+    """Close the tasks that are never to be called and put off those that may be later; how many of each."""
+    closed: defaultdict[str, list[int]] = defaultdict(list)
+    for task_id, decision in decided.items():
+        if decision.verdict is Verdict.NEVER:
+            closed[str(decision.rule)].append(task_id)
+        elif decision.verdict is Verdict.LATER:
+            release(session, task_id, decision.until)
+    for rule, ids in closed.items():
+        _close_tasks(session, ids, rule)
+        engagements.release(session, ids, now)
+    return Counter(decision.verdict for decision in decided.values())
 
 
 def _running(session: Session, campaign_id: int) -> bool:
@@ -128,7 +153,7 @@ def _running(session: Session, campaign_id: int) -> bool:
 
 def _candidates(request: LeaseRequest, state: TaskState, rank: int) -> Any:
     return select(task_table.c.id, literal(rank).label("rank"), task_table.c.next_at).where(
-        task_table.c.campaign_id == request.campaign_id, task_table.c.state == state
+        task_table.c.campaign_id == request.rules.campaign_id, task_table.c.state == state
     )
 
 
@@ -137,23 +162,10 @@ def _limited(candidates: Any, count: int) -> Any:
     return candidates.order_by(task_table.c.next_at, task_table.c.id).limit(count).subquery()
 
 
-def disturbed(session: Session, phones: Sequence[str], purpose: str, now: datetime) -> frozenset[str]:
-    """Those of the phones that must not be called for this purpose."""
-    found = session.execute(
-        select(DoNotDisturb.phone).where(
-            DoNotDisturb.phone.in_(phones),
-            DoNotDisturb.purpose.in_((purpose, ANY_PURPOSE)),
-            or_(DoNotDisturb.expires_at.is_(None), DoNotDisturb.expires_at > now),
-        )
-    ).scalars()
-    return frozenset(found)
-
-
 @dataclass(frozen=True, slots=True)
 class Placing:
     attempt_id: str
-    campaign_id: int
-    purpose: str
+    rules: CampaignRules
     lease: Lease
     now: datetime
     trunk: str | None = None  # None: the attempt ends before it leaves
@@ -163,21 +175,23 @@ class Placing:
 def place(session: Session, placing: Placing) -> bool:
     """Write the attempt, so that it is there before the network is asked; False: the number isn't to be called.
 
-    The last look at do-not-disturb and at the campaign's state, in the same transaction."""
-    task_id = placing.lease.task_id
-    if disturbed(session, [placing.lease.phone], placing.purpose, placing.now):
-        _close_tasks(session, [task_id], DO_NOT_DISTURB)
+    The last question to the policy and the last look at the campaign's state, in the same transaction."""
+    lease, rules, now = placing.lease, placing.rules, placing.now
+    task_id = lease.task_id
+    decided = judge(session, rules, [lease.asked], DecisionStage.PLACE, now)
+    if not apply(session, decided, now)[Verdict.CALL]:
         return False
-    if not _running(session, placing.campaign_id):
+    if not _running(session, rules.campaign_id):
         release(session, task_id, None)
         return False
+    engagements.reserve(session, rules, {task_id: lease.phone}, now)
     try:
         with session.begin_nested():
             session.execute(
                 insert_into(attempt_table).values(
                     id=placing.attempt_id,
                     task_id=task_id,
-                    campaign_id=placing.campaign_id,
+                    campaign_id=rules.campaign_id,
                     number=placing.lease.attempts + 1,
                     phone=placing.lease.phone,
                     state=AttemptState.DIALING,
@@ -229,7 +243,8 @@ def release(session: Session, task_id: int, next_at: datetime | None) -> None:
 class Ending:
     task_id: int
     record: CallRecord
-    policy: RetryPolicy
+    rules: CampaignRules
+    retry: RetryPolicy
     recording: RecordingFacts | None = None
 
 
@@ -255,7 +270,7 @@ def finish(session: Session, ending: Ending) -> datetime | None:
     )
     outcomes = Counter(session.execute(counted).scalars())
     again = next_try(
-        ending.policy,
+        _bounded(ending),
         Tried(
             outcome=record.outcome,
             attempts=outcomes.total(),
@@ -265,11 +280,23 @@ def finish(session: Session, ending: Ending) -> datetime | None:
             message_left=record.message_left,
         ),
     )
+    if record.talked or record.message_left or record.outcome is DialOutcome.UNKNOWN:
+        engagements.commit(session, [ending.task_id], ended_at)
     if again is None:
         _close_tasks(session, [ending.task_id], record.disposition)
-    else:
-        release(session, ending.task_id, again)
+        engagements.release(session, [ending.task_id], ended_at)
+        return None
+    again = ending.rules.policy.opening(ending.rules.purpose, record.phone, again)
+    release(session, ending.task_id, again)
     return again
+
+
+def _bounded(ending: Ending) -> RetryPolicy:
+    """The retry rules with no more attempts than the policy allows."""
+    most = ending.rules.policy.spec.attempts
+    return (
+        ending.retry if most is None else replace(ending.retry, max_attempts=min(most, ending.retry.max_attempts))
+    )
 
 
 def fail_over(session: Session, ending: Ending, placing: Placing) -> bool:
@@ -463,6 +490,7 @@ def close_unknown(session: Session, ids: Sequence[str], now: datetime) -> None:
         .all()
     )
     _close_tasks(session, tasks, DialOutcome.UNKNOWN.value)
+    engagements.commit(session, tasks, now)
 
 
 def free_leases(session: Session) -> int:

@@ -18,6 +18,7 @@ from ivr.model.campaigns import Campaign, CampaignState, Task, TaskState
 from ivr.model.contacts import Contact, ContactList, DoNotDisturb, ImportBatch
 from ivr.model.flows import ActivationKind, FlowActivation, FlowReview, FlowVersion, ReviewState
 from ivr.model.people import AuditEntry, Role, User
+from ivr.model.policy import Consent, ContactDecision, DecisionStage, Engagement, EngagementState, HoldOut
 from ivr.model.types import Base, UtcDateTime
 
 __all__ = [
@@ -30,12 +31,18 @@ __all__ = [
     "Callback",
     "Campaign",
     "CampaignState",
+    "Consent",
     "Contact",
+    "ContactDecision",
     "ContactList",
+    "DecisionStage",
     "DoNotDisturb",
+    "Engagement",
+    "EngagementState",
     "FlowActivation",
     "FlowReview",
     "FlowVersion",
+    "HoldOut",
     "HungUpBy",
     "ImportBatch",
     "Intention",

@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ForeignKey, Index, String, UniqueConstraint
+from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from ivr.model.types import NAME_CHARS, Base, text_enum
@@ -32,6 +32,9 @@ class Campaign(Base):
     state: Mapped[CampaignState] = mapped_column(text_enum(CampaignState), default=CampaignState.DRAFT)
     concurrency: Mapped[int]  # calls at once
     retry: Mapped[dict[str, Any]] = mapped_column(default=dict)  # rules per outcome
+    policy: Mapped[str | None] = mapped_column(
+        Text
+    )  # ivr.policy.policy.Policy.document; None: from before there were
     seed: Mapped[int | None]  # a rehearsal's
     recognizer: Mapped[str] = mapped_column(default="")
     timezone: Mapped[str] = mapped_column(String(64), default="Asia/Shanghai")  # IANA name; for people to read

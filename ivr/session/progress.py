@@ -111,7 +111,7 @@ class CallOver:
 
 @dataclass(frozen=True, slots=True)
 class TasksSkipped:
-    """Contacts that are not called (any more), because of a do-not-disturb entry."""
+    """Contacts that the policy doesn't let be called (any more)."""
 
     count: int
 

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from ivr.policy.loader import TEST_CALLS_PATH
 from tests.asterisk_rig.fixture import AsteriskRig, asterisk_rig
 from tests.softphone import Listener, SipCall, Softphone
 
@@ -127,7 +128,8 @@ class Desk:
         self, *more: str, trunk: str = "main", stdin: int = asyncio.subprocess.DEVNULL
     ) -> Started:
         files = ("--flow", str(FLOW), "--contacts", "list.csv", "--json", "out.json", "--db", "run.db")
-        return await self.start("dial", *files, "--trunk", trunk, "--recognizer", "none", *more, stdin=stdin)
+        anytime = ("--policy", str(TEST_CALLS_PATH), "--recognizer", "none")
+        return await self.start("dial", *files, "--trunk", trunk, *anytime, *more, stdin=stdin)
 
     async def dial(self, *more: str, trunk: str = "main") -> Ended:
         return await (await self.start_dial(*more, trunk=trunk)).ended()

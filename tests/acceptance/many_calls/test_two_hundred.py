@@ -17,6 +17,7 @@ import uvloop
 
 from ivr.config import AsteriskSettings, DialerSettings, HearingSettings, PathSettings, Settings, TrunkSettings
 from ivr.dialling import DialOptions, run_dialling
+from ivr.policy.loader import TEST_CALLS_PATH
 from ivr.results import AttemptResult, Results
 from ivr.session.progress import Observer, ProgressEvent, Understood
 from tests.acceptance.many_calls.people import Person, book, everybody
@@ -88,6 +89,7 @@ def run(asterisk_rig: AsteriskRig, tmp_path_factory: pytest.TempPathFactory) -> 
         trunks=("main",),
         database=folder / "calls.db",
         retries=False,
+        policy=TEST_CALLS_PATH,
     )
     understood: dict[str, list[Understood]] = {}
     left: dict[str, object] = {}

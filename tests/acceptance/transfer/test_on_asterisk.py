@@ -17,6 +17,7 @@ import uvloop
 
 from ivr.config import AsteriskSettings, DialerSettings, PathSettings, QueueSettings, Settings, TrunkSettings
 from ivr.dialling import DialOptions, run_dialling
+from ivr.policy.loader import TEST_CALLS_PATH
 from ivr.results import AttemptResult, Results
 from ivr.session.progress import AgentCalled, AgentTried, ProgressEvent, PromptBegan
 from speech.audio import SAMPLE_RATE_HZ
@@ -106,6 +107,7 @@ def handed(asterisk_rig: AsteriskRig, tmp_path_factory: pytest.TempPathFactory) 
         database=folder / "calls.db",
         record=folder / "recordings",
         retries=False,
+        policy=TEST_CALLS_PATH,
     )
     events: list[ProgressEvent] = []
     times = Times(announcement_s=(0.3, 0.6))

@@ -24,6 +24,8 @@ from ivr.model import (
     Task,
     TaskState,
 )
+from ivr.policy.loader import loads
+from ivr.policy.policy import CampaignRules
 from ivr.retry import RetryPolicy
 from ivr.session.record import CallRecord
 from trunk.ports import Cause, DialOutcome, EarlyMedia
@@ -32,7 +34,8 @@ pytestmark = pytest.mark.integration
 
 NOW = datetime(2026, 1, 5, 2, 0, tzinfo=UTC)
 BUSY = Cause(DialOutcome.BUSY, "sip 486", "network")
-REQUEST = store.LeaseRequest(campaign_id=1, purpose="service", owner="test", count=3, now=NOW, lease_s=600)
+RULES = CampaignRules(loads(b"schema: 1\npolicy: test"), 1, "service", "f", {"balance": "money"})
+REQUEST = store.LeaseRequest(rules=RULES, owner="test", count=3, now=NOW, lease_s=600)
 
 
 @dataclass
@@ -46,19 +49,19 @@ class Rows:
         return await self.db.run(lambda session: store.lease(session, request))
 
     async def place(self, lease: store.Lease, attempt_id: str, campaign_id: int = 1) -> bool:
-        placing = store.Placing(attempt_id, campaign_id, "service", lease, NOW)
+        placing = store.Placing(attempt_id, replace(RULES, campaign_id=campaign_id), lease, NOW)
         return await self.db.run(lambda session: store.place(session, placing))
 
     async def finish(self, lease: store.Lease, attempt_id: str, cause: Cause = BUSY) -> datetime | None:
         record = CallRecord(attempt_id, lease.phone, NOW, ended_at=NOW, cause=cause)
-        ending = store.Ending(lease.task_id, record, RetryPolicy())
+        ending = store.Ending(lease.task_id, record, RULES, RetryPolicy())
         return await self.db.run(lambda session: store.finish(session, ending))
 
     async def fail_over(self, lease: store.Lease, before: str, attempt_id: str) -> bool:
         record = CallRecord(before, lease.phone, NOW, ended_at=NOW, cause=CONGESTED)
-        ending = store.Ending(lease.task_id, record, RetryPolicy())
+        ending = store.Ending(lease.task_id, record, RULES, RetryPolicy())
         lease = replace(lease, attempts=lease.attempts + 1)
-        placing = store.Placing(attempt_id, 1, "service", lease, NOW, trunk="spare")
+        placing = store.Placing(attempt_id, RULES, lease, NOW, trunk="spare")
         return await self.db.run(lambda session: store.fail_over(session, ending, placing))
 
     async def task(self, task_id: int) -> Task:
@@ -184,12 +187,12 @@ async def test_do_not_disturb_counts_by_purpose_and_expires(rows: Rows) -> None:
     leased = await rows.lease(count=10)
     assert leased.skipped == 2
     assert [lease.task_id for lease in leased.leases][:2] == [3, 4]
-    assert [(await rows.task(number)).result for number in (1, 2)] == [store.DO_NOT_DISTURB] * 2
+    assert [(await rows.task(number)).result for number in (1, 2)] == ["do_not_disturb"] * 2
 
 
 async def test_a_number_has_one_live_call_in_all_campaigns(rows: Rows) -> None:
     (ours,) = (await rows.lease(count=1)).leases
-    (theirs,) = (await rows.lease(count=1, campaign_id=2)).leases
+    (theirs,) = (await rows.lease(count=1, rules=replace(RULES, campaign_id=2))).leases
     assert ours.phone == theirs.phone
     assert await rows.place(ours, "ours")
     assert not await rows.place(theirs, "theirs", campaign_id=2)
@@ -236,7 +239,7 @@ async def test_whoever_opted_out_meanwhile_isnt_called_by_another_trunk(rows: Ro
     assert not await rows.fail_over(lease, "first", "second")
     outcomes = await rows.db.read(lambda session: session.execute(select(Attempt.id, Attempt.outcome)).all())
     assert [tuple(row) for row in outcomes] == [("first", DialOutcome.CONGESTION)]
-    assert (await rows.task(lease.task_id)).result == store.DO_NOT_DISTURB
+    assert (await rows.task(lease.task_id)).result == "do_not_disturb"
 
 
 async def test_an_outcome_is_written_once(rows: Rows) -> None:

@@ -1,15 +1,12 @@
-"""The retry table: outcome by outcome, the bounds that end a task, and the calling window."""
+"""The retry table: outcome by outcome, and the bounds that end a task."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from ivr.retry import DEFAULT_RULES, RetryPolicy, Tried, into_window, next_try
+from ivr.retry import DEFAULT_RULES, RetryPolicy, Tried, next_try
 from trunk.ports import DialOutcome
 
 pytestmark = pytest.mark.unit
@@ -60,18 +57,3 @@ def test_a_message_left_is_enough() -> None:
 def test_who_was_talked_to_is_not_called_again_even_if_the_call_failed() -> None:
     assert next_try(POLICY, Tried(DialOutcome.FAILED, 1, 1, TEN, talked=True)) is None
     assert next_try(POLICY, Tried(DialOutcome.FAILED, 1, 1, TEN)) is not None
-
-
-def test_a_retry_at_night_waits_for_the_morning() -> None:
-    evening = datetime(2026, 1, 5, 20, 30, tzinfo=ZoneInfo("Asia/Shanghai"))
-    when = next_try(POLICY, Tried(DialOutcome.NO_ANSWER, 1, 1, evening))
-    assert when == datetime(2026, 1, 6, 8, 0, tzinfo=ZoneInfo("Asia/Shanghai"))
-
-
-@given(st.datetimes(min_value=datetime(2020, 1, 1), max_value=datetime(2030, 1, 1), timezones=st.just(UTC)))  # noqa: DTZ001 hypothesis adds the zone
-def test_the_window_never_moves_back_and_always_holds(when: datetime) -> None:
-    moved = into_window(POLICY, when)
-    local = moved.astimezone(POLICY.timezone).time()
-    assert moved >= when
-    assert POLICY.earliest <= local < POLICY.latest
-    assert moved - when < timedelta(hours=12)

@@ -22,6 +22,7 @@ from flows import library
 from flows.loader import load
 from flows.sprint import Modality
 from ivr.model import Intention
+from ivr.policy.decide import Rule
 from ivr.report.labels import Kind, label
 from ivr.session.machine import CallState
 from trunk.ports import DialOutcome, EarlyMedia
@@ -246,7 +247,8 @@ def labelled_values() -> Iterator[tuple[Kind, str]]:
     yield from (("intention", word.value) for word in Intention)
     yield from (("modality", word.value) for word in Modality)
     yield from (("early_media", word.value) for word in EarlyMedia)
-    yield from (("disposition", word) for word in ("opted_out", "complaint", "incomplete", "do_not_disturb"))
+    yield from (("disposition", word) for word in ("opted_out", "complaint", "incomplete"))
+    yield from (("disposition", rule.value) for rule in list(Rule)[: list(Rule).index(Rule.MONTH_FULL)])
     for name in library.names():
         nodes = (node for *_, node in load(library.path(name, "zh-CN")).walk())
         yield from (("disposition", node.disposition) for node in nodes if node.disposition)

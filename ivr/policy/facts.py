@@ -1,0 +1,182 @@
+"""What the decision needs from the database: for any number of contacts at once, a handful of statements."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import or_, select
+from sqlalchemy.orm import Session
+
+from flows.sprint import Scalar
+from ivr.model import (
+    Attempt,
+    Campaign,
+    Consent,
+    DoNotDisturb,
+    Engagement,
+    EngagementState,
+    FlowVersion,
+    HoldOut,
+    Intention,
+)
+from ivr.policy.decide import ANY_PURPOSE, THIRTY_DAYS, Agreed, Engaged, Facts, OptOut, Success
+from ivr.policy.policy import CampaignRules
+from trunk.ports import DialOutcome
+
+AT_ONCE = 500  # contacts in one statement
+LAST_MONTH = timedelta(days=63)  # reaches back to the beginning of the month before, in every time zone
+# Without a ring these are failures of ours or of the network: the phone never knew.
+NOT_REACHED = frozenset({DialOutcome.FAILED, DialOutcome.CONGESTION, DialOutcome.CANCELLED})
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One contact that is asked about; `task_id` None: of a list that has no campaign yet."""
+
+    phone: str
+    attributes: Mapping[str, Scalar]
+    task_id: int | None = None
+    attempts: int = 0  # of the task
+
+
+def gather(session: Session, rules: CampaignRules, asked: Sequence[Asked], now: datetime) -> list[Facts]:
+    """The facts of each, in the order asked; at most AT_ONCE."""
+    phones = sorted({one.phone for one in asked})
+    opt_outs = _opt_outs(session, rules, phones, now)
+    consents = _consents(session, rules, phones)
+    engagements = _engagements(session, rules, phones, now)
+    calls = _calls(session, rules, phones, now)
+    held = _held_out(session, rules, phones)
+    return [
+        Facts(
+            phone=one.phone,
+            attributes=one.attributes,
+            # A trunk's refusal that another trunk took over at once is no attempt of its own.
+            attempts=one.attempts
+            - sum(row.failed_over and row.task_id == one.task_id for row in calls[one.phone]),
+            opt_outs=tuple(opt_outs[one.phone]),
+            consents=tuple(consents[one.phone]),
+            engagements=tuple(
+                Engaged(row.purpose, row.month)
+                for row in engagements[one.phone]
+                if one.task_id is None or row.task_id != one.task_id
+            ),
+            successes=tuple(
+                Success(row.purpose, row.started_at)
+                for row in calls[one.phone]
+                if row.intention is Intention.SUCCESS
+            ),
+            results=tuple(
+                row.started_at
+                for row in calls[one.phone]
+                if row.outcome is DialOutcome.ANSWERED
+                and row.flow == rules.flow
+                and (one.task_id is None or row.task_id != one.task_id)
+            ),
+            calls=tuple(row.started_at for row in calls[one.phone] if _reached(row)),
+            held_out=one.phone in held,
+        )
+        for one in asked
+    ]
+
+
+def _reached(row: Any) -> bool:
+    rang = row.ringing_at is not None or row.answered_at is not None
+    return rang or not (row.failed_over or row.outcome in NOT_REACHED)
+
+
+def _opt_outs(
+    session: Session, rules: CampaignRules, phones: list[str], now: datetime
+) -> Mapping[str, list[OptOut]]:
+    found: defaultdict[str, list[OptOut]] = defaultdict(list)
+    rows = session.execute(
+        select(DoNotDisturb.phone, DoNotDisturb.purpose, DoNotDisturb.expires_at).where(
+            DoNotDisturb.phone.in_(phones),
+            DoNotDisturb.purpose.in_((rules.purpose, ANY_PURPOSE)),
+            or_(DoNotDisturb.expires_at.is_(None), DoNotDisturb.expires_at > now),
+        )
+    )
+    for phone, purpose, expires_at in rows:
+        found[phone].append(OptOut(purpose, expires_at))
+    return found
+
+
+def _consents(session: Session, rules: CampaignRules, phones: list[str]) -> Mapping[str, list[Agreed]]:
+    found: defaultdict[str, list[Agreed]] = defaultdict(list)
+    if rules.purpose not in rules.policy.spec.consent:
+        return found
+    rows = session.execute(
+        select(Consent.phone, Consent.purpose, Consent.given_at, Consent.expires_at, Consent.withdrawn_at).where(
+            Consent.phone.in_(phones), Consent.purpose == rules.purpose
+        )
+    )
+    for phone, purpose, given_at, expires_at, withdrawn_at in rows:
+        found[phone].append(Agreed(purpose, given_at, expires_at, withdrawn_at))
+    return found
+
+
+def _engagements(
+    session: Session, rules: CampaignRules, phones: list[str], now: datetime
+) -> Mapping[str, list[Engagement]]:
+    found: defaultdict[str, list[Engagement]] = defaultdict(list)
+    if not rules.policy.counts(rules.purpose):
+        return found
+    earliest = f"{now - timedelta(days=1):%Y-%m}"  # no zone is further behind
+    rows = session.execute(
+        select(Engagement).where(
+            Engagement.phone.in_(phones),
+            Engagement.month >= earliest,
+            Engagement.state != EngagementState.RELEASED,
+        )
+    ).scalars()
+    for row in rows:
+        found[row.phone].append(row)
+    return found
+
+
+def _calls(session: Session, rules: CampaignRules, phones: list[str], now: datetime) -> Mapping[str, list[Any]]:
+    """Attempts by phone, in order of time, as far back as a rule of this policy looks."""
+    found: defaultdict[str, list[Any]] = defaultdict(list)
+    rows = session.execute(
+        select(
+            Attempt.phone,
+            Attempt.task_id,
+            Attempt.started_at,
+            Attempt.ringing_at,
+            Attempt.answered_at,
+            Attempt.outcome,
+            Attempt.intention,
+            Attempt.failed_over,
+            Campaign.purpose,
+            FlowVersion.flow,
+        )
+        .join(Campaign, Attempt.campaign_id == Campaign.id)
+        .join(FlowVersion, Campaign.flow_version_id == FlowVersion.id)
+        .where(Attempt.phone.in_(phones), Attempt.started_at > now - _reach(rules))
+        .order_by(Attempt.started_at)
+    )
+    for row in rows:
+        found[row.phone].append(row)
+    return found
+
+
+def _reach(rules: CampaignRules) -> timedelta:
+    results = rules.policy.spec.results
+    days = timedelta(days=results.days) if results is not None else THIRTY_DAYS
+    return max(THIRTY_DAYS, days, LAST_MONTH)
+
+
+def _held_out(session: Session, rules: CampaignRules, phones: list[str]) -> frozenset[str]:
+    hold_out = rules.policy.spec.hold_out
+    if hold_out is None:
+        return frozenset()
+    rows = session.execute(
+        select(HoldOut.phone).where(
+            HoldOut.phone.in_(phones), HoldOut.draw == hold_out.draw, HoldOut.held_out.is_(True)
+        )
+    ).scalars()
+    return frozenset(rows)

@@ -1,0 +1,119 @@
+"""What people said about being called, taken in from lists: consents, and wishes not to be called."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import islice
+from pathlib import Path
+
+from sqlalchemy import insert, update
+from sqlalchemy.orm import Session
+
+from ivr.contacts_import.parse import Parser
+from ivr.contacts_import.service import listed_contacts
+from ivr.database import Database
+from ivr.model import AuditEntry, Consent, DoNotDisturb
+
+ROWS = 500  # in one statement
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What holds for every number of a list."""
+
+    purpose: str  # of opt-outs also "*"
+    source: str
+    by: str
+    expires_at: datetime | None = None
+    given_at: datetime | None = None  # of consents; None: now
+    proof: str | None = None  # of consents
+
+
+@dataclass(frozen=True, slots=True)
+class Registered:
+    numbers: int
+    left_out: int  # rows without a number that can be called, and repeated ones
+
+
+async def register_consents(database: Database, path: Path, entry: Entry) -> Registered:
+    """Register everybody on the list as having agreed. Raises ContactsImportError."""
+    phones, left_out = await database.clock.outside(asyncio.to_thread(_phones, path))
+    now = database.clock.now()
+    rows: list[dict[str, object]] = [
+        {
+            "phone": phone,
+            "purpose": entry.purpose,
+            "source": entry.source,
+            "proof": entry.proof,
+            "given_at": entry.given_at or now,
+            "expires_at": entry.expires_at,
+            "withdrawn_at": None,
+            "created_at": now,
+            "created_by": entry.by,
+        }
+        for phone in phones
+    ]
+
+    def write(session: Session) -> None:
+        _insert(session, Consent, rows)
+        session.add(_audit("consent.import", path, entry, len(rows), now))
+
+    await database.run(write)
+    return Registered(len(rows), left_out)
+
+
+async def register_opt_outs(database: Database, path: Path, entry: Entry) -> Registered:
+    """Put everybody on the list on do not disturb. Raises ContactsImportError."""
+    phones, left_out = await database.clock.outside(asyncio.to_thread(_phones, path))
+    now = database.clock.now()
+    rows: list[dict[str, object]] = [
+        {
+            "phone": phone,
+            "purpose": entry.purpose,
+            "source": entry.source,
+            "attempt_id": None,
+            "created_at": now,
+            "expires_at": entry.expires_at,
+        }
+        for phone in phones
+    ]
+
+    def write(session: Session) -> None:
+        _insert(session, DoNotDisturb, rows)
+        session.add(_audit("opt_out.import", path, entry, len(rows), now))
+
+    await database.run(write)
+    return Registered(len(rows), left_out)
+
+
+def withdraw_consent(session: Session, phone: str, purpose: str, by: str, now: datetime) -> int:
+    """Note that a number's consents to a purpose no longer hold; how many there were."""
+    ended = session.execute(
+        update(Consent)
+        .where(Consent.phone == phone, Consent.purpose == purpose, Consent.withdrawn_at.is_(None))
+        .values(withdrawn_at=now)
+        .returning(Consent.id)
+    ).all()
+    details = {"purpose": purpose, "consents": [row.id for row in ended]}
+    session.add(AuditEntry(at=now, who=by, action="consent.withdraw", subject="consent", details=details))
+    return len(ended)
+
+
+def _phones(path: Path) -> tuple[list[str], int]:
+    parser = Parser(path, {}, {}, region="CN")
+    with listed_contacts(parser) as rows:
+        return [phone for _, phone, _ in rows], parser.parsed.rejected + parser.parsed.duplicates
+
+
+def _insert(session: Session, table: type[Consent | DoNotDisturb], rows: Sequence[dict[str, object]]) -> None:
+    rest = iter(rows)
+    while some := list(islice(rest, ROWS)):
+        session.execute(insert(table), some)
+
+
+def _audit(action: str, path: Path, entry: Entry, numbers: int, now: datetime) -> AuditEntry:
+    details = {"purpose": entry.purpose, "source": entry.source, "numbers": numbers}
+    return AuditEntry(at=now, who=entry.by, action=action, subject=path.name, details=details)

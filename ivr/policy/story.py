@@ -1,0 +1,253 @@
+"""Everything on record about one number: why it was or wasn't called, and what would be decided now.
+
+Only rows of that very number are read; nothing of anybody else's."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from flows.loader import load_document as load_flow
+from ivr.i18n import current_language
+from ivr.model import (
+    Attempt,
+    Campaign,
+    Consent,
+    Contact,
+    ContactDecision,
+    ContactList,
+    DoNotDisturb,
+    Engagement,
+    EngagementState,
+    FlowVersion,
+    HoldOut,
+    Task,
+    TaskState,
+)
+from ivr.policy.decide import ANY_PURPOSE, Decision, Rule, Verdict, decide_ahead
+from ivr.policy.facts import Asked, gather
+from ivr.policy.loader import load_document
+from ivr.policy.policy import CampaignRules, Policy
+from ivr.policy.schema import PURPOSES
+from ivr.policy.words import reason
+from ivr.report.labels import label
+
+Translate = Callable[..., str]
+MOST_TOLD = 1000  # of each kind, the newest
+
+
+@dataclass(frozen=True, slots=True)
+class Why:
+    """A decision's reason inside a sentence."""
+
+    rule: str
+    detail: Mapping[str, Any]
+
+    def render(self, translate: Translate) -> str:
+        return reason(Rule(self.rule), self.detail, translate)
+
+
+@dataclass(frozen=True, slots=True)
+class Labelled:
+    """A word of the reports inside a sentence, in the language of messages."""
+
+    value: str
+
+    def render(self, translate: Translate) -> str:
+        del translate
+        return label("disposition", self.value, current_language())
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """A word of ours inside a sentence."""
+
+    template: str
+
+    def render(self, translate: Translate) -> str:
+        return translate(self.template)
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """One thing that happened. `params` may have words and moments inside."""
+
+    at: datetime
+    template: str
+    params: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Now:
+    """What would be decided now: for a campaign that isn't done with the number, or else for a purpose."""
+
+    subject: str
+    decision: Decision
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    told: tuple[Told, ...]  # in order of time
+    now: tuple[Now, ...]
+
+
+def story_of(session: Session, phone: str, policy: Policy, now: datetime) -> Story:
+    """The story of one number (E.164). `policy` answers where no campaign waits to call it."""
+    told = [
+        *_lists(session, phone),
+        *_decisions(session, phone),
+        *_engagements(session, phone),
+        *_attempts(session, phone),
+        *_opt_outs(session, phone),
+        *_consents(session, phone),
+        *_held_out(session, phone),
+    ]
+    open_tasks = list(_open_tasks(session, phone, policy, now))
+    asked = open_tasks or [
+        Now(purpose, _decision(session, CampaignRules(policy, 0, purpose, "", {}), Asked(phone, {}), now))
+        for purpose in PURPOSES
+    ]
+    return Story(tuple(sorted(told, key=lambda one: one.at)), tuple(asked))
+
+
+def _decision(session: Session, rules: CampaignRules, asked: Asked, now: datetime) -> Decision:
+    (facts,) = gather(session, rules, [asked], now)
+    return decide_ahead(rules, facts, now)
+
+
+def _open_tasks(session: Session, phone: str, policy: Policy, now: datetime) -> Iterator[Now]:
+    rows = session.execute(
+        select(Task, Contact.attributes, Campaign, FlowVersion)
+        .join(Contact, Task.contact_id == Contact.id)
+        .join(Campaign, Task.campaign_id == Campaign.id)
+        .join(FlowVersion, Campaign.flow_version_id == FlowVersion.id)
+        .where(Contact.phone == phone, Task.state != TaskState.DONE)
+        .order_by(Campaign.id)
+    )
+    for task, attributes, campaign, version in rows:
+        own = load_document(campaign.policy) if campaign.policy else policy
+        needs = load_flow(version.source).needs if version.source else {}
+        rules = CampaignRules(own, campaign.id, campaign.purpose, version.flow, needs)
+        decision = _decision(session, rules, Asked(phone, attributes, task.id, task.attempts), now)
+        if decision.verdict is Verdict.CALL and task.next_at is not None and task.next_at > now:
+            decision = Decision(Verdict.LATER, None, task.next_at)  # its retry's time
+        yield Now(campaign.name, decision)
+
+
+def _lists(session: Session, phone: str) -> Iterator[Told]:
+    rows = session.execute(
+        select(ContactList.name, ContactList.created_at, Contact.row_number)
+        .join(Contact, Contact.list_id == ContactList.id)
+        .where(Contact.phone == phone)
+        .order_by(ContactList.id.desc())
+        .limit(MOST_TOLD)
+    )
+    for name, at, row in rows:
+        yield Told(at, "taken in with the list {list}, row {row}", {"list": name, "row": row or "?"})
+
+
+def _decisions(session: Session, phone: str) -> Iterator[Told]:
+    rows = session.execute(
+        select(ContactDecision, Campaign.name)
+        .join(Task, ContactDecision.task_id == Task.id)
+        .join(Contact, Task.contact_id == Contact.id)
+        .join(Campaign, Task.campaign_id == Campaign.id)
+        .where(Contact.phone == phone)
+        .order_by(ContactDecision.id.desc())
+        .limit(MOST_TOLD)
+    )
+    for row, campaign in rows:
+        params: dict[str, object] = {"campaign": campaign, "stage": Term(STAGES[row.stage.value])}
+        if row.rule is None:
+            yield Told(row.at, "{campaign}: may be called ({stage})", params)
+            continue
+        params["reason"] = Why(row.rule, row.detail)
+        if row.until is None:
+            yield Told(row.at, "{campaign}: is not to be called: {reason} ({stage})", params)
+        else:
+            params["until"] = row.until
+            yield Told(row.at, "{campaign}: not before {until}: {reason} ({stage})", params)
+
+
+STAGES: Mapping[str, str] = {
+    "import": "when the list was taken in",
+    "lease": "when its turn came",
+    "place": "just before dialling",
+}
+
+
+def _engagements(session: Session, phone: str) -> Iterator[Told]:
+    rows = session.execute(
+        select(Engagement, Campaign.name)
+        .join(Task, Engagement.task_id == Task.id)
+        .join(Campaign, Task.campaign_id == Campaign.id)
+        .where(Engagement.phone == phone)
+        .order_by(Engagement.changed_at.desc())
+        .limit(MOST_TOLD)
+    )
+    for row, campaign in rows:
+        params = {"campaign": campaign, "month": row.month}
+        if row.state is EngagementState.COMMITTED:
+            yield Told(row.changed_at, "{campaign}: has used up a contact of {month}", params)
+        elif row.state is EngagementState.RESERVED:
+            yield Told(row.changed_at, "{campaign}: has reserved a contact of {month}", params)
+        else:
+            yield Told(row.changed_at, "{campaign}: has given its contact of {month} back, unused", params)
+
+
+def _attempts(session: Session, phone: str) -> Iterator[Told]:
+    rows = session.execute(
+        select(Attempt, Campaign.name)
+        .join(Campaign, Attempt.campaign_id == Campaign.id)
+        .where(Attempt.phone == phone)
+        .order_by(Attempt.started_at.desc())
+        .limit(MOST_TOLD)
+    )
+    for row, campaign in rows:
+        params: dict[str, object] = {"campaign": campaign, "number": row.number}
+        if row.outcome is None:
+            yield Told(row.started_at, "{campaign}: call {number} is going on", params)
+            continue
+        params |= {
+            "outcome": Labelled(row.outcome.value),
+            "result": Labelled(row.disposition or row.outcome.value),
+        }
+        params["talk_s"] = f"{row.talk_ms / 1000:.0f}"
+        yield Told(row.started_at, "{campaign}: call {number}: {outcome}, {result}, {talk_s} s of talk", params)
+
+
+def _opt_outs(session: Session, phone: str) -> Iterator[Told]:
+    rows = session.execute(select(DoNotDisturb).where(DoNotDisturb.phone == phone).limit(MOST_TOLD)).scalars()
+    for row in rows:
+        purpose = Term("every purpose") if row.purpose == ANY_PURPOSE else row.purpose
+        params: dict[str, object] = {"purpose": purpose, "source": row.source}
+        if row.expires_at is None:
+            yield Told(row.created_at, "do not disturb for {purpose}, for good, from {source}", params)
+        else:
+            params["until"] = row.expires_at
+            yield Told(row.created_at, "do not disturb for {purpose} until {until}, from {source}", params)
+
+
+def _consents(session: Session, phone: str) -> Iterator[Told]:
+    for row in session.execute(select(Consent).where(Consent.phone == phone).limit(MOST_TOLD)).scalars():
+        params: dict[str, object] = {"purpose": row.purpose, "source": row.source}
+        if row.expires_at is None:
+            yield Told(row.given_at, "consent to {purpose}, from {source}", params)
+        else:
+            params["until"] = row.expires_at
+            yield Told(row.given_at, "consent to {purpose} until {until}, from {source}", params)
+        if row.withdrawn_at is not None:
+            yield Told(row.withdrawn_at, "consent to {purpose} withdrawn", {"purpose": row.purpose})
+
+
+def _held_out(session: Session, phone: str) -> Iterator[Told]:
+    for row in session.execute(select(HoldOut).where(HoldOut.phone == phone).limit(MOST_TOLD)).scalars():
+        if row.held_out:
+            yield Told(row.entered_at, "held out by the draw {draw}", {"draw": row.draw})
+        else:
+            yield Told(row.entered_at, "not held out by the draw {draw}", {"draw": row.draw})
