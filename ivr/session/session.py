@@ -94,6 +94,7 @@ class CallSession:
         self._turn_state: TurnState | None = None  # as last told to the bus
         self._next: tuple[SpokenWait, PromptAudio] | None = None
         self._audio_sha256: str | None = None
+        self._in_secret = False  # the recording is paused
         self._said = ""
         self._lead_in = LEAD_IN_TICKS
         self._ticks_left = round(deps.call_limit_s / FRAME_S)
@@ -220,9 +221,11 @@ class CallSession:
                 self._speak(wait)
             case Work(wait):
                 self._wait = wait
+                self._heed_secrecy(wait)
                 self._errand = asyncio.create_task(self._run_errand(wait))
             case HandOver(wait):
                 self._wait = wait
+                self._heed_secrecy(wait)
                 self._transfers.begin(wait, self._call, self._legs)
             case BeginTalk(agent):
                 self._transfers.begin_talk(agent)
@@ -293,11 +296,23 @@ class CallSession:
 
     def _speak(self, wait: SpokenWait) -> None:
         self._wait = wait
+        self._heed_secrecy(wait)
         audio = self._deps.speaker.ready(wait.prompts)
         if audio is None:
             self._errand = asyncio.create_task(self._render(wait))
         else:
             self._say_when_heard(wait, audio)
+
+    def _heed_secrecy(self, wait: Wait) -> None:
+        """No recording while a secret is asked for, nor between two attempts; again from the next wait on."""
+        secret = isinstance(wait, AskWait) and wait.expect.secret
+        if self._call is None or secret is self._in_secret:
+            return
+        self._in_secret = secret
+        if secret:
+            self._call.pause_recording()
+        else:
+            self._call.resume_recording()
 
     def _say_when_heard(self, wait: SpokenWait, audio: PromptAudio) -> None:
         """At once, or when the phone is at the ear."""
@@ -309,8 +324,6 @@ class CallSession:
     def _begin_turn(self, wait: SpokenWait, audio: PromptAudio) -> None:
         self._next = None
         self._audio_sha256 = audio.sha256 or None
-        if isinstance(wait, AskWait) and wait.expect.secret and self._call is not None:
-            self._call.pause_recording()
         plan = self._deps.planner.plan(wait, audio)
         self._turn = Turn(plan, self._ear, self._deps.recognizer, self._on_turn_end)
         self._said = audio.text
@@ -330,8 +343,6 @@ class CallSession:
     def _on_turn_end(self, result: TurnResult) -> None:
         self._tell_turn_state(TurnState.ENDED)
         self._turn = None
-        if isinstance(self._wait, AskWait) and self._wait.expect.secret and self._call is not None:
-            self._call.resume_recording()
         self._dispatch(TurnOver(flow_result(result)))
 
     def _silence(self) -> None:

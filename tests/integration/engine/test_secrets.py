@@ -12,6 +12,7 @@ import pytest
 
 from ivr.session.progress import Understood
 from speech.ports import Hypothesis, Question
+from trunk.carrier.call import CarrierCall
 
 pytestmark = pytest.mark.integration
 
@@ -30,9 +31,10 @@ nodes:
     ask:
       {prompt: low_balance.greet, expect: digits, digits: {min: 4, max: 4, secret: true}, speech: true,
        attempts: 2}
-    next: done
+    next: bye
     no_input: done
     no_match: done
+  bye: {play: low_balance.greet, next: done}
   done: {hangup: , disposition: done}
 """
 
@@ -67,10 +69,29 @@ class Doubting:
         return ()
 
 
+def _note_switches(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The calls of the trunk's pause and resume, as they come."""
+    switches: list[str] = []
+
+    def note(name: str) -> None:
+        real = getattr(CarrierCall, name)
+
+        def switch(call: CarrierCall) -> None:
+            switches.append(name)
+            real(call)
+
+        monkeypatch.setattr(CarrierCall, name, switch)
+
+    note("pause_recording")
+    note("resume_recording")
+    return switches
+
+
 def test_secrets_are_kept_nowhere(
     bench: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr("ivr.run._recognizer", lambda *_: Doubting())
+    switches = _note_switches(monkeypatch)
     caplog.set_level(logging.DEBUG)
     flow = tmp_path / "pin.yaml"
     flow.write_text(FLOW, encoding="utf-8")
@@ -81,6 +102,7 @@ def test_secrets_are_kept_nowhere(
     assert done.only().disposition == "done"
     told = [event.meaning for event in done.events if isinstance(event, Understood)]
     assert told == ["no_match", "***"]  # both were heard
+    assert switches == ["pause_recording", "resume_recording"]  # not between the two attempts
     for secret in (SAID, KEYED):
         assert not [event for event in done.events if secret in repr(event)]
         assert secret not in caplog.text
