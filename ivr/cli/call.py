@@ -91,8 +91,12 @@ def _values(flow: Flow, given: tuple[str, ...]) -> dict[str, str]:
     values: dict[str, str] = {}
     for pair in given:
         name, sign, value = pair.partition("=")
-        if not sign or name not in wanted:
-            needs = ", ".join(wanted) or translate("nothing")
+        needs = ", ".join(wanted) or translate("nothing")
+        if sign and name not in wanted:
+            raise IvrError(
+                "--set {pair}: the flow asks for no {name}; it needs {needs}.", pair=pair, name=name, needs=needs
+            )
+        if not sign:
             raise IvrError("--set {pair}: write NAME=VALUE; the flow needs {needs}.", pair=pair, needs=needs)
         values[name] = value
     for name, type_name in wanted.items():
