@@ -54,7 +54,7 @@ async def test_who_isnt_reached_is_told_with_the_networks_words(desk: Desk, phon
         (("12", *VALUE, "--trunk", "main"), "“12” is not a phone number"),
         ((MINE, "--trunk", "main"), "The flow needs balance (money); give it with --set balance=VALUE."),
         ((MINE, "--trunk", "main", "--set", "balance=much"), "balance: “much” is not an amount of money"),
-        ((MINE, "--trunk", "main", "--set", "colour=red"), "the flow needs balance"),
+        ((MINE, "--trunk", "main", "--set", "colour=red"), "the flow asks for no colour; it needs balance"),
         ((MINE, *VALUE, "--trunk", "nowhere"), "There is no trunk nowhere in the settings"),
     ],
 )
