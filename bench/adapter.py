@@ -7,32 +7,24 @@ from __future__ import annotations
 
 import asyncio
 import os
-import subprocess
-import sys
-import tempfile
 import time
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import click
 import uvloop
 
+from bench.over_asterisk import callees, own_asterisk
 from bench.result import BenchResult, Limit
-from ivr.errors import IvrError
 from ivr.i18n import translate
 from speech.audio import FRAME_MS, FRAME_S
 from trunk.asterisk.config import EndpointConfig, PbxConfig
-from trunk.asterisk.instance import is_built
 from trunk.asterisk.pbx import Pbx
 from trunk.asterisk.trunk import AsteriskTrunk
 from trunk.carrier.sounds import tone
 from trunk.ports import Answered, Call, CallEvent, HungUp, OriginateRequest
 
-CHECKOUT = Path(__file__).parents[1]
 PROMPT_FRAME = tone(300, FRAME_MS, dbfs=-20)
 LIMIT_MS = 3.5  # of our process: 200 calls on 70 % of a core
 
@@ -72,30 +64,15 @@ class Cost:
 @click.option("--calls", default=40, show_default=True, help=translate("Calls at once."))
 @click.option("--talk-s", default=20.0, show_default=True, help=translate("Length of each call in seconds."))
 def command(calls: int, talk_s: float) -> BenchResult:
-    if not (CHECKOUT / "tests" / "softphone").is_dir():
-        raise IvrError("The softphones are not here; run this in a checkout of the project.")
-    sys.path.insert(0, str(CHECKOUT))  # the tests' packages aren't installed with ours
-    from tests.asterisk_rig.fixture import ROOT, AsteriskRig
-
-    if not is_built(ROOT):
-        raise IvrError("The Asterisk for trying out is missing; make it with: sudo tools/asterisk build")
     figures: dict[str, float | int | str] = {"calls": calls, "talk_s": talk_s}
-    with tempfile.TemporaryDirectory(prefix="adapter-") as name:
-        rig: Any = AsteriskRig(Path(name) / "asterisk")
-        rig.start()
-        try:
-            with _callees(rig.callee_port):
-                for kind, folder in (("talking", None), ("recorded", Path(name))):
-                    work = _measure(
-                        rig.config, rig.endpoint(channels=calls), (calls, talk_s), folder, rig.instance.pid
-                    )
-                    cost = uvloop.run(work)
-                    figures[f"{kind}_ours_cpu_ms_per_call_s"] = cost.ours_ms
-                    figures[f"{kind}_asterisk_cpu_ms_per_call_s"] = cost.asterisk_ms
-                    figures[f"{kind}_missed_ticks"] = cost.missed_ticks
-                    figures[f"{kind}_answered"] = cost.answered
-        finally:
-            rig.instance.stop()
+    with own_asterisk() as (scratch, rig), callees("bench.adapter_callee", str(rig.callee_port)):
+        for kind, folder in (("talking", None), ("recorded", scratch)):
+            work = _measure(rig.config, rig.endpoint(channels=calls), (calls, talk_s), folder, rig.instance.pid)
+            cost = uvloop.run(work)
+            figures[f"{kind}_ours_cpu_ms_per_call_s"] = cost.ours_ms
+            figures[f"{kind}_asterisk_cpu_ms_per_call_s"] = cost.asterisk_ms
+            figures[f"{kind}_missed_ticks"] = cost.missed_ticks
+            figures[f"{kind}_answered"] = cost.answered
     return BenchResult("adapter", figures, {"talking_ours_cpu_ms_per_call_s": Limit("at_most", LIMIT_MS)})
 
 
@@ -133,16 +110,3 @@ def _cpu_s(pid: int) -> float:
     """CPU time of a process so far, its threads included (proc(5))."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-@contextmanager
-def _callees(port: int) -> Iterator[None]:
-    command = [sys.executable, "-m", "bench.adapter_callee", str(port)]
-    with subprocess.Popen(command, cwd=CHECKOUT, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        try:
-            if "listens" not in process.stdout.readline():
-                raise IvrError("The softphones didn't start.")
-            yield
-        finally:
-            process.terminate()

@@ -10,33 +10,26 @@ from __future__ import annotations
 import asyncio
 import json
 import statistics
-import subprocess
-import sys
-import tempfile
 import time
-from collections.abc import Awaitable, Iterator
-from contextlib import contextmanager
+from collections.abc import Awaitable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any, TypeVar
+from typing import Any, TypeVar
 
 import click
 import uvloop
 
+from bench.over_asterisk import callees, own_asterisk
 from bench.result import BenchResult, Limit
 from ivr.clock import RealClock
 from ivr.config import AsteriskSettings, DialerSettings, PathSettings, Settings, TrunkSettings
 from ivr.dialling import DialOptions, run_dialling
-from ivr.errors import IvrError
 from ivr.i18n import translate
 from ivr.policy.loader import TEST_CALLS_PATH
 from ivr.session.progress import CallPlaced, ProgressEvent, Understood
-from trunk.asterisk.instance import is_built
 
 KEY_P95_MS, STOP_P95_MS, ANSWER_P95_MS = 150, 250, 900
-CHECKOUT = Path(__file__).parents[1]
 KOREAN = Path(__file__).parent / "korean"
-LISTENS_S = 20.0  # for the callees' process to be ready
 T = TypeVar("T")
 
 
@@ -91,22 +84,12 @@ class Log:
 @click.option("--calls", default=12, show_default=True, help=translate("How many calls to measure on."))
 @click.option("--at-once", default=4, show_default=True, help=translate("Calls at once."))
 def command(calls: int, at_once: int) -> BenchResult:
-    if not (CHECKOUT / "tests" / "softphone").is_dir():
-        raise IvrError("The softphones are not here; run this in a checkout of the project.")
-    sys.path.insert(0, str(CHECKOUT))  # the tests' packages aren't installed with ours
-    from tests.asterisk_rig.fixture import ROOT, AsteriskRig
-
-    if not is_built(ROOT):
-        raise IvrError("The Asterisk for trying out is missing; make it with: sudo tools/asterisk build")
-    with tempfile.TemporaryDirectory(prefix="reaction-") as name:
-        rig = AsteriskRig(Path(name) / "asterisk")
-        rig.start()
-        try:
-            with _callees(rig.callee_port, calls) as lines:
-                log, watch = _run(_options(rig.config, Path(name), calls, at_once))
-                heard = [json.loads(line) for line in lines]
-        finally:
-            rig.instance.stop()
+    with (
+        own_asterisk() as (folder, rig),
+        callees("bench.reaction_callee", "--port", str(rig.callee_port), "--calls", str(calls)) as lines,
+    ):
+        log, watch = _run(_options(rig.config, folder, calls, at_once))
+        heard = [json.loads(line) for line in lines]
     measured = [Measured(**values) for values in heard if "phase" in values]
     missed = sum(values.get("missed_ticks", 0) for values in heard)
     return figures(measured, log, watch, missed)
@@ -137,20 +120,6 @@ def _run(options: DialOptions) -> tuple[Log, Watch]:
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(run_dialling(options, log.observe, clock=watch))
     return log, watch
-
-
-@contextmanager
-def _callees(port: int, calls: int) -> Iterator[IO[str]]:
-    """The callees' process; its lines, of which the first has been read."""
-    command = [sys.executable, "-m", "bench.reaction_callee", "--port", str(port), "--calls", str(calls)]
-    with subprocess.Popen(command, cwd=CHECKOUT, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        try:
-            if "listens" not in process.stdout.readline():
-                raise IvrError("The softphones didn't start.")
-            yield process.stdout
-        finally:
-            process.terminate()
 
 
 def figures(measured: list[Measured], log: Log, watch: Watch, missed_ticks: int) -> BenchResult:
