@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
@@ -40,11 +40,9 @@ class Registered:
 
 async def register_consents(database: Database, path: Path, entry: Entry) -> Registered:
     """Register everybody on the list as having agreed. Raises ContactsImportError."""
-    phones, left_out = await database.clock.outside(asyncio.to_thread(_phones, path))
-    now = database.clock.now()
-    rows: list[dict[str, object]] = [
-        {
-            "phone": phone,
+
+    def same(now: datetime) -> dict[str, object]:
+        return {
             "purpose": entry.purpose,
             "source": entry.source,
             "proof": entry.proof,
@@ -54,36 +52,42 @@ async def register_consents(database: Database, path: Path, entry: Entry) -> Reg
             "created_at": now,
             "created_by": entry.by,
         }
-        for phone in phones
-    ]
 
-    def write(session: Session) -> None:
-        _insert(session, Consent, rows)
-        session.add(_audit("consent.import", path, entry, len(rows), now))
-
-    await database.run(write)
-    return Registered(len(rows), left_out)
+    return await _register(database, path, entry, _Kind("consent.import", Consent, same))
 
 
 async def register_opt_outs(database: Database, path: Path, entry: Entry) -> Registered:
     """Put everybody on the list on do not disturb. Raises ContactsImportError."""
-    phones, left_out = await database.clock.outside(asyncio.to_thread(_phones, path))
-    now = database.clock.now()
-    rows: list[dict[str, object]] = [
-        {
-            "phone": phone,
+
+    def same(now: datetime) -> dict[str, object]:
+        return {
             "purpose": entry.purpose,
             "source": entry.source,
             "attempt_id": None,
             "created_at": now,
             "expires_at": entry.expires_at,
         }
-        for phone in phones
-    ]
+
+    return await _register(database, path, entry, _Kind("opt_out.import", DoNotDisturb, same))
+
+
+@dataclass(frozen=True, slots=True)
+class _Kind:
+    """What is registered: the audit's word, the table, and what every row has beside its number."""
+
+    action: str
+    table: type[Consent | DoNotDisturb]
+    same: Callable[[datetime], dict[str, object]]
+
+
+async def _register(database: Database, path: Path, entry: Entry, kind: _Kind) -> Registered:
+    phones, left_out = await database.clock.outside(asyncio.to_thread(_phones, path))
+    now = database.clock.now()
+    rows = [{"phone": phone, **kind.same(now)} for phone in phones]
 
     def write(session: Session) -> None:
-        _insert(session, DoNotDisturb, rows)
-        session.add(_audit("opt_out.import", path, entry, len(rows), now))
+        _insert(session, kind.table, rows)
+        session.add(_audit(kind.action, path, entry, len(rows), now))
 
     await database.run(write)
     return Registered(len(rows), left_out)

@@ -1,7 +1,9 @@
 """One call, from originate to its record: performs the actions of `ivr.session.machine` and decides nothing.
 
 It is the trunk's `CallHandler`: events and frames come in synchronously on the loop; whatever takes time is a task
-that this session owns, cancels and awaits. A fault in here ends this call alone."""
+that this session owns, cancels and awaits. A fault in here ends this call alone.
+
+A little above 400 lines: every action of the machine is performed here, and they share the call's state."""
 
 from __future__ import annotations
 
