@@ -68,6 +68,7 @@ class SipCall:
         self._line = line
         self._tag = token()
         self._cseq = 0
+        self._hanging_up = False  # as soon as the answer is acknowledged
         self._media: Media | None = None
         self._quiet = asyncio.Event()
         self._quiet.set()
@@ -137,9 +138,14 @@ class SipCall:
         self._talking().source = source
 
     def hang_up(self) -> None:
-        """BYE, even before the caller has acknowledged the answer; 480 before the answer; harmless afterwards."""
+        """BYE, once the caller has acknowledged the answer; 480 before the answer; harmless afterwards.
+
+        A callee must not send BYE before the ACK (RFC 3261, section 15): a caller that has yet to see the answer
+        knows no dialog to end, refuses the BYE, and is left with a call."""
         if self.state is CallState.INVITED:
             self.reject(480)
+        elif self.state is CallState.ANSWERED and not self.acked.is_set():
+            self._hanging_up = True
         elif self.state is CallState.ANSWERED:
             self._end("we hung up")
             self._cseq += 1
@@ -203,6 +209,8 @@ class SipCall:
                 self._final.stop()
                 if self.state is CallState.ANSWERED:
                     self.acked.set()
+                    if self._hanging_up:
+                        self.hang_up()
             case "CANCEL":
                 self._take_cancel(message)
             case "BYE":

@@ -68,7 +68,7 @@ async def test_keys_and_audio_go_through_asterisk_both_ways(asterisk_rig: Asteri
 
 
 async def test_every_way_to_end_leaves_no_channel(asterisk_rig: AsteriskRig) -> None:
-    async def before_acknowledged(call: SipCall) -> None:
+    async def at_once(call: SipCall) -> None:
         call.answer()
         call.hang_up()
 
@@ -84,7 +84,7 @@ async def test_every_way_to_end_leaves_no_channel(asterisk_rig: AsteriskRig) -> 
 
     refusals = [486, 603, 480, 484, 488, 500, 503]
     async with Softphone(asterisk_rig.callee_port, behaviour=refuses) as phone:
-        phone.on("1", before_acknowledged)
+        phone.on("1", at_once)
         phone.on("2", announced)
         for user in ["1", "2", *map(str, refusals)]:
             await dial(asterisk_rig, user)

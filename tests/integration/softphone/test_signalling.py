@@ -132,7 +132,7 @@ async def test_no_codec_in_common_is_488(new_caller: NewCaller) -> None:
             caller.send("ACK")
 
 
-async def test_hanging_up_before_the_acknowledgement_sends_bye(new_caller: NewCaller) -> None:
+async def test_hanging_up_waits_for_the_acknowledgement(new_caller: NewCaller) -> None:
     async def leaves(call: SipCall) -> None:
         call.answer()
         call.hang_up()
@@ -140,10 +140,14 @@ async def test_hanging_up_before_the_acknowledgement_sends_bye(new_caller: NewCa
     async with Softphone(behaviour=leaves) as phone:
         caller = await new_caller(phone.port)
         caller.invite()
+        await caller.response(200)
+        assert not caller.count("BYE")
+        caller.send("ACK")
         bye = await caller.request("BYE")
         assert parameter(bye.headers.get("from"), "tag") == parameter(caller.to, "tag")
         assert bye.uri == f"sip:10086@127.0.0.1:{caller.port}"
         call = await phone.next_call()
+        await call.ended.wait()
         assert call.end is not None
         assert call.end.reason == "we hung up"
 
