@@ -1,4 +1,4 @@
-"""The dialer: leases tasks, keeps at most `concurrency` calls going, and no more than the trunks will take.
+"""The dialer: leases tasks, keeps as many calls going as its pacer allows, and no more than the trunks will take.
 
 One task of asyncio is one slot: it begins with the lease and ends after the outcome is written
 (`ivr.dialer.calling`), so a slot can't leak while its call can end. While no trunk is in service nothing is
@@ -13,6 +13,7 @@ from contextlib import suppress
 from ivr.database import Database
 from ivr.dialer import store
 from ivr.dialer.calling import Caller, DialerOptions
+from ivr.dialer.pacer import FixedPacer, Pacer
 from ivr.dialer.recovery import Reconciler, recover
 from ivr.dialer.routes import Routes
 from ivr.session.deps import CallDeps
@@ -27,14 +28,23 @@ LOOK_AGAIN_S = 30.0  # while no trunk takes calls: has the campaign been paused 
 
 
 class Dialer:
-    """Runs one campaign. `run` returns when every task is done, or after `stop`."""
+    """Runs one campaign. `run` returns when every task is done, or after `stop`.
 
-    def __init__(self, options: DialerOptions, database: Database, routes: Routes, deps: CallDeps) -> None:
+    `pacer`: how many calls at once; default: as many as the options say."""
+
+    def __init__(
+        self,
+        options: DialerOptions,
+        database: Database,
+        routes: Routes,
+        deps: CallDeps,
+        pacer: Pacer | None = None,
+    ) -> None:
         self._options = options
         self._database = database
         self._routes = routes
         self._deps = deps
-        self._slots = min(options.concurrency, routes.channels)
+        self._pacer = pacer or FixedPacer(options.concurrency)
         self._caller = Caller(options, database, routes, deps)
         self._reconciler = Reconciler(database, routes, self._caller.sessions)
         self._calls: set[asyncio.Task[None]] = set()  # one per slot in use
@@ -44,6 +54,7 @@ class Dialer:
         self._calling = False
         self._stopping = False
         routes.watch(self._trunk_changed)
+        self._pacer.watch(self._news.set)
 
     def stop(self) -> None:
         """No more calls; those that are on are hung up. `run` returns when their outcomes are written."""
@@ -98,9 +109,10 @@ class Dialer:
 
     def _may_begin(self) -> tuple[int, float | None]:
         """How many calls may begin now; if none, after how many seconds to look again (None: when a call ends)."""
-        free = self._slots - len(self._calls)
+        paced = self._pacer.ready(len(self._calls))
+        free = min(paced.calls, self._routes.channels - len(self._calls))
         if free <= 0:
-            return 0, None
+            return 0, paced.again_in_s
         ready = self._routes.ready()
         count = min(free, ready.calls - self._unrouted)
         self._held_back = count < free

@@ -22,7 +22,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from ivr.database import Database
-from ivr.dialer.store import IDS_AT_ONCE, RecordingFacts, attempt_table
+from ivr.dialer.store import RecordingFacts, attempt_table
+from ivr.dialer.store.tables import IDS_AT_ONCE
 from ivr.model import Attempt, Recording
 
 log = logging.getLogger(__name__)

@@ -1,0 +1,62 @@
+"""A task's own row: given back, put off, closed; and whether its campaign runs."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from sqlalchemy import case, select
+from sqlalchemy import update as update_of
+from sqlalchemy.orm import Session
+
+from ivr.dialer.store.tables import task_table
+from ivr.model import Campaign, CampaignState, TaskState
+from ivr.policy import engagements
+from ivr.policy.decide import Decision, Verdict
+
+
+def release(session: Session, task_id: int, next_at: datetime | None) -> None:
+    """Give a leased task back, untried; `next_at` None: it may be leased at once."""
+    session.execute(
+        update_of(task_table)
+        .where(task_table.c.id == task_id)
+        .values(
+            # A retry that was due stays one, so that it keeps its place before fresh tasks.
+            state=TaskState.WAITING
+            if next_at is not None
+            else case((task_table.c.next_at.is_not(None), TaskState.WAITING), else_=TaskState.READY),
+            next_at=next_at if next_at is not None else task_table.c.next_at,
+            lease_owner=None,
+            lease_until=None,
+        )
+    )
+
+
+def apply(session: Session, decided: Mapping[int, Decision], now: datetime) -> Counter[Verdict]:
+    """Close the tasks that are never to be called and put off those that may be later; how many of each."""
+    closed: defaultdict[str, list[int]] = defaultdict(list)
+    for task_id, decision in decided.items():
+        if decision.verdict is Verdict.NEVER:
+            closed[str(decision.rule)].append(task_id)
+        elif decision.verdict is Verdict.LATER:
+            release(session, task_id, decision.until)
+    for rule, ids in closed.items():
+        close_tasks(session, ids, rule)
+        engagements.release(session, ids, now)
+    return Counter(decision.verdict for decision in decided.values())
+
+
+def close_tasks(session: Session, ids: Sequence[int], result: str) -> None:
+    """Nothing is left to do for these tasks; `result` is why."""
+    session.execute(
+        update_of(task_table)
+        .where(task_table.c.id.in_(ids))
+        .values(state=TaskState.DONE, result=result, next_at=None, lease_owner=None, lease_until=None)
+    )
+
+
+def running(session: Session, campaign_id: int) -> bool:
+    """Whether the campaign may call now."""
+    state = session.execute(select(Campaign.state).where(Campaign.id == campaign_id)).scalar_one()
+    return state is CampaignState.RUNNING
