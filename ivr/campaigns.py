@@ -5,10 +5,9 @@ Owns the life of the `campaign` row and the creation of its tasks; who is called
 from __future__ import annotations
 
 import asyncio
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 from sqlalchemy import func, insert, literal, select
 from sqlalchemy.orm import Session
@@ -24,6 +23,7 @@ from ivr.model import (
     Attempt,
     AuditEntry,
     Campaign,
+    CampaignList,
     CampaignState,
     Contact,
     FlowVersion,
@@ -149,7 +149,8 @@ def _find(session: Session, plan: CampaignPlan) -> tuple[OpenedCampaign, str | N
     found = session.execute(
         select(Campaign, FlowVersion.content_hash, ImportBatch.file_sha256)
         .join(FlowVersion, Campaign.flow_version_id == FlowVersion.id)
-        .outerjoin(ImportBatch, ImportBatch.list_id == Campaign.list_id)
+        .outerjoin(CampaignList, CampaignList.campaign_id == Campaign.id)
+        .outerjoin(ImportBatch, ImportBatch.list_id == CampaignList.list_id)
         .where(Campaign.name == plan.name)
         .order_by(ImportBatch.id)
     ).first()
@@ -198,11 +199,9 @@ def _create(
     campaign = Campaign(
         name=plan.name,
         flow_version_id=version_row(session, plan.flow, plan.by, now).id,
-        list_id=imported.list_id,
         purpose=plan.flow.purpose,
         state=CampaignState.DRAFT,
         concurrency=plan.concurrency,
-        retry=_as_json(plan.retry),
         policy=policy.document,
         seed=plan.seed,
         recognizer=plan.recognizer,
@@ -211,6 +210,7 @@ def _create(
     )
     session.add(campaign)
     session.flush()
+    session.add(CampaignList(campaign_id=campaign.id, list_id=imported.list_id))
     contacts = (
         select(literal(campaign.id), Contact.id, literal(TaskState.READY.value), literal(0))
         .where(Contact.list_id == imported.list_id)
@@ -223,10 +223,3 @@ def _create(
     )
     rules = _rules(plan.flow, policy, campaign.id)
     return rules, enter(session, rules, now)
-
-
-def _as_json(retry: RetryPolicy) -> dict[str, Any]:
-    return {
-        "max_attempts": retry.max_attempts,
-        "rules": {outcome.value: asdict(rule) for outcome, rule in retry.rules.items()},
-    }

@@ -14,7 +14,7 @@ from ivr.model.calls import (
     Segment,
     SegmentKind,
 )
-from ivr.model.campaigns import Campaign, CampaignState, Task, TaskState
+from ivr.model.campaigns import NORMAL_PRIORITY, Campaign, CampaignList, CampaignState, Task, TaskState
 from ivr.model.contacts import Contact, ContactList, DoNotDisturb, ImportBatch
 from ivr.model.flows import ActivationKind, FlowActivation, FlowReview, FlowVersion, ReviewState
 from ivr.model.people import AuditEntry, Role, User
@@ -22,6 +22,7 @@ from ivr.model.policy import Consent, ContactDecision, DecisionStage, Engagement
 from ivr.model.types import Base, UtcDateTime
 
 __all__ = [
+    "NORMAL_PRIORITY",
     "ActivationKind",
     "Answer",
     "Attempt",
@@ -30,6 +31,7 @@ __all__ = [
     "Base",
     "Callback",
     "Campaign",
+    "CampaignList",
     "CampaignState",
     "Consent",
     "Contact",

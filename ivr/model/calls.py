@@ -79,6 +79,11 @@ class Attempt(Base):
     pending: Mapped[bool] = mapped_column(default=False)  # accepted by voice, still to be confirmed
     opted_out: Mapped[bool] = mapped_column(default=False)
     path: Mapped[list[str]] = mapped_column(default=list)  # flow nodes in the order they were entered
+    worker: Mapped[str | None]  # whose call it is (a Task's `lease_owner`)
+    arm: Mapped[str | None] = mapped_column(String(64))  # of an A/B test
+    grade: Mapped[str | None] = mapped_column(String(1))  # A to F
+    # Answered, wanted a person, and nobody was there in time.
+    abandoned: Mapped[bool] = mapped_column(default=False, server_default=false())
     trunk: Mapped[str | None]  # which way it went; None: it never left
     caller_id: Mapped[str | None]  # the number that the callee was shown; None: the operator's choice
     # The trunk refused the call before anything rang and another trunk was asked at once: the next number's

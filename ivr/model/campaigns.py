@@ -1,40 +1,49 @@
-"""A campaign and its tasks: what is to be done, for whom, and how far it got."""
+"""A campaign, its lists and its tasks: what is to be done, for whom, and how far it got."""
 
 from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
 
 from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from ivr.model.types import NAME_CHARS, Base, text_enum
 
+NORMAL_PRIORITY = 5  # of a task; 1 is leased first, 9 last
+
 
 class CampaignState(StrEnum):
     DRAFT = "draft"
+    SUBMITTED = "submitted"
+    APPROVED = "approved"
     RUNNING = "running"
     PAUSED = "paused"
     FINISHED = "finished"
 
 
 class Campaign(Base):
-    """One flow version called through one list."""
+    """One flow version, called through its lists by a policy and a strategy."""
 
     __tablename__ = "campaign"
 
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(String(NAME_CHARS), unique=True)
     flow_version_id: Mapped[int] = mapped_column(ForeignKey("flow_version.id"), index=True)
-    list_id: Mapped[int] = mapped_column(ForeignKey("contact_list.id"), index=True)
     purpose: Mapped[str] = mapped_column(String(32))
     state: Mapped[CampaignState] = mapped_column(text_enum(CampaignState), default=CampaignState.DRAFT)
     concurrency: Mapped[int]  # calls at once
-    retry: Mapped[dict[str, Any]] = mapped_column(default=dict)  # rules per outcome
-    policy: Mapped[str | None] = mapped_column(
-        Text
-    )  # ivr.policy.policy.Policy.document; None: from before there were
+    # The documents of ivr.policy and ivr.strategy; None: from before there were.
+    policy: Mapped[str | None] = mapped_column(Text)
+    strategy: Mapped[str | None] = mapped_column(Text)
+    trunks: Mapped[list[str]] = mapped_column(
+        default=list, server_default="[]"
+    )  # that it may use; empty: all that serve its purpose
+    starts_at: Mapped[datetime | None]  # nobody is called before; None: at once
+    ends_at: Mapped[datetime | None]  # nobody is called from then on
+    max_per_day: Mapped[int | None]  # most contacts taken in from feeds on one day, and in all
+    max_total: Mapped[int | None]
+    paused_why: Mapped[str | None] = mapped_column(Text)  # in words for people, when something paused it by itself
     seed: Mapped[int | None]  # a rehearsal's
     recognizer: Mapped[str] = mapped_column(default="")
     timezone: Mapped[str] = mapped_column(String(64), default="Asia/Shanghai")  # IANA name; for people to read
@@ -42,6 +51,15 @@ class Campaign(Base):
     created_by: Mapped[str]
     started_at: Mapped[datetime | None]
     finished_at: Mapped[datetime | None]
+
+
+class CampaignList(Base):
+    """A list that a campaign calls."""
+
+    __tablename__ = "campaign_list"
+
+    campaign_id: Mapped[int] = mapped_column(ForeignKey("campaign.id"), primary_key=True)
+    list_id: Mapped[int] = mapped_column(ForeignKey("contact_list.id"), primary_key=True, index=True)
 
 
 class TaskState(StrEnum):
@@ -64,6 +82,7 @@ class Task(Base):
     campaign_id: Mapped[int] = mapped_column(ForeignKey("campaign.id"))
     contact_id: Mapped[int] = mapped_column(ForeignKey("contact.id"), index=True)
     state: Mapped[TaskState] = mapped_column(text_enum(TaskState), default=TaskState.READY)
+    priority: Mapped[int] = mapped_column(default=NORMAL_PRIORITY, server_default=str(NORMAL_PRIORITY))
     next_at: Mapped[datetime | None]  # not before; None: at once
     lease_owner: Mapped[str | None]
     lease_until: Mapped[datetime | None]

@@ -40,16 +40,19 @@ class ImportBatch(Base):
 
 
 class Contact(Base):
-    """One number on one list. The same person on another list is another row; the phone ties them together."""
+    """One number on one list. The same person on another list is another row; the phone ties them together.
+
+    Rows of a feed have a `source_id`: the same number may come again with another one."""
 
     __tablename__ = "contact"
-    __table_args__ = (UniqueConstraint("list_id", "phone"), Index("ix_contact_phone", "phone"))
+    __table_args__ = (UniqueConstraint("list_id", "phone", "source_id"), Index("ix_contact_phone", "phone"))
 
     id: Mapped[int] = mapped_column(primary_key=True)
     list_id: Mapped[int] = mapped_column(ForeignKey("contact_list.id"))
     batch_id: Mapped[int | None] = mapped_column(ForeignKey("import_batch.id"))
     row_number: Mapped[int | None]  # 1-based, as the spreadsheet shows it
     phone: Mapped[str] = mapped_column(String(PHONE_CHARS))  # E.164
+    source_id: Mapped[str] = mapped_column(default="", server_default="")  # the source's own name of the row
     attributes: Mapped[dict[str, Any]] = mapped_column(default=dict)  # as the flow's `needs` wants them
 
 

@@ -16,7 +16,18 @@ from sqlalchemy.orm import Session
 
 from ivr.database import Database
 from ivr.errors import IvrError
-from ivr.model import Answer, Attempt, Campaign, CampaignState, FlowVersion, ImportBatch, Recording, Segment, Task
+from ivr.model import (
+    Answer,
+    Attempt,
+    Campaign,
+    CampaignList,
+    CampaignState,
+    FlowVersion,
+    ImportBatch,
+    Recording,
+    Segment,
+    Task,
+)
 from ivr.results import AnswerResult, AttemptResult, Results, SegmentResult, Summary
 from trunk.ports import DialOutcome
 
@@ -68,17 +79,19 @@ def _results(session: Session, campaign_id: int) -> Results:
         recognizer=campaign.recognizer,
         seed=campaign.seed,
         contacts=session.scalar(select(func.count()).where(Task.campaign_id == campaign_id)) or 0,
-        rejected_rows=_left_out(session, campaign.list_id),
+        rejected_rows=_left_out(session, campaign_id),
         finished=campaign.state is CampaignState.FINISHED,
         **_figures(called),
     )
     return Results(schema=1, summary=summary, attempts=tuple(one.result for one in called))
 
 
-def _left_out(session: Session, list_id: int) -> int:
-    """Rows of the list's files that brought no contact: the bad ones and the repeated numbers."""
-    left_out = select(func.sum(ImportBatch.rejected + ImportBatch.duplicates)).where(
-        ImportBatch.list_id == list_id
+def _left_out(session: Session, campaign_id: int) -> int:
+    """Rows of its lists' files that brought no contact: the bad ones and the repeated numbers."""
+    left_out = (
+        select(func.sum(ImportBatch.rejected + ImportBatch.duplicates))
+        .join(CampaignList, ImportBatch.list_id == CampaignList.list_id)
+        .where(CampaignList.campaign_id == campaign_id)
     )
     return session.scalar(left_out) or 0
 

@@ -1,6 +1,10 @@
-"""Workers: who is alive, what each may use, whose an attempt is."""
+"""Workers: whose an attempt is."""
 
 from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic import op
+from sqlalchemy import Column
 
 revision = "0007"
 down_revision = "0006"
@@ -9,8 +13,8 @@ depends_on = None
 
 
 def upgrade() -> None:
-    pass
+    op.add_column("attempt", Column("worker", sa.String(128), nullable=True))
 
 
 def downgrade() -> None:
-    pass
+    op.drop_column("attempt", "worker")

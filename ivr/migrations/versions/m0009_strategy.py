@@ -1,6 +1,10 @@
-"""Strategy: retry rules, grades, invalid numbers, the best hour."""
+"""Strategy: grades, arms of A/B tests, abandoned calls."""
 
 from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic import op
+from sqlalchemy import Column
 
 revision = "0009"
 down_revision = "0008"
@@ -9,8 +13,11 @@ depends_on = None
 
 
 def upgrade() -> None:
-    pass
+    op.add_column("attempt", Column("arm", sa.String(64), nullable=True))
+    op.add_column("attempt", Column("grade", sa.String(1), nullable=True))
+    op.add_column("attempt", Column("abandoned", sa.Boolean(), nullable=False, server_default=sa.false()))
 
 
 def downgrade() -> None:
-    pass
+    for column in ("abandoned", "grade", "arm"):
+        op.drop_column("attempt", column)

@@ -35,6 +35,7 @@ from ivr.model import (
     Attempt,
     AttemptState,
     Campaign,
+    CampaignList,
     CampaignState,
     Contact,
     ContactList,
@@ -122,7 +123,6 @@ class World:
         campaign = Campaign(
             name=name,
             flow_version_id=version.id,
-            list_id=people.id,
             purpose="service",
             state=state,
             concurrency=10,
@@ -133,6 +133,7 @@ class World:
         )
         session.add(campaign)
         session.flush()
+        session.add(CampaignList(campaign_id=campaign.id, list_id=people.id))
         for index in range(contacts):
             contact = Contact(list_id=people.id, phone=f"+86138{campaign.id:02d}{index:06d}")
             session.add(contact)

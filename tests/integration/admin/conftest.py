@@ -150,7 +150,7 @@ def _fill(session: Session) -> tuple[int, int]:
     session.add_all([version, people])
     session.flush()
     campaign = Campaign(
-        name="十一月", flow_version_id=version.id, list_id=people.id, purpose="service", concurrency=2,
+        name="十一月", flow_version_id=version.id, purpose="service", concurrency=2,
         state=CampaignState.RUNNING, created_at=NOW, created_by="boss", started_at=NOW,
     )  # fmt: skip
     contact = Contact(list_id=people.id, phone=PHONE)

@@ -19,6 +19,7 @@ from ivr.model import (
     Attempt,
     AttemptState,
     Campaign,
+    CampaignList,
     CampaignState,
     Contact,
     ContactList,
@@ -71,11 +72,12 @@ def make_campaign(db: Database) -> Callable[..., Awaitable[int]]:
             session.add_all([flow, people])
             session.flush()
             campaign = Campaign(
-                name=name, flow_version_id=flow.id, list_id=people.id, purpose="service", concurrency=10, seed=7,
+                name=name, flow_version_id=flow.id, purpose="service", concurrency=10, seed=7,
                 state=CampaignState.RUNNING, recognizer="vosk", created_at=NOW, created_by="ann", started_at=NOW,
             )  # fmt: skip
             session.add(campaign)
             session.flush()
+            session.add(CampaignList(campaign_id=campaign.id, list_id=people.id))
             contacts = [Contact(list_id=people.id, phone=phone, attributes={"name": "王先生"}) for phone in phones]
             session.add_all(contacts)
             session.flush()

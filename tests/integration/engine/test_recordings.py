@@ -100,7 +100,7 @@ def _fill(session: Session) -> None:
     session.flush()
     session.add(
         Campaign(
-            name="c", flow_version_id=1, list_id=1, purpose="service", concurrency=5, state=CampaignState.RUNNING,
+            name="c", flow_version_id=1, purpose="service", concurrency=5, state=CampaignState.RUNNING,
             created_at=NOW, created_by="test",
         )
     )  # fmt: skip

@@ -97,7 +97,6 @@ def _fill(session: Session) -> None:
             Campaign(
                 name=str(number),
                 flow_version_id=1,
-                list_id=number,
                 purpose="service",
                 concurrency=5,
                 state=CampaignState.RUNNING,

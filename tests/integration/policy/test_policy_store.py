@@ -122,7 +122,6 @@ def _fill(session: Session) -> None:
             Campaign(
                 name=f"campaign {campaign_id}",
                 flow_version_id=1,
-                list_id=campaign_id,
                 purpose="marketing",
                 concurrency=5,
                 state=CampaignState.RUNNING,
