@@ -48,7 +48,7 @@ export function Answered({ of, children }) {
 }
 
 const STATE_TONES = {
-  running: "good", paused: "warn", finished: "", draft: "",
+  running: "good", paused: "warn", finished: "", draft: "", submitted: "", approved: "good",
   dialing: "", ringing: "warn", talking: "good", ended: "",
 };
 const OUTCOME_TONES = { answered: "good", voicemail: "info", failed: "bad", unknown: "warn", congestion: "warn" };
