@@ -26,7 +26,6 @@ from ivr.model.contacts import (
 )
 from ivr.model.feeds import (
     ApiToken,
-    Complaint,
     Delivery,
     DeliveryState,
     Feed,
@@ -43,7 +42,9 @@ from ivr.model.flows import ActivationKind, FlowActivation, FlowReview, FlowVers
 from ivr.model.people import AuditEntry, Role, User
 from ivr.model.policy import Consent, ContactDecision, DecisionStage, Engagement, EngagementState, HoldOut
 from ivr.model.results import Confirmation, ConfirmationState, ConfirmedBy, InvariantCheck
+from ivr.model.strategy import CallWhy, GradeChange, HourRate, InvalidNumber
 from ivr.model.types import Base, UtcDateTime
+from ivr.model.workers import Quota, QuotaKind, Worker, WorkerState
 
 __all__ = [
     "NORMAL_PRIORITY",
@@ -54,6 +55,7 @@ __all__ = [
     "AttemptState",
     "AuditEntry",
     "Base",
+    "CallWhy",
     "Callback",
     "Campaign",
     "CampaignList",
@@ -62,7 +64,6 @@ __all__ = [
     "Confirmation",
     "ConfirmationState",
     "ConfirmedBy",
-    "Complaint",
     "Consent",
     "Contact",
     "ContactBefore",
@@ -83,17 +84,22 @@ __all__ = [
     "FlowActivation",
     "FlowReview",
     "FlowVersion",
+    "GradeChange",
     "HoldOut",
+    "HourRate",
     "HungUpBy",
     "ImportBatch",
     "ImportMode",
     "Intake",
     "IntakeDay",
     "Intention",
+    "InvalidNumber",
     "InvariantCheck",
     "Outbox",
     "OutboxState",
     "PaymentEvent",
+    "Quota",
+    "QuotaKind",
     "Recording",
     "ReviewState",
     "Role",
@@ -103,4 +109,6 @@ __all__ = [
     "TaskState",
     "User",
     "UtcDateTime",
+    "Worker",
+    "WorkerState",
 ]
