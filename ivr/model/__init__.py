@@ -1,6 +1,7 @@
 """The tables, the same on SQLite and PostgreSQL. Migrations (`ivr.migrations`) create them; a test keeps the two
 in step. Moments are aware datetimes (UTC in the database); phones are E.164; enums are stored as their words."""
 
+from ivr.model.approval import Approval, ApprovalStage, EmergencyStop, Organisation, OrganisationLevel
 from ivr.model.calls import (
     Answer,
     Attempt,
@@ -14,7 +15,16 @@ from ivr.model.calls import (
     Segment,
     SegmentKind,
 )
-from ivr.model.campaigns import NORMAL_PRIORITY, Campaign, CampaignList, CampaignState, Task, TaskState
+from ivr.model.campaigns import (
+    CAMPAIGN_ENDED,
+    NORMAL_PRIORITY,
+    Campaign,
+    CampaignList,
+    CampaignState,
+    ProjectType,
+    Task,
+    TaskState,
+)
 from ivr.model.contacts import (
     Complaint,
     Contact,
@@ -47,10 +57,13 @@ from ivr.model.types import Base, UtcDateTime
 from ivr.model.workers import Quota, QuotaKind, Worker, WorkerState
 
 __all__ = [
+    "CAMPAIGN_ENDED",
     "NORMAL_PRIORITY",
     "ActivationKind",
     "Answer",
     "ApiToken",
+    "Approval",
+    "ApprovalStage",
     "Attempt",
     "AttemptState",
     "AuditEntry",
@@ -73,6 +86,7 @@ __all__ = [
     "Delivery",
     "DeliveryState",
     "DoNotDisturb",
+    "EmergencyStop",
     "Engagement",
     "EngagementState",
     "Feed",
@@ -95,9 +109,12 @@ __all__ = [
     "Intention",
     "InvalidNumber",
     "InvariantCheck",
+    "Organisation",
+    "OrganisationLevel",
     "Outbox",
     "OutboxState",
     "PaymentEvent",
+    "ProjectType",
     "Quota",
     "QuotaKind",
     "Recording",

@@ -31,7 +31,10 @@ class Rule(StrEnum):
     """In the order in which they are asked. The word of a rule that says never is the task's result."""
 
     DO_NOT_DISTURB = "do_not_disturb"
+    REMOVED_FROM_LIST = "removed_from_list"
     EXCLUDED = "excluded"
+    PAID = "paid"
+    NOT_ELIGIBLE = "not_eligible"  # asked live, by `ivr.eligibility`, not here
     HELD_OUT = "held_out"
     NO_CONSENT = "no_consent"
     HAS_RESULT = "has_result"
@@ -92,6 +95,8 @@ class Facts:
     results: tuple[datetime, ...] = ()  # when it was talked to with the same flow, in other tasks
     calls: tuple[datetime, ...] = ()  # that reached for the phone, of all campaigns, in order
     held_out: bool = False
+    paid_at: datetime | None = None  # the last payment since the row came in that this task is of
+    removed: bool = False  # taken off the list that the task is of
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +166,10 @@ def _opted_out(case: _Case) -> Decision | None:
     return None
 
 
+def _removed(case: _Case) -> Decision | None:
+    return _never(Rule.REMOVED_FROM_LIST) if case.facts.removed else None
+
+
 def _excluded(case: _Case) -> Decision | None:
     policy = case.rules.policy
     types = {**policy.spec.attributes, **case.rules.types}
@@ -176,6 +185,13 @@ def _excluded(case: _Case) -> Decision | None:
             excluded = all(variables.get(variable) is not None for variable in condition.variables)
         if excluded:
             return _never(Rule.EXCLUDED, exclusion=name)
+    return None
+
+
+def _paid(case: _Case) -> Decision | None:
+    paid_at = case.facts.paid_at
+    if case.rules.purpose in case.rules.policy.spec.paid and paid_at is not None and paid_at <= case.now:
+        return _never(Rule.PAID)
     return None
 
 
@@ -281,7 +297,9 @@ def _window(case: _Case) -> Decision | None:
 
 _RULES: tuple[Callable[[_Case], Decision | None], ...] = (
     _opted_out,
+    _removed,
     _excluded,
+    _paid,
     _held_out,
     _no_consent,
     _has_result,

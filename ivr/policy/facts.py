@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import or_, select
+from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
 from flows.sprint import Scalar
@@ -16,12 +16,17 @@ from ivr.model import (
     Attempt,
     Campaign,
     Consent,
+    Contact,
+    ContactList,
     DoNotDisturb,
     Engagement,
     EngagementState,
     FlowVersion,
     HoldOut,
+    ImportBatch,
     Intention,
+    PaymentEvent,
+    Task,
 )
 from ivr.policy.decide import ANY_PURPOSE, THIRTY_DAYS, Agreed, Engaged, Facts, OptOut, Success
 from ivr.policy.policy import CampaignRules
@@ -51,6 +56,8 @@ def gather(session: Session, rules: CampaignRules, asked: Sequence[Asked], now: 
     engagements = _engagements(session, rules, phones, now)
     calls = _calls(session, rules, phones, now)
     held = _held_out(session, rules, phones)
+    paid = _paid(session, rules, asked, now)
+    removed = _removed(session, asked)
     return [
         Facts(
             phone=one.phone,
@@ -79,9 +86,22 @@ def gather(session: Session, rules: CampaignRules, asked: Sequence[Asked], now: 
             ),
             calls=tuple(row.started_at for row in calls[one.phone] if _reached(row)),
             held_out=one.phone in held,
+            paid_at=paid.get(one.task_id),
+            removed=one.task_id in removed,
         )
         for one in asked
     ]
+
+
+def _removed(session: Session, asked: Sequence[Asked]) -> frozenset[int | None]:
+    """The tasks whose contact was taken off its list."""
+    tasks = [one.task_id for one in asked if one.task_id is not None]
+    rows = session.execute(
+        select(Task.id)
+        .join(Contact, Task.contact_id == Contact.id)
+        .where(Task.id.in_(tasks), Contact.removed_at.is_not(None))
+    ).scalars()
+    return frozenset(rows)
 
 
 def _reached(row: Any) -> bool:
@@ -180,3 +200,29 @@ def _held_out(session: Session, rules: CampaignRules, phones: list[str]) -> froz
         )
     ).scalars()
     return frozenset(rows)
+
+
+def _paid(
+    session: Session, rules: CampaignRules, asked: Sequence[Asked], now: datetime
+) -> Mapping[int | None, datetime]:
+    """The last payment of those tasks' numbers that have paid since their row came in."""
+    if rules.purpose not in rules.policy.spec.paid:
+        return {}
+    # Nearly nobody has ever paid between two looks: one look at an index, and no join for the others.
+    newest = (
+        select(PaymentEvent.phone, func.max(PaymentEvent.paid_at))
+        .where(PaymentEvent.phone.in_({one.phone for one in asked}), PaymentEvent.paid_at <= now)
+        .group_by(PaymentEvent.phone)
+    )
+    payments = {row[0]: row[1] for row in session.execute(newest)}
+    tasks = {one.task_id: payments[one.phone] for one in asked if one.task_id and one.phone in payments}
+    if not tasks:
+        return {}
+    rows = session.execute(
+        select(Task.id, func.coalesce(Contact.since, ImportBatch.imported_at, ContactList.created_at))
+        .join(Contact, Task.contact_id == Contact.id)
+        .join(ContactList, Contact.list_id == ContactList.id)
+        .outerjoin(ImportBatch, Contact.batch_id == ImportBatch.id)
+        .where(Task.id.in_(tasks))
+    )
+    return {task_id: tasks[task_id] for task_id, since in rows if tasks[task_id] >= since}

@@ -10,7 +10,10 @@ Translate = Callable[..., str]
 
 TITLES: Mapping[Rule, str] = {
     Rule.DO_NOT_DISTURB: "do not disturb",
+    Rule.REMOVED_FROM_LIST: "taken off the list",
     Rule.EXCLUDED: "excluded by an attribute",
+    Rule.PAID: "has paid",
+    Rule.NOT_ELIGIBLE: "not eligible",
     Rule.HELD_OUT: "held out",
     Rule.NO_CONSENT: "no consent",
     Rule.HAS_RESULT: "has a result already",
@@ -24,7 +27,10 @@ TITLES: Mapping[Rule, str] = {
 }
 SENTENCES: Mapping[Rule, str] = {
     Rule.DO_NOT_DISTURB: "the number is on do not disturb for {purpose}",
+    Rule.REMOVED_FROM_LIST: "it was taken off the list",
     Rule.EXCLUDED: "the policy's exclusion {exclusion} holds for it",
+    Rule.PAID: "it has paid since its row came in",
+    Rule.NOT_ELIGIBLE: "asked just before dialling, {source} said: {said}",
     Rule.HELD_OUT: "it belongs to the part that {draw} holds out",
     Rule.NO_CONSENT: "no consent to {purpose} is registered that holds now",
     Rule.HAS_RESULT: "it was talked to with the flow {flow} not long ago",

@@ -28,6 +28,7 @@ from ivr.model import (
     EngagementState,
     FlowVersion,
     HoldOut,
+    PaymentEvent,
     Task,
     TaskState,
 )
@@ -151,7 +152,7 @@ async def test_facts_of_any_number_of_contacts_take_the_same_few_statements(rows
 
     one = await rows.do(lambda session: count(session, 1))
     assert await rows.do(lambda session: count(session, CONTACTS)) == one
-    assert one <= 5
+    assert one <= 6
 
 
 async def test_every_reason_is_on_record_once(rows: Rows) -> None:
@@ -185,6 +186,42 @@ async def test_opting_out_after_the_lease_is_seen_just_before_dialling(rows: Row
     assert not await rows.do(lambda session: store.place(session, placing))
     assert await rows.decisions(1) == [("lease", "call", None), ("place", "never", "do_not_disturb")]
     assert (await rows.task(1)).result == "do_not_disturb"
+
+
+async def test_who_pays_after_the_lease_is_not_dialled_any_more(rows: Rows) -> None:
+    own = rules("paid: [marketing]")
+    leases = (await rows.lease(own, 3)).leases
+
+    def pay(session: Session) -> None:
+        for number, paid_at in ((1, NOW - timedelta(days=1)), (2, NOW), (3, NOW + timedelta(seconds=1))):
+            session.add(PaymentEvent(phone=phone(number), paid_at=paid_at, source="billing",
+                                     source_id=str(number), taken_at=NOW))  # fmt: skip
+
+    await rows.do(pay)
+    placed = [
+        await rows.do(
+            lambda session, lease=lease: store.place(session, store.Placing(lease.phone, own, lease, NOW))
+        )
+        for lease in leases
+    ]
+    assert placed == [True, False, True]  # before the list came in, since, and not yet
+    assert await rows.decisions(2) == [("lease", "call", None), ("place", "never", "paid")]
+    assert (await rows.task(2)).result == "paid"
+    told = (await rows.story(own, 2)).told
+    assert ("paid, says {source}", {"source": "billing"}) in [(one.template, one.params) for one in told]
+
+
+async def test_what_counts_as_paid_begins_when_the_row_says_so(rows: Rows) -> None:
+    own = rules("paid: [marketing]")
+    reminded = NOW - timedelta(days=2)
+
+    def pay(session: Session) -> None:
+        session.get_one(Contact, 1).since = reminded
+        session.add(PaymentEvent(phone=phone(1), paid_at=reminded, source="billing", source_id="1", taken_at=NOW))
+
+    await rows.do(pay)
+    assert (await rows.lease(own)).skipped == 1
+    assert not (await rows.lease(rules("paid: [service]"))).skipped  # another purpose: nobody looks
 
 
 async def test_a_retry_waits_for_the_window_and_attempts_are_bounded(rows: Rows) -> None:
