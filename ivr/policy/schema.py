@@ -92,6 +92,7 @@ class PolicySpec(Frozen):
     holidays: Annotated[str, Field(min_length=2, max_length=2)] = "CN"
     attributes: dict[Name, VariableType] = Field(default_factory=dict, max_length=100)
     consent: tuple[Purpose, ...] = ()
+    paid: tuple[Purpose, ...] = ("service",)  # whoever has paid isn't called for these
     exclude: dict[Name, Exclusion] = Field(default_factory=dict, max_length=100)
     attempts: int | None = Field(default=None, ge=1, le=100)
     results: Results | None = None

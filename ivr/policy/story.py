@@ -26,6 +26,7 @@ from ivr.model import (
     EngagementState,
     FlowVersion,
     HoldOut,
+    PaymentEvent,
     Task,
     TaskState,
 )
@@ -105,6 +106,7 @@ def story_of(session: Session, phone: str, policy: Policy, now: datetime) -> Sto
         *_attempts(session, phone),
         *_opt_outs(session, phone),
         *_consents(session, phone),
+        *_payments(session, phone),
         *_held_out(session, phone),
     ]
     open_tasks = list(_open_tasks(session, phone, policy, now))
@@ -243,6 +245,17 @@ def _consents(session: Session, phone: str) -> Iterator[Told]:
             yield Told(row.given_at, "consent to {purpose} until {until}, from {source}", params)
         if row.withdrawn_at is not None:
             yield Told(row.withdrawn_at, "consent to {purpose} withdrawn", {"purpose": row.purpose})
+
+
+def _payments(session: Session, phone: str) -> Iterator[Told]:
+    rows = session.execute(
+        select(PaymentEvent.paid_at, PaymentEvent.source)
+        .where(PaymentEvent.phone == phone)
+        .order_by(PaymentEvent.paid_at.desc())
+        .limit(MOST_TOLD)
+    )
+    for paid_at, source in rows:
+        yield Told(paid_at, "paid, says {source}", {"source": source})
 
 
 def _held_out(session: Session, phone: str) -> Iterator[Told]:

@@ -184,6 +184,15 @@ def test_marketing_calls_begin_on_working_days_and_not_over_noon(now: str, opens
     assert (decision.rule, decision.until) == (Rule.WINDOW, datetime.fromisoformat(opens))
 
 
+def test_who_has_paid_is_not_reminded() -> None:
+    paid = Facts(PHONE, paid_at=MONDAY)
+    assert first("", paid, purpose="service") == Decision(Verdict.NEVER, Rule.PAID)
+    assert first("", paid, MONDAY - timedelta(seconds=1), "service") == CALL
+    assert first("", paid) == CALL  # the rule is for reminders, unless the policy says otherwise
+    assert first("paid: [marketing]", paid).rule is Rule.PAID
+    assert first("paid: []", paid, purpose="service") == CALL
+
+
 def test_the_window_is_the_callees() -> None:
     text = "windows: [{times: [08:00-21:00]}]"
     assert first(text, Facts(PHONE)) == CALL
