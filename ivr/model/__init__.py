@@ -51,7 +51,7 @@ from ivr.model.feeds import (
 from ivr.model.flows import ActivationKind, FlowActivation, FlowReview, FlowVersion, ReviewState
 from ivr.model.people import AuditEntry, Role, User
 from ivr.model.policy import Consent, ContactDecision, DecisionStage, Engagement, EngagementState, HoldOut
-from ivr.model.results import Confirmation, ConfirmationState, ConfirmedBy, InvariantCheck
+from ivr.model.results import Confirmation, ConfirmationState, ConfirmedBy, InvariantCheck, SmsRating
 from ivr.model.strategy import CallWhy, GradeChange, HourRate, InvalidNumber
 from ivr.model.types import Base, UtcDateTime
 from ivr.model.workers import Quota, QuotaKind, Worker, WorkerState
@@ -122,6 +122,7 @@ __all__ = [
     "Role",
     "Segment",
     "SegmentKind",
+    "SmsRating",
     "Task",
     "TaskState",
     "User",

@@ -39,6 +39,17 @@ class Confirmation(Base):
     note: Mapped[str | None] = mapped_column(Text)  # why
 
 
+class SmsRating(Base):
+    """A customer's mark for a call, given by text message afterwards. One for each call: the last counts."""
+
+    __tablename__ = "sms_rating"
+
+    attempt_id: Mapped[str] = mapped_column(ForeignKey("attempt.id"), primary_key=True)
+    rating: Mapped[int]  # 1 to 5, 5 is best
+    at: Mapped[datetime]
+    who: Mapped[str]  # took it in
+
+
 class InvariantCheck(Base):
     """One rule of the books, looked at once. Append-only; `faults` 0: it holds."""
 

@@ -29,6 +29,13 @@ def upgrade() -> None:
     )
     op.create_index("ix_confirmation_attempt_id_id", "confirmation", ["attempt_id", "id"])
     op.create_table(
+        "sms_rating",
+        Column("attempt_id", sa.String(36), sa.ForeignKey("attempt.id"), primary_key=True),
+        Column("rating", sa.Integer(), nullable=False),
+        Column("at", MOMENT, nullable=False),
+        Column("who", sa.String(128), nullable=False),
+    )
+    op.create_table(
         "invariant_check",
         Column("id", sa.Integer(), primary_key=True),
         Column("at", MOMENT, nullable=False),
@@ -42,4 +49,5 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     op.drop_table("invariant_check")
+    op.drop_table("sms_rating")
     op.drop_table("confirmation")
