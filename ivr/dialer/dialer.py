@@ -149,7 +149,8 @@ class Dialer:
 
     async def _standing(self) -> store.Standing:
         campaign_id = self._options.rules.campaign_id
-        return await self._database.read(lambda session: store.standing(session, campaign_id))
+        now = self._deps.clock.now()
+        return await self._database.read(lambda session: store.standing(session, campaign_id, now))
 
     async def _until_next(self) -> float | None:
         """Seconds until the first retry is due; None when none is."""

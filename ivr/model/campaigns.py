@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
-from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint
+from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint, false
 from sqlalchemy.orm import Mapped, mapped_column
 
-from ivr.model.types import NAME_CHARS, Base, text_enum
+from ivr.model.strategy import CallWhy
+from ivr.model.types import NAME_CHARS, SHA256_CHARS, Base, text_enum
 
 NORMAL_PRIORITY = 5  # of a task; 1 is leased first, 9 last
 
@@ -20,6 +22,20 @@ class CampaignState(StrEnum):
     RUNNING = "running"
     PAUSED = "paused"
     FINISHED = "finished"
+
+
+class ProjectType(StrEnum):
+    """What kind of project a campaign is (seeds S3): it decides what a success is."""
+
+    TELEMARKETING = "telemarketing"
+    SATISFACTION_SURVEY = "satisfaction_survey"
+    FOLLOW_UP_CALL = "follow_up_call"
+    DATA_CHECK = "data_check"
+    QUESTIONNAIRE = "questionnaire"
+    INVITATION = "invitation"
+
+
+CAMPAIGN_ENDED = "campaign_ended"  # result of contacts that were left when their campaign was over
 
 
 class Campaign(Base):
@@ -44,6 +60,22 @@ class Campaign(Base):
     max_per_day: Mapped[int | None]  # most contacts taken in from feeds on one day, and in all
     max_total: Mapped[int | None]
     paused_why: Mapped[str | None] = mapped_column(Text)  # in words for people, when something paused it by itself
+    project_type: Mapped[ProjectType | None] = mapped_column(text_enum(ProjectType))
+    statistics: Mapped[list[str]] = mapped_column(
+        default=list, server_default="[]"
+    )  # questions and dispositions that its report shows; empty: all
+    organisation_id: Mapped[int | None] = mapped_column(ForeignKey("organisation.id"), index=True)
+    # False: rehearsals and what one operator dials directly. True: it calls while `approved_sha256` is set.
+    needs_approval: Mapped[bool] = mapped_column(default=False, server_default=false())
+    submission: Mapped[int] = mapped_column(default=0, server_default="0")  # how often it was submitted
+    submitted_at: Mapped[datetime | None]
+    submitted_by: Mapped[str | None]
+    # The parts of what was submitted by their hashes, and the hash over them once everybody has signed it; an
+    # edit takes both away (ivr.campaigns.hashing).
+    submitted_parts: Mapped[dict[str, Any]] = mapped_column(default=dict, server_default="{}")
+    approved_sha256: Mapped[str | None] = mapped_column(String(SHA256_CHARS))
+    authors: Mapped[list[str]] = mapped_column(default=list, server_default="[]")  # who wrote it: never approve it
+    running_since: Mapped[datetime | None]  # when it was last started or resumed: the guard looks no further back
     seed: Mapped[int | None]  # a rehearsal's
     recognizer: Mapped[str] = mapped_column(default="")
     timezone: Mapped[str] = mapped_column(String(64), default="Asia/Shanghai")  # IANA name; for people to read
@@ -84,6 +116,7 @@ class Task(Base):
     state: Mapped[TaskState] = mapped_column(text_enum(TaskState), default=TaskState.READY)
     priority: Mapped[int] = mapped_column(default=NORMAL_PRIORITY, server_default=str(NORMAL_PRIORITY))
     next_at: Mapped[datetime | None]  # not before; None: at once
+    next_why: Mapped[CallWhy | None] = mapped_column(text_enum(CallWhy))  # what the next call is for
     lease_owner: Mapped[str | None]
     lease_until: Mapped[datetime | None]
     attempts: Mapped[int] = mapped_column(default=0)  # how many attempt rows this task has

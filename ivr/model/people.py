@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Index, String
+from sqlalchemy import ForeignKey, Index, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from ivr.model.types import NAME_CHARS, Base, text_enum
@@ -28,6 +28,7 @@ class User(Base):
     name: Mapped[str] = mapped_column(String(NAME_CHARS), unique=True)
     password_hash: Mapped[str] = mapped_column(String(255))  # argon2id, in its own text form
     role: Mapped[Role] = mapped_column(text_enum(Role))
+    organisation_id: Mapped[int | None] = mapped_column(ForeignKey("organisation.id"), index=True)
     created_at: Mapped[datetime]
     failed_sign_ins: Mapped[int] = mapped_column(default=0)  # in a row
     locked_until: Mapped[datetime | None]
@@ -37,7 +38,10 @@ class AuditEntry(Base):
     """Who did what, when. Append-only; details hold no secrets and no full phone numbers."""
 
     __tablename__ = "audit_entry"
-    __table_args__ = (Index("ix_audit_entry_at", "at"),)
+    __table_args__ = (
+        Index("ix_audit_entry_at", "at"),
+        Index("ix_audit_entry_subject", "subject", "id"),
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     at: Mapped[datetime]

@@ -55,7 +55,7 @@ class Leased:
 
 def lease(session: Session, request: LeaseRequest) -> Leased:
     """Claim up to `count` tasks: those whose retry is due first, then fresh ones, in the list's order."""
-    if not running(session, request.rules.campaign_id):
+    if not running(session, request.rules.campaign_id, request.now):
         return Leased((), running=False)
     due = _candidates(request, TaskState.WAITING, 0).where(task_table.c.next_at <= request.now)
     fresh = _candidates(request, TaskState.READY, 1)

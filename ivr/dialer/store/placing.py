@@ -42,7 +42,7 @@ def place(session: Session, placing: Placing) -> bool:
     decided = judge(session, rules, [lease.asked], DecisionStage.PLACE, now)
     if not apply(session, decided, now)[Verdict.CALL]:
         return False
-    if not running(session, rules.campaign_id):
+    if not running(session, rules.campaign_id, now):
         release(session, task_id, None)
         return False
     engagements.reserve(session, rules, {task_id: lease.phone}, now)

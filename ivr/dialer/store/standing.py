@@ -31,9 +31,9 @@ class Standing(StrEnum):
     STOPPED = "stopped"  # paused by somebody, or finished
 
 
-def standing(session: Session, campaign_id: int) -> Standing:
+def standing(session: Session, campaign_id: int, now: datetime) -> Standing:
     """Where the campaign stands, without leasing anything."""
-    if not running(session, campaign_id):
+    if not running(session, campaign_id, now):
         return Standing.STOPPED
     left = select(task_table.c.id).where(
         task_table.c.campaign_id == campaign_id, task_table.c.state != TaskState.DONE

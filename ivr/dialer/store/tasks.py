@@ -6,12 +6,12 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from sqlalchemy import case, select
+from sqlalchemy import bindparam, case, exists, or_, select
 from sqlalchemy import update as update_of
 from sqlalchemy.orm import Session
 
 from ivr.dialer.store.tables import task_table
-from ivr.model import Campaign, CampaignState, TaskState
+from ivr.model import Campaign, CampaignState, EmergencyStop, TaskState, UtcDateTime
 from ivr.policy import engagements
 from ivr.policy.decide import Decision, Verdict
 
@@ -56,7 +56,27 @@ def close_tasks(session: Session, ids: Sequence[int], result: str) -> None:
     )
 
 
-def running(session: Session, campaign_id: int) -> bool:
-    """Whether the campaign may call now."""
-    state = session.execute(select(Campaign.state).where(Campaign.id == campaign_id)).scalar_one()
-    return state is CampaignState.RUNNING
+def running(session: Session, campaign_id: int, now: datetime) -> bool:
+    """Whether the campaign may call now: it runs, its time has come and isn't over, its approval, if it needs one,
+    holds, and nobody has stopped all dialling."""
+    return session.execute(_MAY_CALL, {"campaign": campaign_id, "now": now}).first() is not None
+
+
+def callable_campaigns(session: Session, now: datetime) -> tuple[int, ...]:
+    """The campaigns that may call now (`running`), by id."""
+    return tuple(session.execute(_MAY_CALL_NOW, {"now": now}).scalars())
+
+
+_now = bindparam("now", type_=UtcDateTime())
+_MAY_CALL_NOW = (
+    select(Campaign.id)
+    .where(
+        Campaign.state == CampaignState.RUNNING,
+        or_(Campaign.starts_at.is_(None), Campaign.starts_at <= _now),
+        or_(Campaign.ends_at.is_(None), Campaign.ends_at > _now),
+        or_(Campaign.needs_approval.is_(False), Campaign.approved_sha256.is_not(None)),
+        ~exists().where(EmergencyStop.lifted_at.is_(None)),
+    )
+    .order_by(Campaign.id)
+)
+_MAY_CALL = _MAY_CALL_NOW.where(Campaign.id == bindparam("campaign"))
