@@ -13,11 +13,11 @@ from sqlalchemy import func, insert, literal, select
 from sqlalchemy.orm import Session
 
 from flows.flow import Flow
+from ivr.campaigns.errors import CampaignError
 from ivr.contacts_import import ImportOptions, ImportReport, import_contacts
 from ivr.contacts_import.parse import sha256_of
 from ivr.database import Database
 from ivr.dialer.entry import enter
-from ivr.errors import IvrError
 from ivr.flow_versions import version_row
 from ivr.model import (
     Attempt,
@@ -36,10 +36,6 @@ from ivr.policy.policy import CampaignRules, Policy
 from ivr.retry import RetryPolicy
 
 TASK_COLUMNS = ["campaign_id", "contact_id", "state", "attempts"]
-
-
-class CampaignError(IvrError):
-    """The campaign can't be run as asked. One sentence: what is in the way, and what to do."""
 
 
 @dataclass(frozen=True, slots=True)
