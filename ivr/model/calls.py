@@ -9,6 +9,7 @@ from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint, false,
 from sqlalchemy.orm import Mapped, mapped_column
 
 from flows.sprint import Modality
+from ivr.model.strategy import CallWhy
 from ivr.model.types import PHONE_CHARS, SHA256_CHARS, UUID_CHARS, Base, text_enum
 from trunk.ports import DialOutcome, EarlyMedia
 
@@ -82,6 +83,7 @@ class Attempt(Base):
     worker: Mapped[str | None]  # whose call it is (a Task's `lease_owner`)
     arm: Mapped[str | None] = mapped_column(String(64))  # of an A/B test
     grade: Mapped[str | None] = mapped_column(String(1))  # A to F
+    why: Mapped[CallWhy | None] = mapped_column(text_enum(CallWhy))  # None: the task's first call
     # Answered, wanted a person, and nobody was there in time.
     abandoned: Mapped[bool] = mapped_column(default=False, server_default=false())
     trunk: Mapped[str | None]  # which way it went; None: it never left
