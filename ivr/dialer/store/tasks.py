@@ -67,6 +67,13 @@ def callable_campaigns(session: Session, now: datetime) -> tuple[int, ...]:
     return tuple(session.execute(_MAY_CALL_NOW, {"now": now}).scalars())
 
 
+def over_at(session: Session, campaign_id: int, moment: datetime) -> bool:
+    """Whether the campaign calls nobody any more at that moment: it is finished, or its end will have come.
+
+    A task that would be called then is done (`ivr.model.CAMPAIGN_ENDED`)."""
+    return session.execute(_OVER, {"campaign": campaign_id, "now": moment}).first() is not None
+
+
 _now = bindparam("now", type_=UtcDateTime())
 _MAY_CALL_NOW = (
     select(Campaign.id)
@@ -80,3 +87,7 @@ _MAY_CALL_NOW = (
     .order_by(Campaign.id)
 )
 _MAY_CALL = _MAY_CALL_NOW.where(Campaign.id == bindparam("campaign"))
+_OVER = select(Campaign.id).where(
+    Campaign.id == bindparam("campaign"),
+    or_(Campaign.state == CampaignState.FINISHED, Campaign.ends_at <= _now),
+)
