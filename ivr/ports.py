@@ -3,9 +3,11 @@ list today, a desk later), and how a leg to them is placed beside a call that is
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
 from typing import Protocol
 
+from flows.sprint import TransferStatus
 from trunk.ports import Call, CallHandler, Cause, OriginateRequest
 
 
@@ -21,15 +23,35 @@ class Agent:
     longest_talk_s: float = 3600.0  # then the callee goes back to the flow
 
 
+@dataclass(frozen=True, slots=True)
+class Staff:
+    """Who is there to take calls, at one moment."""
+
+    free: int = 0
+    engaged: Mapping[str, float] = field(default_factory=dict)  # by agent: held since when (loop's time)
+
+    @property
+    def there(self) -> int:
+        """Free, talking or wrapping up."""
+        return self.free + len(self.engaged)
+
+
 class AgentSupply(Protocol):
     """Who can take a call. Implemented by `ivr.agents.ConfiguredAgents`."""
 
-    async def claim(self, queue: str, tried: frozenset[str]) -> Agent | None:
-        """Somebody of the queue who is free and not among `tried` (numbers), held for one call until `release`;
-        None: nobody is left now."""
+    async def claim(self, queue: str, tried: frozenset[str], wait_s: float = 0.0) -> Agent | None:
+        """Somebody of the queue who is free and not among `tried` (numbers), held for one call until `release`.
+        When all who are there are engaged it waits for so long, in the order of asking. None: nobody."""
 
-    async def release(self, agent: Agent) -> None:
-        """The agent is free again, whatever came of it."""
+    async def release(self, agent: Agent, status: TransferStatus) -> None:
+        """They aren't held by that call any more, which came to this. The supply decides when they are free: after
+        a talk has been wrapped up, say, or when they are believed to be back."""
+
+    def staff(self, queues: Collection[str]) -> Staff:
+        """Of these queues together, each person once."""
+
+    def watch(self, changed: Callable[[], None]) -> None:
+        """From now on call `changed()`, on the loop, whenever `staff` says something else."""
 
 
 class SecondLegs(Protocol):

@@ -56,3 +56,4 @@ class CallDeps:
     call_limit_s: float
     recordings: Path | None = None  # the folder for them; None: calls aren't recorded
     agents: AgentSupply | None = None  # None: nobody takes calls over
+    agent_within_s: float = 2.0  # so long after they need one is an agent found, or the callee counts as abandoned

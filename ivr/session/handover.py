@@ -34,6 +34,7 @@ GONE_PROMPT = PromptRef(id="common.whisper_gone")
 WHISPERS = 2  # the brief is said once more when no key came
 WHISPER_WAIT_S = 5.0  # for the key, after each time
 NETWORK_S = 5.0  # so much longer than asked the network may take to say how a leg ended
+SLACK_S = 0.1  # a wait of so long ends a little later
 PARTING_S = 1.0  # a bridge fails because one side has just left: which one is known by then
 
 _STATUSES: dict[DialOutcome, TransferStatus] = {  # of a leg that nobody answered; everything else: trunk
@@ -90,11 +91,25 @@ class Handover:
         self._tell = deps.bus.publish
         self._leg: AgentLeg | None = None
         self._left = asyncio.Event()  # the callee is gone
+        self._left_s: float | None = None  # … since when
         self._whispering = False
+        self._began_s = asyncio.get_running_loop().time()
+        self._found_s: float | None = None  # when the agent who is being tried, or has taken the call, was found
+
+    @property
+    def found_in_time(self) -> bool:
+        """Whether an agent is being tried, or has taken the call, who was found soon after they were needed."""
+        return self._found_s is not None and self._found_s - self._began_s <= self._deps.agent_within_s + SLACK_S
+
+    @property
+    def left_at_once(self) -> bool:
+        """Whether the callee was gone before anybody had to be found."""
+        return self._left_s is not None and self._left_s - self._began_s < self._deps.agent_within_s
 
     def callee_left(self) -> None:
         """The callee has hung up or is being hung up: an agent who is being told is told so, other legs end."""
         self._left.set()
+        self._left_s = asyncio.get_running_loop().time()
         if self._leg is None:
             return
         if self._whispering:
@@ -120,21 +135,29 @@ class Handover:
         status: TransferStatus = "no_agent"
         tried: set[str] = set()
         while not self._left.is_set() and loop.time() < until_s:
-            agent = await self._callee.agents.claim(self._wait.queue, frozenset(tried))
+            wait_s = max(0.0, min(until_s, self._began_s + self._deps.agent_within_s) - loop.time())
+            agent = await self._callee.agents.claim(self._wait.queue, frozenset(tried), wait_s)
             if agent is None:
                 break
+            if self._left.is_set():  # while we waited for somebody
+                await self._callee.agents.release(agent, "caller_left")
+                break
             tried.add(agent.number)
+            self._found_s = loop.time()
             self.legs += 1
             leg = self._new_leg()
+            came_to: TransferStatus = "trunk"
             try:
-                status = await self._try(leg, agent, min(agent.ring_s, until_s - loop.time()))
+                came_to = status = await self._try(leg, agent, min(agent.ring_s, until_s - loop.time()))
             finally:
-                await self._callee.agents.release(agent)
+                await self._callee.agents.release(agent, came_to)
             ids = {"attempt_id": self._callee.attempt.attempt_id, "agent": agent.number}
             log.info("agent_tried", extra=ids | {"queue": self._wait.queue, "status": status})
             self._tell(AgentTried(**ids, leg_id=leg.leg_id, status=status, at=self._deps.clock.now()))
             if status == "answered":
                 return TransferEnded(status=status, agent=agent.number)
+            if status != "caller_left":
+                self._found_s = None
         return TransferEnded(status="caller_left" if self._left.is_set() else status)
 
     # ---- one agent --------------------------------------------------------------------------------------------

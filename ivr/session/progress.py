@@ -101,6 +101,14 @@ class AgentTried:
 
 
 @dataclass(frozen=True, slots=True)
+class Abandoned:
+    """The callee needed a person, and none was found in time."""
+
+    attempt_id: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class CallOver:
     """The outcome is stored. `again_at` is when the number is tried again, if it is."""
 
@@ -137,6 +145,7 @@ ProgressEvent = (
     | Understood
     | AgentCalled
     | AgentTried
+    | Abandoned
     | CallOver
     | TasksSkipped
     | TrunkChanged

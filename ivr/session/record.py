@@ -71,6 +71,7 @@ class CallRecord:
     pending: bool = False
     opted_out: bool = False
     talks: list[Talk] = field(default_factory=list)  # with agents, in order
+    abandoned: bool = False  # they needed a person, and none was found in time
 
     def note(self, event: Event, at: datetime, prompt_sha256: str | None) -> None:
         """Take what the flow says has happened; `prompt_sha256` is of the audio that was being said."""

@@ -122,6 +122,11 @@ class CallSession:
         if self._call is not None:
             self._call.hangup()
 
+    def give_up_ringing(self) -> None:
+        """End the call from outside unless it has been answered: nobody would be there for the callee."""
+        if self._state in (CallState.DIALING, CallState.RINGING):
+            self.hang_up()
+
     def close(self, cause: Cause) -> None:
         """The network has lost the call and will never say so: end it here. Harmless when it has ended."""
         if not self._done.done():
@@ -133,6 +138,7 @@ class CallSession:
         if self._errand is not None:
             await asyncio.wait({self._errand})
         await self._transfers.over()
+        self.record.abandoned = self._transfers.abandoned
         while self._writes:
             await asyncio.wait(self._writes)
         return self.record

@@ -14,7 +14,7 @@ from ivr.session.deps import CallDeps, PlacedAttempt
 from ivr.session.faults import log_fault
 from ivr.session.handover import Callee, Handover
 from ivr.session.machine import Bridged, Broke, Event, TransferOver
-from ivr.session.progress import PromptBegan, PromptEnded
+from ivr.session.progress import Abandoned, PromptBegan, PromptEnded
 from ivr.session.record import Talk
 from speech.turn import Ear
 from trunk.ports import Call
@@ -29,6 +29,7 @@ class Transferring:
         self, attempt: PlacedAttempt, deps: CallDeps, ear: Ear, dispatch: Callable[[Event], None]
     ) -> None:
         self.talks: list[Talk] = []  # with agents, in order: the record's
+        self.abandoned = False  # they needed a person, and none was found in time: the record's
         self._attempt = attempt
         self._deps = deps
         self._ear = ear
@@ -78,6 +79,7 @@ class Transferring:
                 await self._begin_comfort(wait, handover)
                 result = await handover.run()
                 self._legs_placed = handover.legs
+            self._judge(result, handover)
         except Exception as error:  # noqa: BLE001 a task's top: the fault ends this call alone
             log_fault(log, "call_fault", error, attempt_id=self._attempt.attempt_id)
             self._dispatch(Broke(error))
@@ -97,7 +99,25 @@ class Transferring:
 
             self._comfort = Comfort(audio, self._ear, self._deps.recognizer, tell)
 
+    def _judge(self, result: TransferEnded, handover: Handover | None) -> None:
+        """Nobody has talked with the callee. Whoever left at once, or while an agent was being rung who had been
+        found in time, wasn't abandoned; nor, of course, is who was answered (see `_bridged`)."""
+        left_fairly = (
+            result.status == "caller_left"
+            and handover is not None
+            and (handover.left_at_once or handover.found_in_time)
+        )
+        if result.status != "answered" and not left_fairly:
+            self._abandon()
+
+    def _abandon(self) -> None:
+        if not self.abandoned:
+            self.abandoned = True
+            self._deps.bus.publish(Abandoned(self._attempt.attempt_id, self._deps.clock.now()))
+
     def _bridged(self, agent: str) -> None:
+        if self._handover is not None and not self._handover.found_in_time:
+            self._abandon()
         self._dispatch(Bridged(agent))
 
     def _talked_s(self) -> float:

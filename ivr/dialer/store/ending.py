@@ -123,6 +123,7 @@ def _attempt_values(record: CallRecord, ended_at: datetime) -> dict[str, object]
         "intention": record.intention,
         "pending": record.pending,
         "opted_out": record.opted_out,
+        "abandoned": record.abandoned,
         "path": record.path,
     }
 

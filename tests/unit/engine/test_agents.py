@@ -28,7 +28,7 @@ def test_agents_are_held_until_released_by_every_queue_that_names_them() -> None
         assert second is not None
         assert second.number == "2"
         assert await agents.claim("care", NOBODY) is None
-        await agents.release(first)
+        await agents.release(first, "answered")
         again = await agents.claim("sales", NOBODY)
         assert again is not None
         assert again.ring_s == 7
@@ -42,7 +42,7 @@ def test_who_was_tried_is_not_offered_again() -> None:
         found = await agents.claim("care", frozenset({"1"}))
         assert found is not None
         assert found.number == "2"
-        await agents.release(found)
+        await agents.release(found, "declined")
         assert await agents.claim("care", frozenset({"1", "2"})) is None
 
     asyncio.run(scenario())
