@@ -1,5 +1,5 @@
-"""What strategies know and leave behind: why a number is called again, numbers that don't exist, grades that people
-changed, and at which hours who answers."""
+"""What strategies know and leave behind: why a number is called again, numbers that don't exist, grades that
+people changed, and at which hours who answers."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class InvalidNumber(Base):
 
 
 class GradeChange(Base):
-    """Somebody gave an attempt another grade than the rules did. Append-only: the newest is what the attempt has."""
+    """Somebody gave an attempt another grade than the rules did. Append-only: the newest is what it has."""
 
     __tablename__ = "grade_change"
 

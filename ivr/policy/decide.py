@@ -32,6 +32,7 @@ class Rule(StrEnum):
 
     DO_NOT_DISTURB = "do_not_disturb"
     REMOVED_FROM_LIST = "removed_from_list"
+    INVALID_NUMBER = "invalid_number"
     EXCLUDED = "excluded"
     PAID = "paid"
     NOT_ELIGIBLE = "not_eligible"  # asked live, by `ivr.eligibility`, not here
@@ -82,6 +83,14 @@ class Success:
 
 
 @dataclass(frozen=True, slots=True)
+class Invalid:
+    """There was no such number `since` then; from `until` on it may be somebody's again."""
+
+    since: datetime
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Facts:
     """What is known of one number and one campaign's task for it. Moments are aware."""
 
@@ -97,6 +106,7 @@ class Facts:
     held_out: bool = False
     paid_at: datetime | None = None  # the last payment since the row came in that this task is of
     removed: bool = False  # taken off the list that the task is of
+    invalid: Invalid | None = None  # the network said that there is no such number
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +178,15 @@ def _opted_out(case: _Case) -> Decision | None:
 
 def _removed(case: _Case) -> Decision | None:
     return _never(Rule.REMOVED_FROM_LIST) if case.facts.removed else None
+
+
+def _invalid_number(case: _Case) -> Decision | None:
+    invalid = case.facts.invalid
+    if invalid is None or invalid.until <= case.now:
+        return None
+    zone = case.rules.policy.zone_of(case.facts.phone)
+    since, until = (moment.astimezone(zone).date().isoformat() for moment in (invalid.since, invalid.until))
+    return _never(Rule.INVALID_NUMBER, since=since, until=until)
 
 
 def _excluded(case: _Case) -> Decision | None:
@@ -298,6 +317,7 @@ def _window(case: _Case) -> Decision | None:
 _RULES: tuple[Callable[[_Case], Decision | None], ...] = (
     _opted_out,
     _removed,
+    _invalid_number,
     _excluded,
     _paid,
     _held_out,

@@ -25,10 +25,11 @@ from ivr.model import (
     HoldOut,
     ImportBatch,
     Intention,
+    InvalidNumber,
     PaymentEvent,
     Task,
 )
-from ivr.policy.decide import ANY_PURPOSE, THIRTY_DAYS, Agreed, Engaged, Facts, OptOut, Success
+from ivr.policy.decide import ANY_PURPOSE, THIRTY_DAYS, Agreed, Engaged, Facts, Invalid, OptOut, Success
 from ivr.policy.policy import CampaignRules
 from trunk.ports import DialOutcome
 
@@ -58,13 +59,14 @@ def gather(session: Session, rules: CampaignRules, asked: Sequence[Asked], now: 
     held = _held_out(session, rules, phones)
     paid = _paid(session, rules, asked, now)
     removed = _removed(session, asked)
+    invalid = _invalid(session, phones, now)
     return [
         Facts(
             phone=one.phone,
             attributes=one.attributes,
-            # A trunk's refusal that another trunk took over at once is no attempt of its own.
+            # What never reached for the phone (a trunk's refusal, a failure of ours) uses up nothing.
             attempts=one.attempts
-            - sum(row.failed_over and row.task_id == one.task_id for row in calls[one.phone]),
+            - sum(row.task_id == one.task_id and not _reached(row) for row in calls[one.phone]),
             opt_outs=tuple(opt_outs[one.phone]),
             consents=tuple(consents[one.phone]),
             engagements=tuple(
@@ -88,6 +90,7 @@ def gather(session: Session, rules: CampaignRules, asked: Sequence[Asked], now: 
             held_out=one.phone in held,
             paid_at=paid.get(one.task_id),
             removed=one.task_id in removed,
+            invalid=invalid.get(one.phone),
         )
         for one in asked
     ]
@@ -102,6 +105,16 @@ def _removed(session: Session, asked: Sequence[Asked]) -> frozenset[int | None]:
         .where(Task.id.in_(tasks), Contact.removed_at.is_not(None))
     ).scalars()
     return frozenset(rows)
+
+
+def _invalid(session: Session, phones: list[str], now: datetime) -> Mapping[str, Invalid]:
+    """Numbers that don't exist, as far as is known."""
+    rows = session.execute(
+        select(InvalidNumber.phone, InvalidNumber.since, InvalidNumber.until)
+        .where(InvalidNumber.phone.in_(phones), InvalidNumber.until > now)
+        .order_by(InvalidNumber.until)
+    )
+    return {phone: Invalid(since, until) for phone, since, until in rows}
 
 
 def _reached(row: Any) -> bool:

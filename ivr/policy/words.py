@@ -11,6 +11,7 @@ Translate = Callable[..., str]
 TITLES: Mapping[Rule, str] = {
     Rule.DO_NOT_DISTURB: "do not disturb",
     Rule.REMOVED_FROM_LIST: "taken off the list",
+    Rule.INVALID_NUMBER: "no such number",
     Rule.EXCLUDED: "excluded by an attribute",
     Rule.PAID: "has paid",
     Rule.NOT_ELIGIBLE: "not eligible",
@@ -28,6 +29,7 @@ TITLES: Mapping[Rule, str] = {
 SENTENCES: Mapping[Rule, str] = {
     Rule.DO_NOT_DISTURB: "the number is on do not disturb for {purpose}",
     Rule.REMOVED_FROM_LIST: "it was taken off the list",
+    Rule.INVALID_NUMBER: "there was no such number on {since}; it is looked at again from {until} on",
     Rule.EXCLUDED: "the policy's exclusion {exclusion} holds for it",
     Rule.PAID: "it has paid since its row came in",
     Rule.NOT_ELIGIBLE: "asked just before dialling, {source} said: {said}",

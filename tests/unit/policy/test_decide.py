@@ -18,6 +18,7 @@ from ivr.policy.decide import (
     Decision,
     Engaged,
     Facts,
+    Invalid,
     OptOut,
     Rule,
     Success,
@@ -68,6 +69,16 @@ def test_nothing_speaks_against_it() -> None:
 def test_opt_outs_count_by_purpose_and_until_they_expire(entry: OptOut, purpose: str, called: bool) -> None:
     decision = first("", Facts(PHONE, opt_outs=(entry,)), purpose=purpose)
     assert decision == CALL if called else decision.rule is Rule.DO_NOT_DISTURB
+
+
+@pytest.mark.parametrize(("days", "called"), [(1, False), (-1, True)])
+@pytest.mark.parametrize("purpose", PURPOSES)
+def test_a_number_that_does_not_exist_is_closed_everywhere_until_it_may_be_somebodys_again(
+    days: int, called: bool, purpose: str
+) -> None:
+    invalid = Invalid(MONDAY - timedelta(days=90), MONDAY + timedelta(days=days))
+    decision = first("", Facts(PHONE, invalid=invalid), purpose=purpose)
+    assert decision == CALL if called else decision.rule is Rule.INVALID_NUMBER
 
 
 @pytest.mark.parametrize(
