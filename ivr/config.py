@@ -9,12 +9,14 @@ import os
 import tomllib
 from collections.abc import Iterator
 from ipaddress import ip_address
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, ValidationInfo, field_validator
 
 from ivr.errors import IvrError
+from ivr.model import OrganisationLevel
 
 ENVIRONMENT = "IVR_CONFIG"
 AMI_SECRET = "IVR_AMI_SECRET"  # noqa: S105 - the variable's name
@@ -34,8 +36,9 @@ class DatabaseSettings(_Section):
 
     url: str | None = Field(
         default=None,
-        description="`sqlite:///FILE`; empty: a SQLite file `ivr.db` in `paths.var`.",
-        examples=["sqlite:////srv/ivr/ivr.db"],
+        description="`sqlite:///FILE` or `postgresql://USER@HOST/DATABASE`; "
+        "empty: a SQLite file `ivr.db` in `paths.var`.",
+        examples=["sqlite:////srv/ivr/ivr.db", "postgresql://ivr@db.example.com/ivr"],
     )
 
 
@@ -215,11 +218,95 @@ class QueueSettings(_Section):
         le=14400,
         description="So long people may talk in one call; then the customer goes back to the flow.",
     )
+    wrap_up_s: float = Field(
+        default=0.0, ge=0, le=3600, description="So long after a talk an agent is given no other call."
+    )
+    away_s: float = Field(
+        default=60.0,
+        ge=0,
+        le=86400,
+        description="So long an agent is given no call who didn't pick up, or whose line was busy.",
+    )
     language: str | None = Field(
         default=None,
         pattern=r"^[a-z]{2}(-[A-Z]{2})?$",
         description="Of what agents are told, where there are prompts in it; empty: the flow's.",
     )
+
+
+class ApprovalStep(_Section):
+    """From this size on: `[[approval.steps]]`, from the smallest to the largest; the first begins at 0."""
+
+    from_contacts: int = Field(ge=0, description="So many contacts, together with those of its siblings.")
+    approvers: int = Field(default=1, ge=1, le=9, description="Different people who sign each stage.")
+    form: str = Field(min_length=1, max_length=64, description="The form by which it is approved at this size.")
+    request_level: OrganisationLevel | None = Field(
+        default=None,
+        description="Lowest level that signs the request: `province`, `city`, `county`, `hall`; empty: its own.",
+    )
+    plan_level: OrganisationLevel | None = Field(default=None, description="Lowest level that signs the plan.")
+
+
+class ApprovalSettings(_Section):
+    """Who approves campaigns. A campaign that belongs to an organisation is approved there or above."""
+
+    steps: tuple[ApprovalStep, ...] = Field(
+        default=(
+            ApprovalStep(from_contacts=0, approvers=1, form="业务联系单", plan_level=OrganisationLevel.CITY),
+            ApprovalStep(from_contacts=5000, approvers=2, form="呈批件", plan_level=OrganisationLevel.CITY),
+        ),
+        min_length=1,
+        max_length=9,
+        description="What each size needs.",
+    )
+    split_hours: float = Field(
+        default=24.0, ge=0, le=744, description="Campaigns of one owner and flow submitted so close are summed."
+    )
+    roles: tuple[Literal["admin", "supervisor", "agent", "viewer"], ...] = Field(
+        default=("admin", "supervisor"), min_length=1, description="Who may approve."
+    )
+    direct_contacts: int = Field(
+        default=1000,
+        ge=0,
+        description="So many contacts one operator may dial with `ivr dial` in `split_hours`, unapproved; 0: none.",
+    )
+
+    @field_validator("steps")
+    @classmethod
+    def _in_order(cls, steps: tuple[ApprovalStep, ...]) -> tuple[ApprovalStep, ...]:
+        sizes = [step.from_contacts for step in steps]
+        if sizes[0] != 0 or sizes != sorted(set(sizes)):
+            raise ValueError("the first step begins at from_contacts = 0, and each next one is larger")
+        if any(later.approvers < step.approvers for step, later in pairwise(steps)):
+            raise ValueError("a larger campaign needs no fewer approvers")
+        return steps
+
+
+class GuardSettings(_Section):
+    """When a running campaign is paused by itself. Shares are judged by what is certain of them, not as seen."""
+
+    on: bool = Field(default=True, description="Whether it watches.")
+    window_minutes: float = Field(default=15.0, gt=0, le=1440, description="How far back `recently` is.")
+    min_calls: int = Field(default=50, ge=20, description="With fewer calls recently it says nothing.")
+    certainty: float = Field(default=0.999, ge=0.9, lt=1, description="Of each alarm.")
+    short_s: float = Field(default=5.0, gt=0, le=60, description="A shorter call that the callee ended is short.")
+    most_short: float = Field(
+        default=0.5, gt=0, lt=1, description="Pauses when more than this share of the answered calls was short."
+    )
+    answer_rate_change: float = Field(
+        default=0.3,
+        gt=0,
+        lt=1,
+        description="Pauses when the answer rate of first tries has moved by more than this, up or down …",
+    )
+    baseline_calls: int = Field(
+        default=200, ge=50, le=5000, description="… from that of at least so many first tries before."
+    )
+    most_complaints: float = Field(
+        default=0.005, gt=0, lt=1, description="Pauses when more complaints than this came per call connected …"
+    )
+    complaint_hours: float = Field(default=24.0, gt=0, le=744, description="… in so many hours …")
+    min_complaints: int = Field(default=3, ge=1, description="… and at least so many.")
 
 
 class Settings(_Section):
@@ -234,6 +321,8 @@ class Settings(_Section):
     api: ApiSettings = ApiSettings()
     web: WebSettings = WebSettings()
     dialer: DialerSettings = DialerSettings()
+    approval: ApprovalSettings = ApprovalSettings()
+    guard: GuardSettings = GuardSettings()
     asterisk: AsteriskSettings = AsteriskSettings()
     trunks: dict[Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]*$")], TrunkSettings] = Field(
         default_factory=dict, description="One table per trunk."
@@ -329,7 +418,9 @@ _TABLES: dict[str, tuple[tuple[str, type[_Section]], ...]] = {
     "speech": (("speech.LANGUAGE", LanguageSpeech),),
     "trunks": (("trunks.NAME", TrunkSettings), ("trunks.NAME.caller_ids.PURPOSE", CallerIdSettings)),
     "queues": (("queues.NAME", QueueSettings),),
+    "approval": (("approval", ApprovalSettings), ("approval.steps", ApprovalStep)),
 }
+_OWN_TABLES = {("trunks.NAME", "caller_ids"), ("approval", "steps")}  # keys that are tables of their own
 
 
 def _describe_sections() -> Iterator[str]:
@@ -345,8 +436,8 @@ def _describe_sections() -> Iterator[str]:
             yield f"## `[{title}]`\n\n{model.__doc__}\n"
             yield "| Key | Default | Meaning |\n|---|---|---|"
             for key, info in model.model_fields.items():
-                if title == "trunks.NAME" and key == "caller_ids":
-                    continue  # a table of its own
+                if (title, key) in _OWN_TABLES:
+                    continue
                 default = None if info.is_required() else info.get_default(call_default_factory=True)
                 shown = "required" if info.is_required() else _toml(default)
                 yield f"| `{key}` | {shown} | {info.description} |"

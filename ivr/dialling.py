@@ -13,12 +13,10 @@ from collections.abc import Collection, Iterator
 from contextlib import AsyncExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import ClassVar
 from zoneinfo import ZoneInfo
 
 import uvloop
-from sqlalchemy.engine import make_url
 
 from flows.flow import Flow
 from flows.linter import load_checked
@@ -26,7 +24,7 @@ from ivr.campaigns import left_to_call
 from ivr.clock import Clock, RealClock
 from ivr.config import ConfigError, Settings, TrunkSettings
 from ivr.contacts_import import count_contacts
-from ivr.database import Database
+from ivr.database import Database, file_of, url_of
 from ivr.dialer.lock import dialling_lock
 from ivr.dialer.routes import Routes
 from ivr.dialer.trunk_routes import LaneTrunk, TrunkRoutes, check_caller_ids, recently_shown, trunk_rules
@@ -56,7 +54,7 @@ class DialOptions(RunOptions):
 
     @property
     def database_url(self) -> str:
-        return f"sqlite:///{self.database}" if self.database is not None else self.settings.database_url
+        return url_of(self.database) if self.database is not None else self.settings.database_url
 
 
 def dial(options: DialOptions, observer: Observer | None = None, brake: Brake | None = None) -> Results:
@@ -120,8 +118,8 @@ def opens_at(options: DialOptions) -> datetime:
 
 def _begun(options: DialOptions) -> tuple[int, Policy | None] | None:
     """How many contacts of the campaign are left, and its own policy; None: it isn't there yet."""
-    path = make_url(options.database_url).database
-    return asyncio.run(_left(options)) if path is not None and Path(path).exists() else None
+    file = file_of(options.database_url)
+    return asyncio.run(_left(options)) if file is None or file.exists() else None
 
 
 async def _left(options: DialOptions) -> tuple[int, Policy | None] | None:

@@ -16,7 +16,7 @@ from pathlib import Path
 from flows.flow import Flow
 from ivr.campaigns import last_moment
 from ivr.clock import Clock, RealClock
-from ivr.database import Database
+from ivr.database import Database, file_of, url_of
 from ivr.dialer.lock import dialling_lock
 from ivr.dialer.routes import Routes, SingleRoute
 from ivr.policy.loader import default_policy
@@ -61,12 +61,13 @@ def rehearse(options: RehearsalOptions, observer: Observer | None = None) -> Res
             folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="ivr-rehearsal-"))
             options = replace(options, database=Path(folder) / "rehearsal.db")
         assert options.database is not None
-        url = f"sqlite:///{options.database}"
+        url = url_of(options.database)
         stack.enter_context(dialling_lock(url))
         if options.realtime:
             return asyncio.run(run_rehearsal(options, observer))
         start = options.start
-        if options.database.exists():
+        file = file_of(url)
+        if file is None or file.exists():
             start = max(start, asyncio.run(_last_moment(url, options.campaign)) or start)
         return run_virtual(lambda clock: run_rehearsal(options, observer, clock), start)
 
@@ -79,7 +80,7 @@ async def run_rehearsal(
     Raises what a user can mend (see `rehearse`). Cancelled, it hangs up, writes every outcome and pauses the
     campaign, which goes on when the same rehearsal is run again on the same database."""
     assert options.database is not None, "`rehearse` names one"
-    url = f"sqlite:///{options.database}"
+    url = url_of(options.database)
     return await run_campaign(options, Run(url, _Simulated(options), clock or RealClock(), observer))
 
 

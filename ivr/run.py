@@ -28,7 +28,7 @@ from ivr.campaigns import (
 from ivr.clock import Clock
 from ivr.config import ConfigError, Settings
 from ivr.contacts_import import ImportOptions
-from ivr.database import Database
+from ivr.database import Database, Place
 from ivr.dialer.calling import DialerOptions
 from ivr.dialer.dialer import Dialer
 from ivr.dialer.ledger import DatabaseLedger
@@ -75,7 +75,7 @@ class RunOptions:
     recognizer: str | None = None  # None: the settings' or the best that is there
     record: Path | None = None  # directory for recordings
     concurrency: int | None = None  # None: the settings'
-    database: Path | None = None  # None: what `rehearse` or `dial` takes then
+    database: Place | None = None  # None: what `rehearse` or `dial` takes then
     retries: bool = True
     policy: Path | None = None  # None: the campaign's own, or `usual_policy` when it is new
     import_options: ImportOptions = field(default_factory=ImportOptions)

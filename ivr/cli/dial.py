@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import click
@@ -13,6 +12,7 @@ from ivr.cli.options import DATABASE
 from ivr.cli.run import asked, run_options, watch_and_report
 from ivr.cli.with_database import operator
 from ivr.config import load_settings
+from ivr.database import Place
 from ivr.dialling import DialOptions, dial, opens_at, prospect, ready_to_dial
 from ivr.errors import IvrError
 from ivr.i18n import translate
@@ -34,7 +34,7 @@ UNFINISHED = 1
     DATABASE,
     click.option("--yes", is_flag=True, help=translate("Dial without asking.")),
 )
-def command(trunks: tuple[str, ...], db: Path | None, yes: bool, **given: Any) -> None:
+def command(trunks: tuple[str, ...], db: Place | None, yes: bool, **given: Any) -> None:
     shared = asked(given, db)
     options = DialOptions(settings=load_settings(), trunks=trunks, by=operator(), **shared.options)
     ready_to_dial(options)

@@ -13,6 +13,7 @@ from rich.table import Table
 from ivr import flow_versions
 from ivr.cli.options import DATABASE, FLOW_FILE, PROMPT_DIRS
 from ivr.cli.with_database import operator, with_database
+from ivr.database import Place
 from ivr.flow_versions import SHOWN_HASH_CHARS, PublishedVersion, PublishRules
 from ivr.i18n import translate
 from prompts.catalogue import Catalogue
@@ -26,7 +27,7 @@ BY = click.option("--by", help=translate("Who does this, for the history; the sy
 @PROMPT_DIRS
 @DATABASE
 @BY
-def publish(file: Path, reviewed: bool, prompt_dirs: tuple[Path, ...], db: Path | None, by: str | None) -> None:
+def publish(file: Path, reviewed: bool, prompt_dirs: tuple[Path, ...], db: Place | None, by: str | None) -> None:
     rules = PublishRules(Catalogue.load(prompt_dirs), reviewed)
     done = with_database(db, lambda database: flow_versions.publish(database, file, by or operator(), rules))
     click.echo(translate("Published: {version}", version=_named(done)))
@@ -35,7 +36,7 @@ def publish(file: Path, reviewed: bool, prompt_dirs: tuple[Path, ...], db: Path 
 @click.command()
 @click.argument("flow", required=False)
 @DATABASE
-def versions(flow: str | None, db: Path | None) -> None:
+def versions(flow: str | None, db: Place | None) -> None:
     if flow is None:
         for name in with_database(db, flow_versions.flow_names, must_exist=True):
             click.echo(name)
@@ -64,7 +65,7 @@ def versions(flow: str | None, db: Path | None) -> None:
 @click.argument("version")
 @DATABASE
 @BY
-def rollback(flow: str, version: str, db: Path | None, by: str | None) -> None:
+def rollback(flow: str, version: str, db: Place | None, by: str | None) -> None:
     done = with_database(
         db, lambda database: flow_versions.rollback(database, flow, version, by or operator()), must_exist=True
     )
@@ -76,7 +77,7 @@ def rollback(flow: str, version: str, db: Path | None, by: str | None) -> None:
 @PROMPT_DIRS
 @DATABASE
 @BY
-def submit(file: Path, prompt_dirs: tuple[Path, ...], db: Path | None, by: str | None) -> None:
+def submit(file: Path, prompt_dirs: tuple[Path, ...], db: Place | None, by: str | None) -> None:
     rules = PublishRules(Catalogue.load(prompt_dirs))
     review = with_database(
         db, lambda database: flow_versions.submit_for_review(database, file, by or operator(), rules)
@@ -88,7 +89,7 @@ def submit(file: Path, prompt_dirs: tuple[Path, ...], db: Path | None, by: str |
 @click.argument("review", type=int)
 @DATABASE
 @BY
-def approve(review: int, db: Path | None, by: str | None) -> None:
+def approve(review: int, db: Place | None, by: str | None) -> None:
     with_database(db, lambda database: flow_versions.approve(database, review, by or operator()), must_exist=True)
     click.echo(translate("Review {number} is approved.", number=review))
 
@@ -98,7 +99,7 @@ def approve(review: int, db: Path | None, by: str | None) -> None:
 @click.argument("note")
 @DATABASE
 @BY
-def reject(review: int, note: str, db: Path | None, by: str | None) -> None:
+def reject(review: int, note: str, db: Place | None, by: str | None) -> None:
     with_database(
         db, lambda database: flow_versions.reject(database, review, by or operator(), note), must_exist=True
     )

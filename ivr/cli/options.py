@@ -6,7 +6,25 @@ from pathlib import Path
 
 import click
 
+from ivr.database import Place, parse, url_of
+from ivr.errors import IvrError
 from ivr.i18n import translate
+
+
+class PlaceOfDatabase(click.ParamType[Place]):
+    """A SQLite file's path, or the URL of either kind of database."""
+
+    name = "database"
+
+    def convert(self, value: str | Path, param: click.Parameter | None, ctx: click.Context | None) -> Place:
+        if "://" not in str(value):
+            return Path(value)
+        try:
+            parse(url_of(str(value)))
+        except IvrError as error:
+            self.fail(translate(error.template, **error.params), param, ctx)
+        return str(value)
+
 
 FLOW_FILE = click.Path(path_type=Path, dir_okay=False)
 PROMPT_DIRS = click.option(
@@ -18,8 +36,8 @@ PROMPT_DIRS = click.option(
 )
 DATABASE = click.option(
     "--db",
-    type=click.Path(dir_okay=False, path_type=Path),
-    help=translate("SQLite file to use; the settings' database unless given."),
+    type=PlaceOfDatabase(),
+    help=translate("SQLite file or database URL to use; the settings' database unless given."),
 )
 POLICY = click.option(
     "--policy",

@@ -18,7 +18,7 @@ from ivr.cli.why import number_of
 from ivr.cli.with_database import operator, with_database
 from ivr.contacts_import.parse import Parser
 from ivr.contacts_import.service import listed_contacts
-from ivr.database import Database
+from ivr.database import Database, Place
 from ivr.i18n import translate
 from ivr.policy import register
 from ivr.policy.decide import ANY_PURPOSE, Rule
@@ -68,7 +68,7 @@ def check(files: tuple[Path, ...]) -> None:
 @click.option("--campaign", help=translate("A campaign, by its name, in place of a list and a flow."))
 @DATABASE
 def explain(
-    policy_file: Path | None, contacts: Path | None, flow_file: Path | None, campaign: str | None, db: Path | None
+    policy_file: Path | None, contacts: Path | None, flow_file: Path | None, campaign: str | None, db: Place | None
 ) -> None:
     if campaign is not None and (contacts or flow_file) is None:
         policy = load(policy_file) if policy_file is not None else None
@@ -86,7 +86,7 @@ def explain(
     _show(found)
 
 
-def _of_list(policy_file: Path | None, contacts: Path, flow_file: Path, db: Path | None) -> Forecast:
+def _of_list(policy_file: Path | None, contacts: Path, flow_file: Path, db: Place | None) -> Forecast:
     policy = load(policy_file) if policy_file is not None else default_policy()
     flow = load_flow(flow_file)
     rules = CampaignRules(policy, 0, flow.purpose, flow.name, flow.needs)
@@ -134,7 +134,7 @@ def consents(
     given: datetime | None,
     proof: str | None,
     until: datetime | None,
-    db: Path | None,
+    db: Place | None,
 ) -> None:
     entry = register.Entry(purpose, source, operator(), _moment(until), _moment(given), proof)
     _told(with_database(db, lambda database: register.register_consents(database, file, entry)))
@@ -152,7 +152,7 @@ def consents(
 @SOURCE
 @UNTIL
 @DATABASE
-def opt_outs(file: Path, purpose: str, source: str, until: datetime | None, db: Path | None) -> None:
+def opt_outs(file: Path, purpose: str, source: str, until: datetime | None, db: Place | None) -> None:
     entry = register.Entry(ANY_PURPOSE if purpose == "all" else purpose, source, operator(), _moment(until))
     _told(with_database(db, lambda database: register.register_opt_outs(database, file, entry)))
 
@@ -161,7 +161,7 @@ def opt_outs(file: Path, purpose: str, source: str, until: datetime | None, db: 
 @click.argument("phone")
 @click.option("--purpose", type=click.Choice(PURPOSES), required=True, help=translate("To what they had agreed."))
 @DATABASE
-def withdraw(phone: str, purpose: str, db: Path | None) -> None:
+def withdraw(phone: str, purpose: str, db: Place | None) -> None:
     number = number_of(phone)
 
     async def work(database: Database) -> int:

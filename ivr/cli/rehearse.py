@@ -9,8 +9,10 @@ from typing import Any
 
 import click
 
-from ivr.cli.run import FILE_IN, FILE_OUT, asked, run_options, watch_and_report
+from ivr.cli.options import PlaceOfDatabase
+from ivr.cli.run import FILE_IN, asked, run_options, watch_and_report
 from ivr.config import load_settings
+from ivr.database import Place
 from ivr.i18n import translate
 from ivr.rehearsal import DEFAULT_SEED, DEFAULT_START, RehearsalOptions, rehearse
 
@@ -42,11 +44,14 @@ class Moment(click.ParamType[datetime]):
     ),
     click.option("--start", type=Moment(), help=translate("When the run begins in virtual time.")),
     click.option(
-        "--db", "database", type=FILE_OUT, help=translate("Keep the run here; run again to go on with it.")
+        "--db",
+        "database",
+        type=PlaceOfDatabase(),
+        help=translate("Keep the run here; run again to go on with it."),
     ),
 )
 def command(
-    callees: Path, realtime: bool, seed: int, start: datetime | None, database: Path | None, **given: Any
+    callees: Path, realtime: bool, seed: int, start: datetime | None, database: Place | None, **given: Any
 ) -> None:
     shared = asked(given, database, callees=callees)
     options = RehearsalOptions(

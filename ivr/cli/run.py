@@ -17,6 +17,7 @@ from ivr.cli.results import Outputs, show_summary, write_outputs
 from ivr.cli.watch import Watcher
 from ivr.contacts_import import ImportOptions
 from ivr.contacts_import.rejects import rejects_path_of
+from ivr.database import Place
 from ivr.i18n import translate
 from ivr.results import Results
 from ivr.session.progress import Observer
@@ -83,7 +84,7 @@ class Asked:
     rejects: Path
 
 
-def asked(given: Mapping[str, Any], database: Path | None, **inputs: Path) -> Asked:
+def asked(given: Mapping[str, Any], database: Place | None, **inputs: Path) -> Asked:
     """Read the shared options and try what will be written: what is found out afterwards has cost a run.
 
     `inputs` are files that only this command reads, by option. Raises OutputError, click.BadParameter."""
@@ -94,7 +95,8 @@ def asked(given: Mapping[str, Any], database: Path | None, **inputs: Path) -> As
     options["import_options"] = ImportOptions(columns=columns, rejects=rejects)
     options["database"] = database
     record = options["record"] and options["record"] / "recording.wav"
-    written = {"--json": outputs.json, "--html": outputs.html, "--xlsx": outputs.xlsx, "--db": database}
+    file = database if isinstance(database, Path) else None
+    written = {"--json": outputs.json, "--html": outputs.html, "--xlsx": outputs.xlsx, "--db": file}
     read = {"--flow": options["flow"], "--contacts": options["contacts"], "--policy": options["policy"]}
     read |= {f"--{name}": path for name, path in inputs.items()}
     check_outputs({**written, "--rejects": rejects, "--record": record}, read)

@@ -11,17 +11,17 @@ from pathlib import Path
 import click
 
 from admin.app import AdminSettings, serve
+from ivr.cli.options import DATABASE
 from ivr.config import Settings, load_settings
-from ivr.database import Database
+from ivr.database import Database, Place, url_of
 from ivr.errors import IvrError
 from ivr.i18n import translate
 
-FILE = click.Path(dir_okay=False, path_type=Path)
 DIRECTORY = click.Path(file_okay=False, path_type=Path)
 
 
 @click.command(help=translate("Serve the web pages and the API."))
-@click.option("--db", type=FILE, help=translate("SQLite file with the campaigns."))
+@DATABASE
 @click.option("--host", help=translate("Address to listen on."))
 @click.option("--port", type=click.IntRange(0, 65535), help=translate("Port to listen on; 0 takes a free one."))
 @click.option("--recordings", type=DIRECTORY, help=translate("Directory of recordings."))
@@ -29,7 +29,7 @@ DIRECTORY = click.Path(file_okay=False, path_type=Path)
     "--public-url", help=translate("The address as people type it, where a proxy with TLS stands in front.")
 )
 def command(
-    db: Path | None, host: str | None, port: int | None, recordings: Path | None, public_url: str | None
+    db: Place | None, host: str | None, port: int | None, recordings: Path | None, public_url: str | None
 ) -> None:
     settings = load_settings()
     admin = AdminSettings(
@@ -42,8 +42,8 @@ def command(
     asyncio.run(_serve(_database(settings, db), admin))
 
 
-def _database(settings: Settings, db: Path | None) -> Database:
-    return Database(settings.database_url if db is None else f"sqlite:///{db}")
+def _database(settings: Settings, db: Place | None) -> Database:
+    return Database(settings.database_url if db is None else url_of(db))
 
 
 async def _serve(database: Database, settings: AdminSettings) -> None:

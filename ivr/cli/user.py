@@ -4,7 +4,6 @@ command line, where other people's `ps` and the shell's history would keep them.
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 
 import click
 from rich.console import Console
@@ -13,6 +12,7 @@ from rich.table import Table
 from ivr import users
 from ivr.cli.options import DATABASE
 from ivr.cli.with_database import operator, with_database
+from ivr.database import Place
 from ivr.i18n import translate
 from ivr.model import Role
 
@@ -20,7 +20,7 @@ from ivr.model import Role
 @click.group(help=translate("Add users who may sign in, and change their passwords."))
 @DATABASE
 @click.pass_context
-def command(context: click.Context, db: Path | None) -> None:
+def command(context: click.Context, db: Place | None) -> None:
     context.obj = db
 
 
@@ -34,7 +34,7 @@ def command(context: click.Context, db: Path | None) -> None:
     help=translate("What the user may do; viewers see masked phone numbers."),
 )
 @click.pass_obj
-def add(db: Path | None, name: str, role: str) -> None:
+def add(db: Place | None, name: str, role: str) -> None:
     password = _password()
     user = with_database(db, lambda database: users.add_user(database, name, password, Role(role), operator()))
     click.echo(translate("Added {name} ({role}).", name=user.name, role=user.role.value))
@@ -43,7 +43,7 @@ def add(db: Path | None, name: str, role: str) -> None:
 @command.command(help=translate("Give a user another password, from a prompt or from stdin."))
 @click.argument("name")
 @click.pass_obj
-def passwd(db: Path | None, name: str) -> None:
+def passwd(db: Place | None, name: str) -> None:
     password = _password()
     with_database(db, lambda database: users.change_password(database, name, password, operator()))
     click.echo(translate("{name} has a new password.", name=name))
@@ -51,7 +51,7 @@ def passwd(db: Path | None, name: str) -> None:
 
 @command.command("list", help=translate("List the users and their roles."))
 @click.pass_obj
-def list_(db: Path | None) -> None:
+def list_(db: Place | None) -> None:
     found = with_database(db, users.list_users)
     if not found:
         click.echo(translate("There are no users yet; add one with: ivr user add NAME --role admin"))

@@ -10,6 +10,7 @@ import click
 from ivr.cli.options import DATABASE, POLICY
 from ivr.cli.with_database import with_database
 from ivr.contacts_import import CellError, normalise_phone
+from ivr.database import Place
 from ivr.i18n import translate
 from ivr.policy.decide import Verdict
 from ivr.policy.loader import default_policy, load
@@ -20,7 +21,7 @@ from ivr.policy.story import Now, Told, Why, story_of
 @click.argument("phone")
 @DATABASE
 @POLICY
-def command(phone: str, db: Path | None, policy: Path | None) -> None:
+def command(phone: str, db: Place | None, policy: Path | None) -> None:
     number = number_of(phone)
     chosen = load(policy) if policy is not None else default_policy()
     story = with_database(

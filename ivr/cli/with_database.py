@@ -5,26 +5,27 @@ from __future__ import annotations
 import asyncio
 import getpass
 from collections.abc import Awaitable, Callable
-from pathlib import Path
 from typing import TypeVar
 
 from ivr.config import load_settings
-from ivr.database import Database
+from ivr.database import Database, Place, file_of, url_of
 from ivr.errors import IvrError
 
 T = TypeVar("T")
 
 
-def with_database(path: Path | None, work: Callable[[Database], Awaitable[T]], *, must_exist: bool = False) -> T:
-    """Open `path`, or the settings' database, brought up to this version; run `work`; close it.
+def with_database(place: Place | None, work: Callable[[Database], Awaitable[T]], *, must_exist: bool = False) -> T:
+    """Open the database at `place`, or the settings' one, brought up to this version; run `work`; close it.
 
-    `must_exist` is for commands that only read or change what is there: a mistyped `path` makes no new database.
+    `must_exist` is for commands that only read or change what is there: a mistyped path makes no new database.
     Raises IvrError for it."""
-    if must_exist and path is not None and not path.exists():
-        raise IvrError("There is no database {path}; check the path.", path=path)
+    url = load_settings().database_url if place is None else url_of(place)
+    file = file_of(url)
+    if must_exist and place is not None and file is not None and not file.exists():
+        raise IvrError("There is no database {path}; check the path.", path=file)
 
     async def run() -> T:
-        database = Database(load_settings().database_url if path is None else f"sqlite:///{path}")
+        database = Database(url)
         try:
             await database.upgrade()
             return await work(database)

@@ -9,16 +9,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from sqlalchemy.engine import make_url
-
+from ivr.database import file_of
 from ivr.errors import IvrError
 
 
 @contextmanager
 def dialling_lock(database_url: str) -> Iterator[None]:
-    """Hold the right to dial from this SQLite file. Raises IvrError when another process has it."""
-    database = make_url(database_url).database
-    assert database is not None
+    """Hold the right to dial from this SQLite file. Raises IvrError when another process has it.
+
+    On PostgreSQL any number of processes dial together: there is nothing to hold."""
+    database = file_of(database_url)
+    if database is None:
+        yield
+        return
     path = Path(f"{database}.dialling")
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w") as file:

@@ -19,6 +19,7 @@ from sqlalchemy.orm import Session
 
 from ivr.clock import RealClock
 from ivr.database import READERS, Database
+from ivr.database.urls import FORMS
 from ivr.errors import IvrError
 from ivr.migrations import alembic_config
 from ivr.model import Attempt, AuditEntry, Base, Campaign, ContactList, Task
@@ -225,8 +226,8 @@ async def test_leasing_uses_its_index(db: Database, make_campaign: Callable[...,
 @pytest.mark.parametrize(
     ("url", "sentence"),
     [
-        ("nonsense", "nonsense is no database URL; write sqlite:///FILE"),
-        ("mysql://h/d", "databases of the kind mysql can't be used yet; write sqlite:///FILE"),
+        ("nonsense", f"nonsense is no database URL; write {FORMS}"),
+        ("mysql://h/d", f"databases of the kind mysql can't be used; write {FORMS}"),
         ("sqlite://", "sqlite:// names no file; write sqlite:///FILE"),
     ],
 )

@@ -107,7 +107,7 @@ class Bench:
                 observer(event)
 
         results = rehearse(options, observe)
-        assert options.database is not None
+        assert isinstance(options.database, Path)
         return Rehearsed(results, events, options.database)
 
     @staticmethod

@@ -1,0 +1,70 @@
+"""SQLAlchemy engines for the two kinds of database: how connections are made and what each one is told."""
+
+from __future__ import annotations
+
+import json
+from functools import partial
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.engine import URL
+
+BUSY_TIMEOUT_MS = 10_000  # SQLite: how long a write waits for another process's write
+CONNECT_TIMEOUT_S = 5  # PostgreSQL: how long a server may take to let us in
+IDLE_TIMEOUT_MS = 300_000  # PostgreSQL: a machine that vanished in a transaction keeps its locks so long at most
+_KEEPALIVES = {"keepalives_idle": 30, "keepalives_interval": 5, "keepalives_count": 3}  # seconds, seconds, times
+
+_to_json = partial(json.dumps, ensure_ascii=False, separators=(",", ":"))
+
+
+def sqlite_engine(url: URL, size: int, *, read_only: bool = False, durable: bool = False) -> Engine:
+    """An engine over one file. WAL: readers never wait for the writer."""
+    engine = create_engine(
+        url,
+        pool_size=size,
+        max_overflow=0,
+        connect_args={"check_same_thread": False, "timeout": BUSY_TIMEOUT_MS / 1000},
+        json_serializer=_to_json,
+    )
+    # With `synchronous = NORMAL` a crash of the process loses nothing that was committed; a power cut may lose the
+    # last commits, but not the file. FULL loses none of them.
+    own = "query_only = ON" if read_only else f"synchronous = {'FULL' if durable else 'NORMAL'}"
+
+    def on_connect(connection: Any, _record: object) -> None:
+        # The standard library's own transactions begin too late (at the first change): we say BEGIN ourselves.
+        connection.isolation_level = None
+        cursor = connection.cursor()
+        for pragma in ("journal_mode = WAL", "foreign_keys = ON", own):
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
+
+    def on_begin(connection: Connection) -> None:
+        connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
+
+    event.listen(engine, "connect", on_connect)
+    event.listen(engine, "begin", on_begin)
+    return engine
+
+
+def postgresql_engine(url: URL, size: int, *, read_only: bool = False) -> Engine:
+    """An engine over a server. Writers are READ COMMITTED: what they wait for they see; readers see one moment.
+
+    No connection is tried out before it is used: a transaction whose connection turns out to be gone is done again
+    on a new one (`ivr.database.transactions`), which costs nothing while all is well."""
+    engine = create_engine(
+        url,
+        pool_size=size,
+        max_overflow=0,
+        isolation_level="REPEATABLE READ" if read_only else "READ COMMITTED",
+        connect_args={"connect_timeout": CONNECT_TIMEOUT_S, "application_name": "ivr", **_KEEPALIVES},
+        json_serializer=_to_json,
+    )
+
+    def on_connect(connection: Any, _record: object) -> None:
+        connection.execute("SET TIME ZONE 'UTC'")
+        connection.execute(f"SET idle_in_transaction_session_timeout = {IDLE_TIMEOUT_MS}")
+        connection.commit()
+        connection.read_only = read_only
+
+    event.listen(engine, "connect", on_connect)
+    return engine
