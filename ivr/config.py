@@ -16,7 +16,6 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, ValidationInfo, field_validator
 
 from ivr.errors import IvrError
-from ivr.model import OrganisationLevel
 
 ENVIRONMENT = "IVR_CONFIG"
 AMI_SECRET = "IVR_AMI_SECRET"  # noqa: S105 - the variable's name
@@ -234,17 +233,20 @@ class QueueSettings(_Section):
     )
 
 
+OrganisationLevelName = Literal["province", "city", "county", "hall"]
+
+
 class ApprovalStep(_Section):
     """From this size on: `[[approval.steps]]`, from the smallest to the largest; the first begins at 0."""
 
     from_contacts: int = Field(ge=0, description="So many contacts, together with those of its siblings.")
     approvers: int = Field(default=1, ge=1, le=9, description="Different people who sign each stage.")
     form: str = Field(min_length=1, max_length=64, description="The form by which it is approved at this size.")
-    request_level: OrganisationLevel | None = Field(
+    request_level: OrganisationLevelName | None = Field(
         default=None,
         description="Lowest level that signs the request: `province`, `city`, `county`, `hall`; empty: its own.",
     )
-    plan_level: OrganisationLevel | None = Field(default=None, description="Lowest level that signs the plan.")
+    plan_level: OrganisationLevelName | None = Field(default=None, description="Lowest level that signs the plan.")
 
 
 class ApprovalSettings(_Section):
@@ -252,8 +254,8 @@ class ApprovalSettings(_Section):
 
     steps: tuple[ApprovalStep, ...] = Field(
         default=(
-            ApprovalStep(from_contacts=0, approvers=1, form="业务联系单", plan_level=OrganisationLevel.CITY),
-            ApprovalStep(from_contacts=5000, approvers=2, form="呈批件", plan_level=OrganisationLevel.CITY),
+            ApprovalStep(from_contacts=0, approvers=1, form="业务联系单", plan_level="city"),
+            ApprovalStep(from_contacts=5000, approvers=2, form="呈批件", plan_level="city"),
         ),
         min_length=1,
         max_length=9,
@@ -268,7 +270,7 @@ class ApprovalSettings(_Section):
     direct_contacts: int = Field(
         default=1000,
         ge=0,
-        description="So many contacts one operator may dial with `ivr dial` in `split_hours`, unapproved; 0: none.",
+        description="So many contacts one operator may dial unapproved with `ivr dial`, in `split_hours`; 0: none.",
     )
 
     @field_validator("steps")
