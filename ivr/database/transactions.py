@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
 from sqlalchemy import Engine, text
 from sqlalchemy.exc import DatabaseError, DBAPIError
@@ -41,6 +41,7 @@ class Database:
     def __init__(self, url: str, clock: Clock | None = None, *, durable: bool = False) -> None:
         self._url = parse(url)
         self._clock = clock or RealClock()
+        self.info: dict[str, Any] = {}  # what this installation says: `session.info` of every session
         self.kind: Literal["sqlite", "postgresql"]
         if self._url.get_backend_name() == "sqlite":
             self.kind, writers = "sqlite", 1
@@ -86,7 +87,7 @@ class Database:
 
     def _in_transaction(self, engine: Engine, work: Callable[[Session], T]) -> T:
         try:
-            return _once(engine, work)
+            return _once(engine, work, self.info)
         except DBAPIError as error:
             if self.kind == "sqlite" or not _may_be_repeated(error):
                 raise
@@ -96,7 +97,7 @@ class Database:
 
     def _repeated(self, engine: Engine, work: Callable[[Session], T]) -> T:
         try:
-            return _repeating(partial(_once, engine, work))
+            return _repeating(partial(_once, engine, work, self.info))
         except _LostInCommit as lost:
             raise unsure_of(self._url, lost.error) from lost.error
         except DBAPIError as error:
@@ -131,8 +132,8 @@ class _LostInCommit(Exception):  # noqa: N818 it says what happened
         self.error = error
 
 
-def _once(engine: Engine, work: Callable[[Session], T]) -> T:
-    with Session(engine, expire_on_commit=False) as session:
+def _once(engine: Engine, work: Callable[[Session], T], info: dict[str, Any]) -> T:
+    with Session(engine, expire_on_commit=False, info=info) as session:
         result = work(session)
         session.flush()
         try:
