@@ -1,0 +1,92 @@
+"""Which rows a figure is about: campaigns, an organisation with all below it, a period, an arm, a grade."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from ivr.errors import IvrError
+from ivr.metrics.metric import Relation
+from ivr.model import Campaign, Organisation
+
+DEFAULT_ZONE = "Asia/Shanghai"  # a campaign's own, unless it says otherwise
+
+
+class MetricError(IvrError):
+    """The question can't be answered as asked. One sentence: why, and what to ask instead."""
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """What is counted. `since` is included, `until` isn't; both are compared with the relation's moment."""
+
+    campaigns: tuple[str, ...] = ()  # names; empty: all
+    organisation: str | None = None  # with all below it
+    since: datetime | None = None
+    until: datetime | None = None
+    arm: str | None = None
+    grade: str | None = None
+
+
+def period(first: date | None, last: date | None, zone: ZoneInfo) -> tuple[datetime | None, datetime | None]:
+    """From the beginning of the first day to the end of the last, in the zone, as moments."""
+    if first is not None and last is not None and last < first:
+        raise MetricError("the period ends on {last}, before it begins on {first}", first=first, last=last)
+    begin = None if first is None else datetime.combine(first, time(), zone).astimezone(UTC)
+    end = None if last is None else datetime.combine(last + timedelta(days=1), time(), zone).astimezone(UTC)
+    return begin, end
+
+
+def zone_of(session: Session, wanted: Filter) -> ZoneInfo:
+    """In whose days and hours figures are told: the campaigns' own zone, when they share one."""
+    names = wanted.campaigns
+    if not names:
+        return ZoneInfo(DEFAULT_ZONE)
+    zones = set(session.execute(select(Campaign.timezone).where(Campaign.name.in_(names))).scalars())
+    return ZoneInfo(zones.pop() if len(zones) == 1 else DEFAULT_ZONE)
+
+
+def check(session: Session, wanted: Filter) -> None:
+    """Raises MetricError for a campaign or an organisation that isn't there."""
+    known = set(session.execute(select(Campaign.name).where(Campaign.name.in_(wanted.campaigns))).scalars())
+    for name in wanted.campaigns:
+        if name not in known:
+            raise MetricError("there is no campaign {name}; `ivr campaign list` names them", name=name)
+    place = wanted.organisation
+    if place is not None and session.scalar(select(Organisation.id).where(Organisation.name == place)) is None:
+        raise MetricError("there is no organisation {name}; check the name", name=place)
+
+
+def where_sql(wanted: Filter, relation: Relation) -> tuple[str, dict[str, Any]]:
+    """The condition on the relation's rows and its parameters; it may mention the aliases of `relation.joins`."""
+    conditions = [relation.where] if relation.where else []
+    params: dict[str, Any] = {}
+    if wanted.campaigns:
+        conditions.append("c.name IN :campaigns")
+        params["campaigns"] = list(wanted.campaigns)
+    if wanted.organisation is not None:
+        conditions.append(
+            "c.organisation_id IN (SELECT above.id FROM above JOIN organisation top ON top.id = above.ancestor"
+            " WHERE top.name = :organisation)"
+        )
+        params["organisation"] = wanted.organisation
+    if wanted.since is not None:
+        conditions.append(f"{relation.moment} >= :since")
+        params["since"] = wanted.since
+    if wanted.until is not None:
+        conditions.append(f"{relation.moment} < :until")
+        params["until"] = wanted.until
+    for name in ("arm", "grade"):
+        value = getattr(wanted, name)
+        if value is None:
+            continue
+        if name not in relation.slices:
+            raise MetricError("{what} have no {by}; leave it out", what=relation.name, by=name)
+        conditions.append(f"a.{name} = :{name}")
+        params[name] = value
+    return " AND ".join(conditions) or "1 = 1", params

@@ -1,0 +1,171 @@
+"""Counting: a metric's statement for a filter and a slice, and what it gives.
+
+Metrics of the same relation are counted by one statement, in one pass over the rows."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import TextClause, bindparam, text
+from sqlalchemy.orm import Session
+
+from ivr.metrics import filters
+from ivr.metrics.filters import Filter, MetricError
+from ivr.metrics.metric import Metric, Relation
+from ivr.metrics.slices import Dialect, SliceSql, slice_sql
+from ivr.model import UtcDateTime
+
+DAY_S = 86400
+# Organisations with each one above them, themselves included: campaigns count for all of these.
+_ABOVE = (
+    "WITH RECURSIVE above(id, ancestor) AS (SELECT id, id FROM organisation UNION ALL"
+    " SELECT above.id, parent.parent_id FROM above JOIN organisation parent ON parent.id = above.ancestor"
+    " WHERE parent.parent_id IS NOT NULL) "
+)
+_SECONDS = re.compile(r"SECONDS\(([^,()]+), ([^,()]+)\)")
+_SECONDS_AS: Mapping[Dialect, str] = {
+    "sqlite": r"((julianday(\1) - julianday(\2)) * 86400.0)",
+    "postgresql": r"EXTRACT(EPOCH FROM (\1 - \2))",
+}
+_PARAMETER = re.compile(r"(?<!:):([a-z_][a-z0-9_]*)")
+
+
+@dataclass(frozen=True, slots=True)
+class Spans:
+    """The waits that definitions speak of, in days."""
+
+    confirm: float = 7
+    payment: float = 7
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is asked of the book: which rows, told apart by what, as of when."""
+
+    now: datetime
+    wanted: Filter = field(default_factory=Filter)
+    by: str | None = None  # one of ivr.metrics.slices.SLICES
+    segment: str | None = None  # by segment: the attribute of the list that tells them apart
+    zone: ZoneInfo | None = None  # of hours and days; None: the campaigns'
+    spans: Spans = field(default_factory=Spans)
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One figure. `slice` is "" where nothing was told apart; `keys` are a distribution's."""
+
+    slice: str
+    keys: tuple[str, ...]
+    part: float
+    whole: float | None  # None: the metric has none
+    ratio: bool
+
+    @property
+    def value(self) -> float | None:
+        """None: there is nothing to divide by yet."""
+        if not self.ratio:
+            return self.part
+        return self.part / self.whole if self.whole else None
+
+
+def measure(session: Session, metric: Metric, question: Question) -> tuple[Figure, ...]:
+    """The metric's figures, by slice and key. Raises MetricError when it can't be told apart so."""
+    return measure_all(session, (metric,), question)[metric.name]
+
+
+def measure_all(session: Session, metrics: Iterable[Metric], question: Question) -> dict[str, tuple[Figure, ...]]:
+    """Figures by metric: one statement for all metrics of a relation; distributions have one each."""
+    filters.check(session, question.wanted)
+    together: defaultdict[tuple[str, tuple[tuple[str, str], ...]], list[Metric]] = defaultdict(list)
+    for metric in metrics:
+        together[metric.relation.name, metric.keys].append(metric)
+    found: dict[str, tuple[Figure, ...]] = {}
+    for some in together.values():
+        statement = _statement(session, some, question)
+        rows = session.execute(statement.clause, statement.params).all()
+        for at, metric in enumerate(some):
+            found[metric.name] = tuple(_figure(metric, row._mapping, at) for row in rows)
+    return found
+
+
+def statement_text(session: Session, metric: Metric, question: Question) -> str:
+    """The statement that counts the metric on this database, with its parameters' names."""
+    return _statement(session, [metric], question).sql
+
+
+def _figure(metric: Metric, row: Mapping[Any, Any], at: int) -> Figure:
+    whole = None if metric.whole is None else float(row[f"whole_{at}"] or 0)
+    return Figure(
+        slice=str(row["slice"]),
+        keys=tuple(str(row[f"key_{number}"]) for number in range(len(metric.keys))),
+        part=float(row[f"part_{at}"] or 0),
+        whole=whole,
+        ratio=metric.whole is not None,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Statement:
+    sql: str
+    params: Mapping[str, Any]
+
+    @property
+    def clause(self) -> TextClause:
+        return text(self.sql).bindparams(
+            *(
+                bindparam(name, expanding=True)
+                if isinstance(value, list)
+                else bindparam(name, type_=UtcDateTime() if isinstance(value, datetime) else None)
+                for name, value in self.params.items()
+            )
+        )
+
+
+def _statement(session: Session, metrics: Sequence[Metric], question: Question) -> _Statement:
+    relation = metrics[0].relation
+    dialect: Dialect = "sqlite" if session.get_bind().dialect.name == "sqlite" else "postgresql"
+    condition, params = filters.where_sql(question.wanted, relation)
+    sliced = _sliced(session, relation, question, dialect)
+    columns = [f"{sliced.sql} AS slice"]
+    columns += [f"{sql} AS key_{number}" for number, (_, sql) in enumerate(metrics[0].keys)]
+    for at, metric in enumerate(metrics):
+        columns.append(f"{metric.part} AS part_{at}")
+        if metric.whole is not None:
+            columns.append(f"{metric.whole} AS whole_{at}")
+    said = ", ".join(columns) + " " + condition
+    joins = "".join(f" {join}" for alias, join in relation.joins if re.search(rf"\b{alias}\.", said))
+    grouped = [*(["slice"] if question.by else []), *(f"key_{at}" for at in range(len(metrics[0].keys)))]
+    # Every part comes from the book, from `slices` or from `filters`; what users give is a parameter.
+    sql = f"SELECT {', '.join(columns)} FROM {relation.tables}{joins} WHERE {condition}"  # noqa: S608 see above
+    if grouped:
+        sql += f" GROUP BY {', '.join(grouped)} ORDER BY {', '.join(grouped)}"
+    if "above" in sql:
+        sql = _ABOVE + sql
+    sql = _SECONDS.sub(_SECONDS_AS[dialect], sql)
+    spans = question.spans
+    known = params | sliced.params | {
+        "now": question.now,
+        "confirm_s": spans.confirm * DAY_S,
+        "payment_s": spans.payment * DAY_S,
+        "segment": question.segment,
+    }  # fmt: skip
+    named = set(_PARAMETER.findall(sql))
+    return _Statement(sql, {name: value for name, value in known.items() if name in named})
+
+
+def _sliced(session: Session, relation: Relation, question: Question, dialect: Dialect) -> SliceSql:
+    by = question.by
+    if by is None:
+        return SliceSql("''")
+    if by not in relation.slices:
+        raise MetricError("{what} can't be told by {by}", what=relation.name, by=by)
+    if by == "segment" and question.segment is None:
+        raise MetricError("by segment: name the attribute of the list that tells segments apart")
+    zone = question.zone or filters.zone_of(session, question.wanted)
+    return slice_sql(by, relation.moment, zone, dialect, question.now)
