@@ -270,7 +270,7 @@ class ApprovalSettings(_Section):
     direct_contacts: int = Field(
         default=1000,
         ge=0,
-        description="So many contacts one operator may dial unapproved with `ivr dial`, in `split_hours`; 0: none.",
+        description="So many contacts one operator may dial unapproved by `ivr dial` in `split_hours`; 0: none.",
     )
 
     @field_validator("steps")
@@ -311,6 +311,25 @@ class GuardSettings(_Section):
     min_complaints: int = Field(default=3, ge=1, description="… and at least so many.")
 
 
+class ReportSettings(_Section):
+    """What reports wait for, and the nightly look at the books."""
+
+    confirm_days: float = Field(
+        default=7, gt=0, le=366, description="An acceptance that nobody confirmed for so long is overdue."
+    )
+    payment_days: float = Field(
+        default=7, gt=0, le=366, description="A payment so long after the call counts as one after the call."
+    )
+    check_at: str = Field(
+        default="03:30",
+        pattern=r"^([01]\d|2[0-3]):[0-5]\d$",
+        description="When a worker looks whether the books balance, every night, on its machine's clock.",
+    )
+    longest_call_s: float = Field(
+        default=7200.0, gt=0, le=86400, description="No call is longer: what is open for longer is reported."
+    )
+
+
 class Settings(_Section):
     """All settings of one installation."""
 
@@ -325,6 +344,7 @@ class Settings(_Section):
     dialer: DialerSettings = DialerSettings()
     approval: ApprovalSettings = ApprovalSettings()
     guard: GuardSettings = GuardSettings()
+    reports: ReportSettings = ReportSettings()
     asterisk: AsteriskSettings = AsteriskSettings()
     trunks: dict[Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]*$")], TrunkSettings] = Field(
         default_factory=dict, description="One table per trunk."
