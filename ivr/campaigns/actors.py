@@ -1,4 +1,4 @@
-"""Who acts on a campaign: a user with a role and an organisation, somebody at the command line, or the platform."""
+"""Who acts on a campaign: a user with a role and an organisation, somebody at the command line, the platform."""
 
 from __future__ import annotations
 

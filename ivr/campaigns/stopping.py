@@ -6,7 +6,6 @@ call can leave after it is committed; whoever holds calls polls `standing_stop` 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
 
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
@@ -40,7 +39,7 @@ async def stop_all(database: Database, actor: Actor, why: str, *, hang_up: bool 
     def work(session: Session) -> Stopped:
         stop = EmergencyStop(at=now, by=actor.name, why=why, hang_up=hang_up)
         session.add(stop)
-        details = {"why": why, "hang_up": hang_up} | actor.keyboard
+        details: dict[str, object] = {"why": why, "hang_up": hang_up, **actor.keyboard}
         session.add(AuditEntry(at=now, who=actor.name, action="stop.all", subject=SUBJECT, details=details))
         session.flush()
         live = len(session.execute(select(Attempt.id).where(Attempt.ended_at.is_(None))).all())

@@ -1,0 +1,142 @@
+"""What an approval is bound to: the parts of a campaign, each by its SHA-256, and the hash over them.
+
+A part that differs later is named to whoever asks. Contacts that come by feeds aren't known at the approval: their
+part is the feed's definition and the campaign's maxima. Contacts taken off a list stay in its part, so that a
+removal never costs the approval; added ones and changed attributes do."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from typing import Any, cast
+
+from sqlalchemy import Table, select
+from sqlalchemy.orm import Session
+
+from flows.flow import Flow
+from flows.loader import load_document
+from ivr.model import Campaign, CampaignList, Contact, Feed, FeedState, FlowVersion, Intake
+from prompts.catalogue import Catalogue
+
+ROWS_AT_ONCE = 5000
+PARTS = ("flow", "prompts", "lists", "feeds", "schedule", "policy", "strategy", "trunks", "plan")
+_contacts = cast(Table, Contact.__table__)
+
+
+def parts_of(session: Session, campaign: Campaign, catalogue: Catalogue) -> dict[str, str]:
+    """The campaign as it is now, part by part. Reads every row of its lists."""
+    version = session.get_one(FlowVersion, campaign.flow_version_id)
+    found: dict[str, object] = {
+        "flow": version.content_hash,
+        "prompts": prompts_sha256(load_document(version.source), catalogue),
+        "lists": [(list_id, list_sha256(session, list_id)) for list_id in fixed_lists(session, campaign.id)],
+        "feeds": [*feeds_of(session, campaign.id), campaign.max_per_day, campaign.max_total],
+        "schedule": [campaign.starts_at, campaign.ends_at, campaign.timezone],
+        "policy": campaign.policy,
+        "strategy": campaign.strategy,
+        "trunks": sorted(campaign.trunks),
+        "plan": [
+            campaign.purpose,
+            campaign.project_type,
+            sorted(campaign.statistics),
+            campaign.organisation_id,
+            campaign.concurrency,
+        ],
+    }
+    return {name: _sha256(found[name]) for name in PARTS}
+
+
+def whole(parts: Mapping[str, str]) -> str:
+    """The hash that is signed."""
+    return _sha256(dict(parts))
+
+
+def changed_parts(before: Mapping[str, Any], now: Mapping[str, str]) -> tuple[str, ...]:
+    """Which parts differ."""
+    return tuple(name for name in PARTS if before.get(name) != now.get(name))
+
+
+def prompts_sha256(flow: Flow, catalogue: Catalogue) -> str:
+    """What the flow says: the catalogue's texts and recordings that it uses, in its language."""
+    said = sorted({prompt.id for prompt in _prompts(flow) if prompt.id is not None})
+    return _sha256([(prompt_id, _entry(catalogue, prompt_id, flow.language)) for prompt_id in said])
+
+
+def prompts_as_approved(campaign: Campaign, flow: Flow, catalogue: Catalogue) -> bool:
+    """Whether the prompt files here are those that were signed. Prompts are files: each worker has its own."""
+    if not campaign.needs_approval:
+        return True
+    return bool(campaign.submitted_parts.get("prompts") == _sha256(prompts_sha256(flow, catalogue)))
+
+
+def list_sha256(session: Session, list_id: int) -> str:
+    """A list's rows, in order of their ids, those that were taken off it included."""
+    digest = hashlib.sha256()
+    after = 0
+    while True:
+        rows = session.execute(
+            select(_contacts.c.id, _contacts.c.phone, _contacts.c.source_id, _contacts.c.attributes)
+            .where(_contacts.c.list_id == list_id, _contacts.c.id > after)
+            .order_by(_contacts.c.id)
+            .limit(ROWS_AT_ONCE)
+        ).all()
+        if not rows:
+            return digest.hexdigest()
+        after = rows[-1].id
+        for row in rows:
+            digest.update(_encoded(tuple(row)) + b"\n")
+
+
+def fixed_lists(session: Session, campaign_id: int) -> tuple[int, ...]:
+    """The campaign's lists that are there whole at the approval: not those that feeds and the API fill."""
+    fed = select(Feed.list_id).where(Feed.campaign_id == campaign_id, Feed.list_id.is_not(None))
+    taken_in = select(Intake.list_id).where(Intake.campaign_id == campaign_id)
+    found = session.scalars(
+        select(CampaignList.list_id)
+        .where(
+            CampaignList.campaign_id == campaign_id,
+            CampaignList.list_id.not_in(fed),
+            CampaignList.list_id.not_in(taken_in),
+        )
+        .order_by(CampaignList.list_id)
+    )
+    return tuple(found)
+
+
+def feeds_of(session: Session, campaign_id: int) -> list[tuple[str, str]]:
+    """The campaign's feeds: name and definition's hash; a paused one counts, a removed one doesn't."""
+    rows = session.execute(
+        select(Feed.name, Feed.version)
+        .where(Feed.campaign_id == campaign_id, Feed.state != FeedState.REMOVED)
+        .order_by(Feed.name)
+    )
+    return [(name, version) for name, version in rows]
+
+
+def _prompts(flow: Flow) -> Iterator[Any]:
+    for *_, node in flow.walk():
+        for _, prompt in node.prompt_paths():
+            yield prompt
+
+
+def _entry(catalogue: Catalogue, prompt_id: str, language: str) -> object:
+    entry = catalogue.entry(prompt_id, language)
+    if entry is None:
+        return None
+    recording = None if entry.recording is None else hashlib.sha256(entry.recording.read_bytes()).hexdigest()
+    return [entry.text, entry.written, recording]
+
+
+def _sha256(value: object) -> str:
+    return hashlib.sha256(_encoded(value)).hexdigest()
+
+
+def _plain(value: object) -> str:
+    return value.astimezone(UTC).isoformat() if isinstance(value, datetime) else str(value)
+
+
+def _encoded(value: object) -> bytes:
+    text = json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"), default=_plain)
+    return text.encode()

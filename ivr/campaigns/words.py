@@ -1,0 +1,89 @@
+"""Words of campaigns, as people read them: states, stages, levels, kinds of projects, what happened."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from ivr.model import ApprovalStage, CampaignState, OrganisationLevel, ProjectType
+
+Translate = Callable[..., str]
+
+STATES: Mapping[CampaignState, str] = {
+    CampaignState.DRAFT: "a draft",
+    CampaignState.SUBMITTED: "submitted",
+    CampaignState.APPROVED: "approved",
+    CampaignState.RUNNING: "running",
+    CampaignState.PAUSED: "paused",
+    CampaignState.FINISHED: "finished",
+}
+STAGES: Mapping[ApprovalStage, str] = {ApprovalStage.REQUEST: "the request", ApprovalStage.PLAN: "the plan"}
+LEVELS: Mapping[OrganisationLevel, str] = {
+    OrganisationLevel.PROVINCE: "province",
+    OrganisationLevel.CITY: "city",
+    OrganisationLevel.COUNTY: "county",
+    OrganisationLevel.HALL: "hall",
+}
+PROJECT_TYPES: Mapping[ProjectType, str] = {
+    ProjectType.TELEMARKETING: "telemarketing",
+    ProjectType.SATISFACTION_SURVEY: "satisfaction survey",
+    ProjectType.FOLLOW_UP_CALL: "follow-up call",
+    ProjectType.DATA_CHECK: "data check",
+    ProjectType.QUESTIONNAIRE: "questionnaire",
+    ProjectType.INVITATION: "invitation",
+}
+# The parts of what is approved (ivr.campaigns.hashing).
+PARTS: Mapping[str, str] = {
+    "flow": "flow",
+    "prompts": "prompts",
+    "lists": "lists",
+    "feeds": "feeds",
+    "schedule": "schedule",
+    "policy": "policy",
+    "strategy": "strategy",
+    "trunks": "trunks",
+    "plan": "organisation, project type, statistics form or concurrency",
+}
+
+
+class Term(str):
+    """A word of ours inside a sentence, which is translated with it."""
+
+    __slots__ = ()
+
+    def render(self, translate: Translate) -> str:
+        return str(translate(str(self)))
+
+
+class Terms(tuple[Term, ...]):
+    """Several of them, as a list in a sentence."""
+
+    __slots__ = ()
+
+    def __str__(self) -> str:
+        return ", ".join(self)
+
+    def __format__(self, spec: str) -> str:
+        return format(str(self), spec)
+
+    def render(self, translate: Translate) -> str:
+        return ", ".join(term.render(translate) for term in self)
+
+
+def state_word(state: CampaignState) -> Term:
+    return Term(STATES[state])
+
+
+def stage_word(stage: ApprovalStage) -> Term:
+    return Term(STAGES[stage])
+
+
+def level_word(level: OrganisationLevel) -> Term:
+    return Term(LEVELS[level])
+
+
+def project_type_word(kind: ProjectType) -> Term:
+    return Term(PROJECT_TYPES[kind])
+
+
+def part_words(parts: tuple[str, ...]) -> Terms:
+    return Terms(Term(PARTS[part]) for part in parts)
