@@ -32,6 +32,9 @@ def _span(text: str) -> str:
     return text
 
 
+Span = Annotated[str, AfterValidator(_span)]
+
+
 def span_of(text: str) -> tuple[time, time]:
     """A span of the schema as its beginning and its end; midnight at the end is `time.max`."""
     begin, _, end = text.partition("-")
@@ -43,7 +46,7 @@ class Window(Frozen):
 
     purposes: tuple[Purpose, ...] = Field(default=PURPOSES, min_length=1)
     days: Literal["every", "working"] = "every"
-    times: tuple[Annotated[str, AfterValidator(_span)], ...] = Field(min_length=1, max_length=12)
+    times: tuple[Span, ...] = Field(min_length=1, max_length=12)
 
 
 class Engagements(Frozen):
