@@ -32,10 +32,14 @@ def enter(session: Session, rules: CampaignRules, now: datetime) -> int:
         if not rows:
             return closed
         after = rows[-1].id
-        closed += _enter(session, rules, [Asked(*row) for row in rows], now)
+        decided = enter_tasks(session, rules, [Asked(*row) for row in rows], now)
+        closed += sum(one.verdict is Verdict.NEVER for one in decided.values())
 
 
-def _enter(session: Session, rules: CampaignRules, asked: Sequence[Asked], now: datetime) -> int:
+def enter_tasks(
+    session: Session, rules: CampaignRules, asked: Sequence[Asked], now: datetime
+) -> dict[int, Decision]:
+    """Ask about tasks that are new; by task. At most `facts.AT_ONCE`."""
     decided = judge(session, rules, asked, DecisionStage.IMPORT, now)
     never = {task_id: one for task_id, one in decided.items() if one.verdict is Verdict.NEVER}
     hold_out = rules.policy.spec.hold_out
@@ -50,4 +54,4 @@ def _enter(session: Session, rules: CampaignRules, asked: Sequence[Asked], now: 
         note(session, rules, held, DecisionStage.IMPORT, now)
         never |= held
     store.apply(session, never, now)
-    return len(never)
+    return decided | never

@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint
+from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from ivr.model.types import PHONE_CHARS, SHA256_CHARS, UUID_CHARS, Base, text_enum
@@ -74,7 +74,16 @@ class Contact(Base):
     Rows of a feed have a `source_id`: the same number may come again with another one."""
 
     __tablename__ = "contact"
-    __table_args__ = (UniqueConstraint("list_id", "phone", "source_id"), Index("ix_contact_phone", "phone"))
+    __table_args__ = (
+        UniqueConstraint("list_id", "phone", "source_id"),
+        Index("ix_contact_phone", "phone"),
+        Index(
+            "ix_contact_source_id",
+            "source_id",
+            sqlite_where=text("source_id <> ''"),  # rows of feeds and of the API; files cost nothing
+            postgresql_where=text("source_id <> ''"),
+        ),
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     list_id: Mapped[int] = mapped_column(ForeignKey("contact_list.id"))
@@ -90,7 +99,7 @@ class Contact(Base):
 
 
 class ContactBefore(Base):
-    """What a list's newest import changed or took off, as it was: so an import can be undone before anyone is called."""
+    """What a list's newest import changed or took off, as it was: until somebody is called it can be undone."""
 
     __tablename__ = "contact_before"
 

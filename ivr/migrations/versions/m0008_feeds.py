@@ -19,6 +19,14 @@ PHONE, WORD, NAME, SHA256 = sa.String(16), sa.String(24), sa.String(128), sa.Str
 
 def upgrade() -> None:
     op.add_column("contact", Column("since", MOMENT, nullable=True))
+    from_elsewhere = sa.text("source_id <> ''")
+    op.create_index(
+        "ix_contact_source_id",
+        "contact",
+        ["source_id"],
+        sqlite_where=from_elsewhere,
+        postgresql_where=from_elsewhere,
+    )
     _payments()
     _feeds()
     _over_the_api()
@@ -141,4 +149,5 @@ def downgrade() -> None:
         "payment_event",
     ):
         op.drop_table(table)
+    op.drop_index("ix_contact_source_id", "contact")
     op.drop_column("contact", "since")
