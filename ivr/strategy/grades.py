@@ -1,7 +1,7 @@
 """The grade of an ended attempt: the first of the strategy's conditions that holds. Pure.
 
-A grade says what to do next; its class, of the five that reports count, is what the strategy maps it to. Whoever was
-connected but let us learn nothing is usually classed with the unreached: the next step is the same."""
+A grade says what to do next; its class, of the five that reports count, is what the strategy maps it to. Whoever
+was connected but let us learn nothing is usually classed with the unreached: the next step is the same."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""Strategy files -> strategies that can be asked. Everything that is wrong comes as one FlowLoadError, with places and
-mends, read as strictly as flows and policies are."""
+"""Strategy files -> strategies that can be asked. Everything that is wrong comes as one FlowLoadError, with places
+and mends, read as strictly as flows and policies are."""
 
 from __future__ import annotations
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
+from itertools import pairwise
 from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
@@ -34,7 +35,7 @@ Outcome = Literal[
     "failed",
     "unknown",
 ]
-# Whoever was talked to is `unfinished`'s or a follow-up's business; what may have rung unknown to us isn't repeated.
+# Whoever was talked to is `unfinished`'s or a follow-up's business; what may have rung unseen isn't repeated.
 _NOT_RETRIED = frozenset({"answered", "invalid_number", "unknown"})
 Grade = Literal["A", "B", "C", "D", "E", "F"]
 GRADES: tuple[Grade, ...] = ("A", "B", "C", "D", "E", "F")
@@ -181,7 +182,7 @@ class StrategySpec(Frozen):
     @model_validator(mode="after")
     def _parts_of_the_day_are_apart(self) -> Self:
         spans = sorted((span_of(text), name) for name, text in self.day_parts.items())
-        for ((_, end), before), ((begin, _), name) in zip(spans, spans[1:], strict=False):
+        for ((_, end), before), ((begin, _), name) in pairwise(spans):
             if begin < end:
                 raise rule_error("day_parts {first} and {second} overlap", first=before, second=name)
         rules = [*self.retry.outcomes.values(), *self.retry.dispositions.values()]
