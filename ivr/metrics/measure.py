@@ -51,7 +51,7 @@ class Question:
     now: datetime
     wanted: Filter = field(default_factory=Filter)
     by: str | None = None  # one of ivr.metrics.slices.SLICES
-    segment: str | None = None  # by segment: the attribute of the list that tells them apart
+    segment: str = "prefix"  # by segment: the attribute that tells them apart; "prefix": the number's beginning
     zone: ZoneInfo | None = None  # of hours and days; None: the campaigns'
     spans: Spans = field(default_factory=Spans)
 
@@ -165,7 +165,5 @@ def _sliced(session: Session, relation: Relation, question: Question, dialect: D
         return SliceSql("''")
     if by not in relation.slices:
         raise MetricError("{what} can't be told by {by}", what=relation.name, by=by)
-    if by == "segment" and question.segment is None:
-        raise MetricError("by segment: name the attribute of the list that tells segments apart")
     zone = question.zone or filters.zone_of(session, question.wanted)
     return slice_sql(by, relation.moment, zone, dialect, question.now)

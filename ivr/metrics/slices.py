@@ -34,7 +34,9 @@ _COLUMNS = {
     "trunk": "COALESCE(a.trunk, '')",
     "campaign": "c.name",
     "organisation": "o.name",
-    "segment": "COALESCE(CAST(p.attributes ->> CAST(:segment AS VARCHAR) AS VARCHAR), '')",
+    # An attribute of the list, or the beginning of the number: country code and three digits, in China.
+    "segment": "CASE WHEN CAST(:segment AS VARCHAR) = 'prefix' THEN substr(p.phone, 1, 6)"
+    " ELSE COALESCE(CAST(p.attributes ->> CAST(:segment AS VARCHAR) AS VARCHAR), '') END",
 }
 SLICES = (*_LOCAL, *_COLUMNS)
 
