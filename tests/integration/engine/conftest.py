@@ -19,6 +19,16 @@ from ivr.config import PathSettings, Settings
 from ivr.rehearsal import RehearsalOptions, rehearse
 from ivr.results import AttemptResult, Results
 from ivr.session.progress import CallOver, ProgressEvent
+from tests.database_rig.fixture import (
+    database_url,
+    db,
+    postgresql_rig,
+    postgresql_url,
+    sqlite_template,
+    sqlite_url,
+)
+
+__all__ = ["database_url", "db", "postgresql_rig", "postgresql_url", "sqlite_template", "sqlite_url"]
 
 ROWS: dict[str, dict[str, str]] = {  # what each shipped flow's list brings
     "low_balance_reminder": {"balance": "5.20", "pay_by": "2026-01-25"},

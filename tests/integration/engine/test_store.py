@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 from sqlalchemy import select
@@ -69,12 +67,9 @@ class Rows:
 
 
 @pytest.fixture
-async def rows(tmp_path: Path) -> AsyncIterator[Rows]:
-    database = Database(f"sqlite:///{tmp_path / 'store.db'}")
-    await database.upgrade()
-    await database.run(_fill)
-    yield Rows(database)
-    await database.close()
+async def rows(db: Database) -> Rows:
+    await db.run(_fill)
+    return Rows(db)
 
 
 def _fill(session: Session) -> None:

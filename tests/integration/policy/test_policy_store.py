@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import TypeVar
 from zoneinfo import ZoneInfo
 
@@ -104,12 +103,9 @@ class Rows:
 
 
 @pytest.fixture
-async def rows(tmp_path: Path) -> AsyncIterator[Rows]:
-    database = Database(f"sqlite:///{tmp_path / 'policy.db'}")
-    await database.upgrade()
-    await database.run(_fill)
-    yield Rows(database)
-    await database.close()
+async def rows(db: Database) -> Rows:
+    await db.run(_fill)
+    return Rows(db)
 
 
 def _fill(session: Session) -> None:
