@@ -9,10 +9,12 @@ from __future__ import annotations
 import codecs
 from collections.abc import Iterator
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO
 
 SAMPLE_BYTES = 65_536
+BLOCK_BYTES = 65_536
 MAX_LINE_BYTES = 1_048_576  # longer isn't a list; keeps a file without line ends out of memory
 BIG5_LOW_TRAILS = 0.10  # of two-byte characters: common GB18030 text has none (0x40-0x7E), Big5 about 0.4
 
@@ -35,19 +37,60 @@ def detect_encoding(path: Path) -> str:
         if wide := _without_bom(head):
             return wide
         file.seek(0)
+        if _all_utf8(file):
+            return "utf-8"
+        file.seek(0)
         return _by_lines(file)
 
 
-def decoded_lines(path: Path, encoding: str) -> Iterator[Line]:
-    """The file's lines. A line that isn't in `encoding` is decoded as well as can be, and says so."""
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Some whole lines of a file. `text` is set when nothing is odd about any of them: every line is in the file's
+    encoding and ends as most lines do; else they are to be looked at one by one."""
+
+    encoding: str
+    raw: bytes
+    text: str | None
+
+    def lines(self) -> Iterator[Line]:
+        """A line that isn't in the file's encoding is decoded as well as can be, and says so."""
+        return (_decode(raw, self.encoding) for raw in _raw_lines(BytesIO(self.raw)))
+
+
+def blocks(path: Path, encoding: str) -> Iterator[Block | Line]:
+    """The file in blocks; of UTF-16, which nearly nobody sends, line by line."""
     if encoding.startswith("utf-16"):
         with path.open(encoding=encoding, errors="replace", newline="") as text:
             while line := text.readline(MAX_LINE_BYTES):
                 yield Line(line, "unknown" if "\ufffd" in line else None)
         return
     with path.open("rb") as file:
-        for raw in _raw_lines(file):
-            yield _decode(raw, encoding)
+        while raw := file.read(BLOCK_BYTES):
+            if not raw.endswith(b"\n"):
+                raw += file.readline(MAX_LINE_BYTES)
+            yield Block(encoding, raw, _plain_text(raw, encoding))
+
+
+def first_line(path: Path, encoding: str) -> str:
+    """The first line with text; "" when there is none."""
+    for part in blocks(path, encoding):
+        for line in part.lines() if isinstance(part, Block) else (part,):
+            if line.text.strip():
+                return line.text
+    return ""
+
+
+def _plain_text(raw: bytes, encoding: str) -> str | None:
+    if raw.count(b"\r") != raw.count(b"\r\n"):
+        return None
+    unicode_file = encoding.startswith("utf-8")
+    try:
+        text = raw.decode("utf-8-sig" if unicode_file else encoding)
+    except UnicodeDecodeError:
+        return None
+    if not unicode_file and any(not line.isascii() and _surely_utf8(line) for line in raw.split(b"\n")):
+        return None
+    return text
 
 
 def _decode(raw: bytes, encoding: str) -> Line:
@@ -94,6 +137,18 @@ def _without_bom(head: bytes) -> str | None:
     if head[1::2].count(0) > 0.3 * pairs:
         return "utf-16-le"
     return "utf-16-be" if head[0::2].count(0) > 0.3 * pairs else None
+
+
+def _all_utf8(file: BinaryIO) -> bool:
+    """Whether there is no line that isn't UTF-8: then `_by_lines` would say so too, ten times as slowly."""
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    try:
+        while raw := file.read(MAX_LINE_BYTES):
+            decoder.decode(raw)
+        decoder.decode(b"", final=True)
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _by_lines(file: BinaryIO) -> str:

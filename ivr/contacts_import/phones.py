@@ -14,7 +14,8 @@ from ivr.contacts_import.report import CellError, shown
 _metadata = phonenumbers.PhoneMetadata.metadata_for_region("CN")
 assert _metadata is not None
 assert _metadata.mobile is not None
-_CN_MOBILE = re.compile(rf"(?:\+86|0086|86)?({_metadata.mobile.national_number_pattern})")
+# ASCII alone: \d has digits of other scripts too, and a number is stored as it is matched.
+_CN_MOBILE = re.compile(rf"(?:\+86|0086|86)?({_metadata.mobile.national_number_pattern})", re.ASCII)
 _SEPARATORS = re.compile(r"[\s.\-()\u2010-\u2015\u2212·]+")
 _SCIENTIFIC = re.compile(r"\+?\d(?:\.(\d+))?[eE]\+?(\d+)")
 _NUMBER = re.compile(r"\+?\d{5,20}")
@@ -26,6 +27,8 @@ def normalise_phone(cell: Cell, region: str = "CN") -> str:
     """The number in E.164 ("+8613800000001"). `region` is where numbers without a country code are.
 
     Raises CellError for what is no valid number, is more than one, or was rounded by a spreadsheet."""
+    if region == "CN" and type(cell) is str and (mobile := _CN_MOBILE.fullmatch(cell)):
+        return f"+86{mobile[1]}"  # as nearly all cells are
     text = text_of(cell)
     if region == "CN" and (mobile := _CN_MOBILE.fullmatch(text)):
         return f"+86{mobile[1]}"

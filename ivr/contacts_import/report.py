@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from ivr.errors import IvrError
 from ivr.i18n import translate
 
 SHOWN_CHARS = 40  # of a bad value, in a sentence
+MAX_SHOWN = 1000  # of a bad value are looked at to make these
 
 
 class ContactsImportError(IvrError):
@@ -59,7 +61,10 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class ImportReport:
-    """The whole import: rows = good + rejected + duplicates. Empty rows aren't counted."""
+    """The whole import: rows = good + rejected + duplicates + elsewhere. Empty rows aren't counted.
+
+    Of the good rows `added` are new on the list and `updated` were on it with other attributes; the others were on
+    it and stay as they were."""
 
     list_id: int
     list_name: str
@@ -72,9 +77,13 @@ class ImportReport:
     unused_columns: tuple[str, ...]  # that the file has and the flow doesn't need
     rejects_path: Path | None  # None: every row is good
     problems: tuple[Problem, ...]  # the first of them; all are in the rejects file
+    added: int = 0
+    updated: int = 0
+    removed: int = 0  # numbers of a list that was replaced which aren't in the file
+    elsewhere: Mapping[str, int] = field(default_factory=dict)  # list -> rows left out because they are on it
 
 
 def shown(value: object) -> str:
     """A bad value as a sentence shows it: on one line, and not longer than a line takes."""
-    text = " ".join(str(value).split())
+    text = "".join(char if char.isprintable() else "\ufffd" for char in " ".join(str(value)[:MAX_SHOWN].split()))
     return text if len(text) <= SHOWN_CHARS else text[: SHOWN_CHARS - 1] + "…"

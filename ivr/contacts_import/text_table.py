@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ivr.contacts_import.cells import Row
-from ivr.contacts_import.encoding import Line, decoded_lines, detect_encoding
+from ivr.contacts_import.encoding import Block, Line, blocks, detect_encoding, first_line
 
 DELIMITERS = (",", "\t", ";", "|")
 MAX_LINES_PER_ROW = 20  # a cell with more line breaks is taken for a quotation mark that was never closed
@@ -22,8 +22,9 @@ class _Lines:
     """Lines for csv.reader, which pulls one at a time: remembers those of the row it is reading, and can take
     them back when a quotation mark has swallowed what follows."""
 
-    def __init__(self, lines: Iterator[Line]) -> None:
-        self._lines = lines
+    def __init__(self, parts: Iterator[Block | Line]) -> None:
+        self._parts = parts
+        self._block: Iterator[Line] = iter(())
         self._waiting: deque[Line] = deque()
         self.taken: list[Line] = []
         self.ended = False
@@ -34,16 +35,29 @@ class _Lines:
     def __next__(self) -> str:
         if len(self.taken) > MAX_LINES_PER_ROW:
             raise StopIteration  # ends the row early; TextTable looks at `taken`
-        if self._waiting:
-            line = self._waiting.popleft()
-        else:
-            try:
-                line = next(self._lines)
-            except StopIteration:
-                self.ended = True
-                raise
+        line = self._next()
+        if line is None:
+            self.ended = True
+            raise StopIteration
         self.taken.append(line)
         return line.text
+
+    def next_block(self) -> Block | None:
+        """The next block, whole and unread, when the last one is used up; None: there are lines to be read."""
+        if not self._waiting and (line := next(self._block, None)) is not None:
+            self._waiting.append(line)
+        if self._waiting:
+            return None
+        part = next(self._parts, None)
+        if isinstance(part, Block):
+            return part
+        if part is not None:
+            self._waiting.append(part)
+        return None
+
+    def open(self, block: Block) -> None:
+        """Read this block's lines one by one."""
+        self._block = block.lines()
 
     def give_back(self) -> Line:
         """Keep the row's first line; the others are rows of their own after all."""
@@ -51,6 +65,16 @@ class _Lines:
         self._waiting.extendleft(reversed(others))
         self.ended = False
         return first
+
+    def _next(self) -> Line | None:
+        if self._waiting:
+            return self._waiting.popleft()
+        while (line := next(self._block, None)) is None:
+            part = next(self._parts, None)
+            if part is None or isinstance(part, Line):
+                return part
+            self._block = part.lines()
+        return line
 
 
 class TextTable:
@@ -63,26 +87,36 @@ class TextTable:
     def rows(self) -> Iterator[Row]:
         """Every row with its number; a row that can't be read has `problem` and what could be read of it."""
         delimiter = self._delimiter()
-        source = _Lines(decoded_lines(self._path, self.encoding))
+        source = _Lines(blocks(self._path, self.encoding))
         number = 0
         while True:
+            block = source.next_block()
+            if block is not None:
+                plain = _plain_rows(block, delimiter)
+                if plain is not None:
+                    for cells in plain:
+                        number += 1
+                        yield Row(number, cells)
+                    continue
+                source.open(block)
             source.taken = []
-            cells = self._next_record(source, delimiter)
-            if cells is None:
+            record = self._next_record(source, delimiter)
+            if record is None:
                 return
             number += 1
-            if self._swallowed(source, delimiter):
-                line = source.give_back()
-                cells = [cell.strip('"') for cell in line.text.rstrip("\r\n").split(delimiter)]
-                yield Row(number, list(cells), UNCLOSED)
-                continue
-            foreign = next((line.foreign for line in source.taken if line.foreign), None)
-            if foreign is None:
-                yield Row(number, list(cells))
-            elif foreign == "unknown":
-                yield Row(number, list(cells), UNREADABLE, (("encoding", self.encoding),))
-            else:
-                yield Row(number, list(cells), FOREIGN, (("found", foreign), ("encoding", self.encoding)))
+            yield self._row(number, record, source, delimiter)
+
+    def _row(self, number: int, cells: list[str], source: _Lines, delimiter: str) -> Row:
+        if self._swallowed(source, delimiter):
+            line = source.give_back()
+            cells = [cell.strip('"') for cell in line.text.rstrip("\r\n").split(delimiter)]
+            return Row(number, cells, UNCLOSED)
+        foreign = next((line.foreign for line in source.taken if line.foreign), None)
+        if foreign is None:
+            return Row(number, cells)
+        if foreign == "unknown":
+            return Row(number, cells, UNREADABLE, (("encoding", self.encoding),))
+        return Row(number, cells, FOREIGN, (("found", foreign), ("encoding", self.encoding)))
 
     def _next_record(self, source: _Lines, delimiter: str) -> list[str] | None:
         try:
@@ -109,7 +143,14 @@ class TextTable:
 
     def _delimiter(self) -> str:
         """The one that the first line with text holds most of."""
-        for line in decoded_lines(self._path, self.encoding):
-            if line.text.strip():
-                return max(DELIMITERS, key=line.text.count)
-        return ","
+        return max(DELIMITERS, key=first_line(self._path, self.encoding).count)
+
+
+def _plain_rows(block: Block, delimiter: str) -> list[list[str]] | None:
+    """All rows of a block at once, when a row is a line in it; None: it has to be read line by line."""
+    if block.text is None or '"' in block.text:
+        return None
+    try:
+        return list(csv.reader(block.text.removesuffix("\n").split("\n"), delimiter=delimiter))
+    except csv.Error:  # a cell beyond csv.field_size_limit()
+        return None

@@ -5,22 +5,25 @@ like missing data, so the sheet's XML is searched for them first; most lists hav
 
 from __future__ import annotations
 
+import copy
 import re
 import zipfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 from xml.parsers import expat
 
-from python_calamine import CalamineError, CalamineWorkbook, PasswordError, SheetTypeEnum, SheetVisibleEnum
+from python_calamine import CalamineError, CalamineWorkbook, SheetTypeEnum, SheetVisibleEnum
 
 from ivr.contacts_import.cells import Broken, Cell, Row
+from ivr.contacts_import.protected import OLE, is_protected, unlocked
 from ivr.contacts_import.report import ContactsImportError
 from ivr.i18n import translate
 
 MAX_UNPACKED_BYTES = 1 << 30  # of all parts: a 100,000-row list has 30 MB; more is a zip bomb
 CHUNK_BYTES = 1 << 20
 
-_OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"  # the container of old workbooks, and of encrypted new ones
 _RELATION_NS = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
 
 NO_VALUE = "the formula has no stored value; open the file in a spreadsheet and save it again"
@@ -28,21 +31,21 @@ ERROR_VALUE = "the cell holds the error {error}"
 
 
 class Workbook:
-    """The first visible sheet of a workbook. Raises ContactsImportError when it can't be opened."""
+    """One sheet of a workbook, the first that is visible unless another is named. Raises ContactsImportError when
+    it can't be opened."""
 
     encoding = "xlsx"
 
-    def __init__(self, path: Path) -> None:
-        _check_container(path)
-        try:
-            with CalamineWorkbook.from_path(str(path)) as book:
-                name = _first_sheet(book, path)
-                self._sheet = book.get_sheet_by_name(name)
-        except PasswordError as error:
-            raise _protected(path) from error
-        except CalamineError as error:
-            raise _unreadable(path, str(error)) from error
-        self._broken = _broken_cells(path, name)
+    def __init__(self, path: Path, sheet: str | None = None, password: str | None = None) -> None:
+        with _opened(path, password) as file:
+            _check_size(path, file)
+            try:
+                with CalamineWorkbook.from_filelike(file) as book:
+                    name = _sheet_name(book, sheet, path)
+                    self._sheet = book.get_sheet_by_name(name)
+            except CalamineError as error:
+                raise _unreadable(path, str(error)) from error
+            self._broken = _broken_cells(file, name)
 
     def rows(self) -> Iterator[Row]:
         for number, values in enumerate(self._sheet.iter_rows(), start=1):
@@ -53,30 +56,38 @@ class Workbook:
             yield Row(number, cells)
 
 
-def _check_container(path: Path) -> None:
-    with path.open("rb") as file:
-        head = file.read(len(_OLE))
-        if head == _OLE:
-            if "EncryptedPackage".encode("utf-16-le") in file.read(CHUNK_BYTES * 64):
-                raise _protected(path)
-            raise ContactsImportError("{file} is a workbook of the old kind; save it as .xlsx", file=path.name)
+def _opened(path: Path, password: str | None) -> BinaryIO:
+    """The plain workbook: the file itself, or what it is when it is decrypted."""
+    if is_protected(path):
+        return unlocked(path, password)
+    file = path.open("rb")
+    if file.read(len(OLE)) == OLE:
+        file.close()
+        raise ContactsImportError("{file} is a workbook of the old kind; save it as .xlsx", file=path.name)
+    file.seek(0)
+    return file
+
+
+def _check_size(path: Path, file: BinaryIO) -> None:
+    """Unpack every part once: what a part says of its own size may be a lie."""
+    left = MAX_UNPACKED_BYTES
     try:
-        with zipfile.ZipFile(path) as parts:
-            if sum(part.file_size for part in parts.infolist()) > MAX_UNPACKED_BYTES:
-                raise ContactsImportError(
-                    "{file} unpacks to more than {most} MB; split the list",
-                    file=path.name,
-                    most=MAX_UNPACKED_BYTES >> 20,
-                )
-    except zipfile.BadZipFile as error:
+        with zipfile.ZipFile(file) as parts:
+            for info in parts.infolist():
+                whole = copy.copy(info)
+                whole.file_size = 1 << 62  # or reading would stop where the part says that it ends
+                with parts.open(whole) as part:
+                    while chunk := part.read(CHUNK_BYTES):
+                        left -= len(chunk)
+                        if left < 0:
+                            raise ContactsImportError(
+                                "{file} unpacks to more than {most} MB; split the list",
+                                file=path.name,
+                                most=MAX_UNPACKED_BYTES >> 20,
+                            )
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
         raise _unreadable(path, translate("no zip archive")) from error
-
-
-def _protected(path: Path) -> ContactsImportError:
-    return ContactsImportError(
-        "{file} is protected by a password; save it without one, then import it again",
-        file=path.name,
-    )
+    file.seek(0)
 
 
 def _unreadable(path: Path, reason: str) -> ContactsImportError:
@@ -87,22 +98,32 @@ def _unreadable(path: Path, reason: str) -> ContactsImportError:
     )
 
 
-def _first_sheet(book: CalamineWorkbook, path: Path) -> str:
+def _sheet_name(book: CalamineWorkbook, wanted: str | None, path: Path) -> str:
+    sheets = [str(sheet.name) for sheet in book.sheets_metadata if sheet.typ == SheetTypeEnum.WorkSheet]
+    if wanted is not None:
+        if wanted not in sheets:
+            raise ContactsImportError(
+                "{file} has no sheet {sheet}; its sheets are {sheets}",
+                file=path.name,
+                sheet=wanted,
+                sheets=", ".join(sheets),
+            )
+        return wanted
     for sheet in book.sheets_metadata:
         if sheet.visible == SheetVisibleEnum.Visible and sheet.typ == SheetTypeEnum.WorkSheet:
             return str(sheet.name)
     raise ContactsImportError("{file} has no visible sheet", file=path.name)
 
 
-def _broken_cells(path: Path, sheet: str) -> dict[int, dict[int, Broken]]:
+def _broken_cells(file: BinaryIO, sheet: str) -> dict[int, dict[int, Broken]]:
     """{row: {column: cell}}, 1-based, of formulas without a value and of error values."""
-    with zipfile.ZipFile(path) as parts:
+    with zipfile.ZipFile(file) as parts:
         part = _sheet_part(parts, sheet)
         if part is None or not _mentions_broken(parts, part):
             return {}
         finder = _BrokenCells()
-        with parts.open(part) as file:
-            while chunk := file.read(CHUNK_BYTES):
+        with parts.open(part) as source:
+            while chunk := source.read(CHUNK_BYTES):
                 finder.parser.Parse(chunk, False)
             finder.parser.Parse(b"", True)
         return finder.found

@@ -25,6 +25,7 @@ from ivr.contacts_import import (
 from ivr.contacts_import import workbook as workbook_reader
 from ivr.contacts_import.encoding import detect_encoding
 from ivr.contacts_import.rejects import RejectsFile
+from ivr.contacts_import.spool import Spool
 from ivr.contacts_import.text_table import MAX_LINES_PER_ROW
 from ivr.database import Database
 from ivr.model import AuditEntry, Contact, ContactList, ImportBatch
@@ -344,13 +345,13 @@ async def test_too_big_a_file(load: Load, tmp_path: Path) -> None:
 
 async def test_a_failed_write_leaves_nothing(db: Database, load: Load, monkeypatch: pytest.MonkeyPatch) -> None:
     """The transaction is one: a contact that the database refuses undoes list, batch and all contacts."""
-    original = parse.Parsed.contacts
+    original = Spool.blocks
 
-    def twice(self: parse.Parsed):  # type: ignore[no-untyped-def]  # as the original
+    def twice(self: Spool) -> Iterator[str]:
         yield from original(self)
         yield from original(self)
 
-    monkeypatch.setattr(parse.Parsed, "contacts", twice)
+    monkeypatch.setattr(Spool, "blocks", twice)
     with pytest.raises(Exception, match="UNIQUE"):
         await load(GOOD + "bad,row,1,1\n")
     assert await contacts(db) == []
@@ -467,7 +468,7 @@ async def test_a_protected_workbook_is_told(load: Load, tmp_path: Path) -> None:
     path = tmp_path / "list.xlsx"
     # How Office writes an encrypted workbook: an OLE container whose directory names the encrypted package.
     path.write_bytes(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(1024) + "EncryptedPackage".encode("utf-16-le"))
-    with pytest.raises(ContactsImportError, match=r"list\.xlsx is protected by a password; save it without one"):
+    with pytest.raises(ContactsImportError, match=r"list\.xlsx is protected by a password; give it in a file"):
         await load(path)
 
 
