@@ -20,7 +20,7 @@ import uvloop
 
 from flows.flow import Flow
 from flows.linter import load_checked
-from ivr.campaigns import left_to_call
+from ivr.campaigns.opening import left_to_call
 from ivr.clock import Clock, RealClock
 from ivr.config import ConfigError, Settings, TrunkSettings
 from ivr.contacts_import import count_contacts

@@ -14,7 +14,7 @@ from datetime import datetime
 from pathlib import Path
 
 from flows.flow import Flow
-from ivr.campaigns import last_moment
+from ivr.campaigns.opening import last_moment
 from ivr.clock import Clock, RealClock
 from ivr.database import Database, file_of, url_of
 from ivr.dialer.lock import dialling_lock

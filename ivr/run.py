@@ -17,7 +17,7 @@ from typing import ClassVar, Protocol
 from flows.flow import Flow
 from flows.linter import load_checked
 from ivr.agents import ConfiguredAgents, missing_queues
-from ivr.campaigns import (
+from ivr.campaigns.opening import (
     CampaignPlan,
     OpenedCampaign,
     finish_campaign,

@@ -4,12 +4,12 @@ Also what takes an approval away (`void`), and what becomes of the contacts that
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, cast
 
-from sqlalchemy import CursorResult, select, update
+from sqlalchemy import ColumnElement, CursorResult, select, update
 from sqlalchemy.orm import Session
 
 from ivr.campaigns.actors import SYSTEM, Actor, place_of
@@ -140,7 +140,7 @@ def void(session: Session, campaign_id: int, by: str, now: datetime, what: str) 
 
 
 def lists_changed(session: Session, list_ids: Iterable[int], by: str, now: datetime) -> None:
-    """Rows were added to these lists or changed in them: approvals that rest on them are void. Not for removals."""
+    """Rows were added to these lists or changed in them: approvals resting on them are void. Not for removals."""
     using = select(CampaignList.campaign_id).where(CampaignList.list_id.in_(list(list_ids))).distinct()
     for campaign_id in session.scalars(using.order_by(CampaignList.campaign_id)).all():
         void(session, campaign_id, by, now, "lists")
@@ -149,19 +149,24 @@ def lists_changed(session: Session, list_ids: Iterable[int], by: str, now: datet
 def close_left(session: Session, campaign_id: int, now: datetime) -> int:
     """Whoever is left when the campaign is over won't be called any more: every contact ends with a reason. Calls
     that are on end by themselves. How many were left."""
-    left = (Task.campaign_id == campaign_id, Task.state.in_((TaskState.READY, TaskState.WAITING)))
+    return close_waiting(session, [Task.campaign_id == campaign_id], CAMPAIGN_ENDED, now)
+
+
+def close_waiting(session: Session, these: Sequence[ColumnElement[bool]], result: str, now: datetime) -> int:
+    """Be done with tasks that nobody is calling, and give back the month's contacts that they had reserved."""
+    waiting = (*these, Task.state.in_((TaskState.READY, TaskState.WAITING)))
     reserved = session.scalars(
         select(Engagement.task_id)
         .join(Task, Engagement.task_id == Task.id)
-        .where(*left, Engagement.state == EngagementState.RESERVED)
+        .where(*waiting, Engagement.state == EngagementState.RESERVED)
         .order_by(Engagement.task_id)
     ).all()
     closed = cast(
         CursorResult[Any],
         session.execute(
             update(Task)
-            .where(*left)
-            .values(state=TaskState.DONE, result=CAMPAIGN_ENDED, next_at=None)
+            .where(*waiting)
+            .values(state=TaskState.DONE, result=result, next_at=None)
             .execution_options(synchronize_session=False)
         ),
     ).rowcount

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, cast
 
 from sqlalchemy import Table, select
@@ -18,6 +19,7 @@ from sqlalchemy.orm import Session
 from flows.flow import Flow
 from flows.loader import load_document
 from ivr.model import Campaign, CampaignList, Contact, Feed, FeedState, FlowVersion, Intake
+from ivr.strategy import load_document as load_strategy
 from prompts.catalogue import Catalogue
 
 ROWS_AT_ONCE = 5000
@@ -25,12 +27,17 @@ PARTS = ("flow", "prompts", "lists", "feeds", "schedule", "policy", "strategy", 
 _contacts = cast(Table, Contact.__table__)
 
 
-def parts_of(session: Session, campaign: Campaign, catalogue: Catalogue) -> dict[str, str]:
-    """The campaign as it is now, part by part. Reads every row of its lists."""
-    version = session.get_one(FlowVersion, campaign.flow_version_id)
+def parts_of(session: Session, campaign: Campaign, prompt_dirs: Sequence[Path]) -> dict[str, str]:
+    """The campaign as it is now, part by part, with the prompts of these directories over the shipped ones.
+
+    Reads every row of its lists. Raises PromptError for prompts that can't be read."""
+    versions = _versions(session, campaign)
     found: dict[str, object] = {
-        "flow": version.content_hash,
-        "prompts": prompts_sha256(load_document(version.source), catalogue),
+        "flow": [version.content_hash for version, _ in versions],
+        "prompts": [
+            prompts_sha256(load_document(version.source), Catalogue.load((*prompt_dirs, *more)))
+            for version, more in versions
+        ],
         "lists": [(list_id, list_sha256(session, list_id)) for list_id in fixed_lists(session, campaign.id)],
         "feeds": [*feeds_of(session, campaign.id), campaign.max_per_day, campaign.max_total],
         "schedule": [campaign.starts_at, campaign.ends_at, campaign.timezone],
@@ -64,11 +71,15 @@ def prompts_sha256(flow: Flow, catalogue: Catalogue) -> str:
     return _sha256([(prompt_id, _entry(catalogue, prompt_id, flow.language)) for prompt_id in said])
 
 
-def prompts_as_approved(campaign: Campaign, flow: Flow, catalogue: Catalogue) -> bool:
+def prompts_as_approved(session: Session, campaign: Campaign, prompt_dirs: Sequence[Path]) -> bool:
     """Whether the prompt files here are those that were signed. Prompts are files: each worker has its own."""
     if not campaign.needs_approval:
         return True
-    return bool(campaign.submitted_parts.get("prompts") == _sha256(prompts_sha256(flow, catalogue)))
+    here = [
+        prompts_sha256(load_document(version.source), Catalogue.load((*prompt_dirs, *more)))
+        for version, more in _versions(session, campaign)
+    ]
+    return bool(campaign.submitted_parts.get("prompts") == _sha256(here))
 
 
 def list_sha256(session: Session, list_id: int) -> str:
@@ -113,6 +124,21 @@ def feeds_of(session: Session, campaign_id: int) -> list[tuple[str, str]]:
         .order_by(Feed.name)
     )
     return [(name, version) for name, version in rows]
+
+
+def _versions(session: Session, campaign: Campaign) -> list[tuple[FlowVersion, tuple[Path, ...]]]:
+    """The campaign's flow version, and those of its strategy's arms with the prompts that are theirs alone."""
+    own = session.get_one(FlowVersion, campaign.flow_version_id)
+    found: list[tuple[FlowVersion, tuple[Path, ...]]] = [(own, ())]
+    split = load_strategy(campaign.strategy).spec.split if campaign.strategy else None
+    for _, arm in sorted(split.arms.items()) if split is not None else ():
+        version = own
+        if arm.flow_version is not None:
+            version = session.scalars(
+                select(FlowVersion).where(FlowVersion.flow == own.flow, FlowVersion.version == arm.flow_version)
+            ).one()
+        found.append((version, () if arm.prompts is None else (Path(arm.prompts),)))
+    return found
 
 
 def _prompts(flow: Flow) -> Iterator[Any]:

@@ -55,7 +55,7 @@ class Approval(Base):
     by: Mapped[str]
     organisation_id: Mapped[int | None] = mapped_column(ForeignKey("organisation.id"))  # of the signer, then
     sha256: Mapped[str] = mapped_column(String(SHA256_CHARS))
-    contacts: Mapped[int]  # with those of campaigns that count together with it
+    contacts: Mapped[int | None]  # with those of campaigns that count together with it; None: unbounded
     needed: Mapped[int]  # different approvers, of each stage
     form: Mapped[str]  # by which it is approved at this size
     note: Mapped[str | None] = mapped_column(Text)

@@ -72,7 +72,7 @@ def _create_tables() -> None:
         Column("by", NAME, nullable=False),
         Column("organisation_id", sa.Integer(), sa.ForeignKey("organisation.id"), nullable=True),
         Column("sha256", SHA256, nullable=False),
-        Column("contacts", sa.Integer(), nullable=False),
+        Column("contacts", sa.Integer(), nullable=True),
         Column("needed", sa.Integer(), nullable=False),
         Column("form", NAME, nullable=False),
         Column("note", sa.Text(), nullable=True),
