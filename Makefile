@@ -30,10 +30,11 @@ asterisk-stop: ## Stop it
 	@tools/asterisk stop
 
 test: setup-dev lint ## Set up and run all tests
-	@$(PY) -m pytest -q
+	@$(PY) -m pytest -q -m "not real_time" -n auto --dist loadfile
+	@$(PY) -m pytest -q -m real_time --reruns 1
 
 test-quick: setup-dev ## Run the unit tests only
-	@$(PY) -m pytest -q -m unit
+	@$(PY) -m pytest -q -m unit -n auto --dist loadfile
 
 lint: setup-dev ## ruff, mypy strict, import-linter
 	@.venv/bin/ruff check . && .venv/bin/ruff format --check -q . && .venv/bin/mypy && .venv/bin/lint-imports --no-cache

@@ -18,10 +18,21 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     unmarked = sorted({item.nodeid.split("::")[0] for item in items if not _categories(item)})
     if unmarked:
         raise pytest.UsageError(f"every test module needs one of {sorted(CATEGORIES)} as pytestmark: {unmarked}")
+    hurried = sorted({item.nodeid.split("::")[0] for item in items if _on_a_pbx(item) and not _alone(item)})
+    if hurried:
+        raise pytest.UsageError(f"tests on a real Asterisk need pytest.mark.real_time: {hurried}")
 
 
 def _categories(item: pytest.Item) -> set[str]:
     return CATEGORIES & {mark.name for mark in item.iter_markers()}
+
+
+def _on_a_pbx(item: pytest.Item) -> bool:
+    return "asterisk_rig" in getattr(item, "fixturenames", ())
+
+
+def _alone(item: pytest.Item) -> bool:
+    return item.get_closest_marker("real_time") is not None
 
 
 def _missing(what: str, mend: str) -> None:

@@ -11,7 +11,7 @@ from tests.acceptance.asterisk_command.conftest import Folder
 from tests.asterisk_rig.fixture import ROOT, AsteriskRig, need_asterisk
 from trunk.asterisk.instance import free_port
 
-pytestmark = pytest.mark.acceptance
+pytestmark = [pytest.mark.acceptance, pytest.mark.real_time]
 
 OPERATOR = """
 [asterisk]

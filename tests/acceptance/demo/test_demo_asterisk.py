@@ -21,7 +21,7 @@ from ivr.session.progress import CallOver, ProgressEvent
 from tests.asterisk_rig.fixture import ROOT, need_asterisk
 from trunk.asterisk.instance import free_port, free_ports
 
-pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.acceptance, pytest.mark.real_time, pytest.mark.timeout(180)]
 
 CALLEES: dict[str, Any] = {
     "defaults": {"ring_s": 0.2},

@@ -15,7 +15,7 @@ from ivr.cli.main import main
 from tests.acceptance.dial.conftest import FLOW, Desk, refuses, write_configuration
 from tests.softphone import Softphone
 
-pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(150)]
+pytestmark = [pytest.mark.acceptance, pytest.mark.real_time, pytest.mark.timeout(150)]
 
 MINE = "13800000009"
 FILES = ("--flow", str(FLOW), "--recognizer", "none")

@@ -16,7 +16,7 @@ from ivr.results import Results
 from tests.acceptance.dial.conftest import Desk, agrees, hangs_up, refuses, rings, waits
 from tests.softphone import Listener, Softphone
 
-pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(150)]
+pytestmark = [pytest.mark.acceptance, pytest.mark.real_time, pytest.mark.timeout(150)]
 
 PATIENCE_S = 8.0  # less than the trunk's own, after which it gives a silent Asterisk up
 A, B, C, D = (f"+86138000000{number:02}" for number in range(1, 5))

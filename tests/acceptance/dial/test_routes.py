@@ -10,7 +10,7 @@ import pytest
 from tests.acceptance.dial.conftest import Desk, agrees
 from tests.softphone import SipCall, Softphone
 
-pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(150)]
+pytestmark = [pytest.mark.acceptance, pytest.mark.real_time, pytest.mark.timeout(150)]
 
 MAIN = "channels = 10\ncalls_per_s = 20\n"
 PHONES = tuple(f"+86137000000{number:02}" for number in range(1, 9))

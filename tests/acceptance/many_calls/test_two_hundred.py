@@ -29,7 +29,7 @@ from tests.softphone.thread import SoftphoneThread
 
 __all__ = ["asterisk_rig"]
 
-pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.acceptance, pytest.mark.real_time, pytest.mark.timeout(400)]
 
 HERE = Path(__file__).parent
 KOREAN = Path(__file__).parents[3] / "bench" / "korean" / "prompts"

@@ -31,7 +31,7 @@ from trunk.carrier.sounds import tone
 
 __all__ = ["asterisk_rig"]
 
-pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(200)]
+pytestmark = [pytest.mark.acceptance, pytest.mark.real_time, pytest.mark.timeout(200)]
 
 GONE_S = 15.0  # for channels of calls that are over
 CALLEE_HZ, AGENT_HZ = 700.0, 1300.0

@@ -20,7 +20,7 @@ from trunk.asterisk import ami as ami_module
 from trunk.asterisk.ami import Ami, AmiListener, AmiLostError, AmiRefusedError, Fields
 from trunk.ports import TrunkError
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.real_time]
 
 QUICK_PING_S = 0.2
 SOON_S = 20.0  # of a machine loaded by others

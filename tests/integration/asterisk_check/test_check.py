@@ -16,7 +16,7 @@ from tests.integration.asterisk_check.conftest import Edit
 from trunk.asterisk.check import Proof, check
 from trunk.asterisk.config import EndpointConfig, PbxConfig
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.real_time]
 
 
 async def proofs(

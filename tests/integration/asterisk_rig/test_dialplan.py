@@ -12,7 +12,7 @@ from tests.asterisk_rig.fixture import AsteriskRig
 from trunk.asterisk.ami import Fields
 from trunk.asterisk.pbx import Pbx
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.real_time]
 
 DEADLINE_S = 15
 

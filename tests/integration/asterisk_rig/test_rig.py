@@ -16,7 +16,7 @@ from trunk.asterisk.instance import Instance, free_ports
 from trunk.asterisk.render import SipTrunk
 from trunk.ports import TrunkError
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.real_time]
 
 SECRET = r"a;b \;c #[x] => \\ ${EPOCH} é"
 

@@ -19,7 +19,7 @@ from trunk.ports import Answered, CallEvent, DialOutcome, HungUp, KeyPressed, Or
 if TYPE_CHECKING:
     from tests.asterisk_rig.fixture import AsteriskRig
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.real_time]
 
 WAIT_S = 20.0
 

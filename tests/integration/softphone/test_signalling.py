@@ -13,7 +13,7 @@ from tests.softphone.messages import parameter
 if TYPE_CHECKING:
     from tests.integration.softphone.conftest import NewCaller
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.real_time]
 
 
 async def waits(call: SipCall) -> None:

@@ -14,7 +14,7 @@ from trunk.asterisk.pbx import Pbx
 from trunk.asterisk.trunk import AsteriskTrunk
 from trunk.ports import CallEvent, DialOutcome, HungUp, OriginateRequest
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.real_time]
 
 SOON_S = 20.0  # the rig asks every 2 s and waits 3 s; the machine may be busy
 
