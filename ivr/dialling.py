@@ -27,7 +27,7 @@ from ivr.contacts_import import count_contacts
 from ivr.database import Database, file_of, url_of
 from ivr.dialer.lock import dialling_lock
 from ivr.dialer.routes import Routes
-from ivr.dialer.trunk_routes import LaneTrunk, TrunkRoutes, check_caller_ids, recently_shown, trunk_rules
+from ivr.dialer.trunk_routes import LaneTrunk, TrunkAccount, check_caller_ids, recently_shown, trunk_rules
 from ivr.pbx import endpoint_config, pbx_config
 from ivr.policy.loader import load
 from ivr.policy.policy import Policy
@@ -223,9 +223,9 @@ class _Trunks:
             await trunk.start()
             lanes.append(LaneTrunk(trunk, trunk_rules(name, section)))
         past = await recently_shown(parts.database)
-        routes = TrunkRoutes(lanes, parts.flow.purpose, parts.clock, parts.bus, past)
-        stack.callback(routes.close)
-        return routes
+        account = TrunkAccount(lanes, parts.clock, parts.bus, past)
+        stack.callback(account.close)
+        return account.routes(parts.flow.purpose)
 
     async def _close(self, trunk: AsteriskTrunk) -> None:
         """Without the brake torn, its calls are over; else the next run drops what the network still holds."""

@@ -35,11 +35,11 @@ from ivr.dialer.ledger import DatabaseLedger
 from ivr.dialer.live import LiveRows
 from ivr.dialer.recordings import Compressor
 from ivr.dialer.routes import Routes
+from ivr.dialer.station import Station
 from ivr.policy.loader import default_policy, load
 from ivr.policy.policy import CampaignRules, Policy, PolicyError
 from ivr.report.build import build_results
 from ivr.results import Results
-from ivr.retry import NO_RETRIES, RetryPolicy
 from ivr.session.api import ApiClient
 from ivr.session.deaf import NONE, DeafRecognizer
 from ivr.session.deps import CallDeps
@@ -48,6 +48,8 @@ from ivr.session.hearing import HeldRecognizer
 from ivr.session.progress import Bus, Observer, RunBegan, TasksSkipped
 from ivr.session.speaker import Speaker
 from ivr.session.turns import TurnPlanner, questions_of
+from ivr.strategy import Strategy, default_strategy, once
+from ivr.strategy import load as load_strategy
 from ivr.virtual_loop import VirtualClock
 from prompts.catalogue import Catalogue
 from prompts.renderer import Renderer
@@ -78,6 +80,7 @@ class RunOptions:
     database: Place | None = None  # None: what `rehearse` or `dial` takes then
     retries: bool = True
     policy: Path | None = None  # None: the campaign's own, or `usual_policy` when it is new
+    strategy: Path | None = None  # None: the campaign's own, or the shipped one when it is new
     import_options: ImportOptions = field(default_factory=ImportOptions)
     compresses: ClassVar[bool] = False  # recordings, after the call; in virtual time there is no after
 
@@ -93,10 +96,6 @@ class RunOptions:
     def usual_policy(self) -> Policy:
         """What a new campaign takes that names no policy."""
         return default_policy()
-
-    @property
-    def retry(self) -> RetryPolicy:
-        return RetryPolicy(max_attempts=self.settings.dialer.max_attempts) if self.retries else NO_RETRIES
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,6 +181,7 @@ async def run_campaign(options: RunOptions, run: Run) -> Results:
     catalogue = Catalogue.load(options.settings.paths.prompts)
     flow = load_checked(options.flow, catalogue)
     policy = load(options.policy) if options.policy is not None else None
+    strategy = load_strategy(options.strategy) if options.strategy is not None else None
     bus = Bus()
     if run.observer is not None:
         bus.subscribe(run.observer)
@@ -192,7 +192,7 @@ async def run_campaign(options: RunOptions, run: Run) -> Results:
         database = Database(run.database_url, clock, durable=run.durable)
         stack.push_async_callback(database.close)
         await database.upgrade()
-        opened = await open_campaign(database, _plan(options, flow, policy, recognizer.name, run.network))
+        opened = await open_campaign(database, _plan(options, flow, (policy, strategy), recognizer.name, run.network))
         async with _compressing(options, database) as compressor:
             if not opened.finished:
                 stack.push_async_callback(recognizer.close)
@@ -265,7 +265,9 @@ async def _call_everybody(ready: _Ready, opened: OpenedCampaign) -> None:
             recordings=options.record,
             agents=ConfiguredAgents(settings.queues) if settings.queues else None,
         )
-        dialer = Dialer(_dialer_options(ready, opened.rules), ready.database, routes, deps)
+        station = Station(ready.database, routes)
+        stack.push_async_callback(station.close)
+        dialer = Dialer(_dialer_options(ready, opened), ready.database, routes, deps, station)
         ready.run.brake.attach(dialer)
         await start_campaign(ready.database, opened.campaign_id)
         ready.bus.publish(_began(ready, opened, planner))
@@ -301,31 +303,37 @@ def _recognizer(options: RunOptions, flow: Flow, clock: Clock) -> Recognizer:
 
 
 def _plan(
-    options: RunOptions, flow: Flow, policy: Policy | None, recognizer: str, network: Network
+    options: RunOptions,
+    flow: Flow,
+    named: tuple[Policy | None, Strategy | None],
+    recognizer: str,
+    network: Network,
 ) -> CampaignPlan:
+    policy, strategy = named
     return CampaignPlan(
         name=options.campaign,
         flow=flow,
         contacts=options.contacts,
         concurrency=options.calls_at_once,
-        retry=options.retry,
         by=network.by,
         usual_policy=options.usual_policy,
+        usual_strategy=default_strategy(),
         policy=policy,
+        strategy=strategy,
         seed=network.seed,
         recognizer=recognizer,
         import_options=options.import_options,
     )
 
 
-def _dialer_options(ready: _Ready, rules: CampaignRules) -> DialerOptions:
+def _dialer_options(ready: _Ready, opened: OpenedCampaign) -> DialerOptions:
     options = ready.options
     return DialerOptions(
-        rules=rules,
+        rules=opened.rules,
         concurrency=options.calls_at_once,
         ring_timeout_s=options.settings.dialer.ring_timeout_s,
         call_limit_s=float(ready.flow.spec.limits.call_s),
-        retry=options.retry,
+        strategy=opened.strategy if options.retries else once(opened.strategy),
         attempt_id=ready.run.network.attempt_id,
         agents_talk_s=max((queue.longest_talk_s for queue in options.settings.queues.values()), default=0.0),
         compressor=ready.compressor,

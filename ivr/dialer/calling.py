@@ -8,25 +8,26 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 
 from flows.sprint import Scalar
-from ivr.database import Database
+from ivr.database import Database, DatabaseError
 from ivr.dialer import store
 from ivr.dialer.recordings import Compressor, early_media_path, recording_facts
 from ivr.dialer.routes import NOBODY, NoRoute, Route, Routes
 from ivr.dialer.second_legs import RoutedLegs
+from ivr.dialer.station import Station
 from ivr.policy.policy import CampaignRules
-from ivr.retry import RetryPolicy
 from ivr.session.deps import CallDeps, PlacedAttempt
 from ivr.session.faults import log_fault
 from ivr.session.progress import CallOver, CallPlaced
 from ivr.session.record import CallRecord
 from ivr.session.session import CallSession
 from ivr.session.slots import next_slots
+from ivr.strategy.hours import NO_HOURS, Hours
+from ivr.strategy.strategy import Strategy
 from trunk.ports import Cause, DialOutcome, OriginateRequest, TrunkError
 
 log = logging.getLogger(__name__)
@@ -34,6 +35,7 @@ ATTEMPT_NUMBER = "attempt_number"  # for the network: which try of this contact 
 OFFERED_SLOTS = 3  # for calling back: slot_1 to slot_3 in flows
 HANG_UP_GRACE_S = 5.0  # from our hang-up to the network's word
 UNHEARD_AT_MOST = 12  # graces without any word from a network that can't be asked: the call is given up
+DATABASE_WAIT_S = 1.0  # between two tries to write an outcome while the server is gone
 PATIENCE_S = 3.0  # a prepared call waits so long for its trunk's next free moment, else it goes back to the list
 SOONEST_S = 10.0  # … for at least this, so that numbers of other trunks get their turn
 
@@ -44,11 +46,12 @@ class DialerOptions:
     concurrency: int
     ring_timeout_s: float
     call_limit_s: float
-    retry: RetryPolicy
+    strategy: Strategy
     attempt_id: Callable[[str, int], str]  # of phone and attempt number: uuid4, or derived from a rehearsal's seed
     agents_talk_s: float = 0.0  # so long people may talk in one call; the flow's limit is the robot's time alone
     compressor: Compressor | None = None  # takes recordings after the call; None: the WAV is what is kept
-    owner: str = field(default_factory=lambda: f"pid {os.getpid()}")
+    hours: Hours = NO_HOURS  # at which who answers, where the strategy waits for better ones
+    look_again_s: float | None = None  # new tasks may come from outside: look so often; None: they don't
 
     @property
     def longest_call_s(self) -> float:
@@ -66,13 +69,30 @@ class _Placed:
 class Caller:
     """Calls leased tasks, any number at once. `sessions` are the calls that are on, by attempt id."""
 
-    def __init__(self, options: DialerOptions, database: Database, routes: Routes, deps: CallDeps) -> None:
+    def __init__(
+        self, options: DialerOptions, database: Database, routes: Routes, deps: CallDeps, station: Station
+    ) -> None:
         self.sessions: dict[str, CallSession] = {}
         self._options = options
         self._database = database
         self._routes = routes
         self._deps = deps
+        self._station = station
+        self._held = False  # nothing more is placed …
+        self._no_ringing = False  # … and nothing rings any more
         self._stopping = False
+
+    def hold(self, *, ringing: bool) -> None:
+        """Nothing more is placed: what was leased is given back. `ringing`: calls that nobody has answered yet are
+        hung up, those that were answered go on."""
+        self._held = True
+        if ringing:
+            self._no_ringing = True
+            for session in self.sessions.values():
+                session.give_up_ringing()
+
+    def resume(self) -> None:
+        self._held = self._no_ringing = False
 
     def stop(self) -> None:
         """Nothing more is placed; what is on is hung up."""
@@ -87,16 +107,21 @@ class Caller:
             way = await self._prepare(lease, contact) or await self._take(lease.phone, NOBODY)
         finally:
             routed()
+        if self._held or self._stopping:
+            if isinstance(way, Route):
+                self._routes.ended(way, None)
+            await self._give_back(lease, "nothing more is to be called", None)
+            return
         if isinstance(way, NoRoute):
             if way.again_in_s is not None:
-                await self._give_back(lease, way.reason, way.again_in_s)
+                await self._give_back(lease, way.reason, max(SOONEST_S, way.again_in_s))
                 return
             way = Cause(DialOutcome.FAILED, way.reason, "us")
         placed = await self._place(lease, _Placed(self._attempt(lease, contact), way))
         tried = NOBODY
         while placed is not None:
             record, refused = await self._talk(placed)
-            if refused is None or self._stopping:
+            if refused is None or self._held or self._stopping:
                 await self._finish(placed.attempt, record)
                 return
             tried |= {refused.name}
@@ -130,16 +155,16 @@ class Caller:
         until_s = loop.time() + PATIENCE_S
         while True:
             found = self._routes.take(phone, tried)
-            if isinstance(found, Route) or found.again_in_s is None or self._stopping:
+            if isinstance(found, Route) or found.again_in_s is None or self._held or self._stopping:
                 return found
             if loop.time() + found.again_in_s > until_s:
                 return found
             await asyncio.sleep(found.again_in_s)
 
-    async def _give_back(self, lease: store.Lease, reason: str, again_in_s: float) -> None:
-        """Nobody can call the number now: it goes back to the list, untried."""
-        log.info("no_route", extra={"task_id": lease.task_id, "reason": reason})
-        again = self._deps.clock.now() + timedelta(seconds=max(SOONEST_S, again_in_s))
+    async def _give_back(self, lease: store.Lease, reason: str, again_in_s: float | None) -> None:
+        """The number isn't called now: it goes back to the list, untried; None: it may be leased at once."""
+        log.info("given_back", extra={"task_id": lease.task_id, "reason": reason})
+        again = None if again_in_s is None else self._deps.clock.now() + timedelta(seconds=again_in_s)
         await self._database.run(lambda session: store.release(session, lease.task_id, again))
 
     def _attempt(self, lease: store.Lease, contact: Mapping[str, Scalar]) -> PlacedAttempt:
@@ -169,15 +194,22 @@ class Caller:
             caller_id=route.caller_id if route else None,
         )
         written = False
+        self._station.open_attempts.add(attempt.attempt_id)
         try:
             if before is None:
                 written = await self._database.run(lambda session: store.place(session, placing))
             else:
-                ending = store.Ending(lease.task_id, before, self._options.rules, self._options.retry)
+                ending = store.Ending(lease.task_id, before, self._options.rules, self._options.strategy)
                 written = await self._database.run(lambda session: store.fail_over(session, ending, placing))
                 self._compress(before.attempt_id)
                 self._deps.bus.publish(CallOver(before.attempt_id, before, placing.now if written else None))
+        except store.AlreadyEnded:
+            self._ended_elsewhere(before.attempt_id if before else attempt.attempt_id)
         finally:
+            if before is not None:
+                self._station.open_attempts.discard(before.attempt_id)
+            if not written:
+                self._station.open_attempts.discard(attempt.attempt_id)
             if not written and route is not None:
                 self._routes.ended(route, None)
         if not written:
@@ -191,20 +223,20 @@ class Caller:
         """The attempt from its row to its end; with the route, if its trunk refused the call before it rang."""
         session = CallSession(placed.attempt, self._deps)
         attempt_id, way = placed.attempt.attempt_id, placed.way
-        self.sessions[attempt_id] = session
+        self.sessions[attempt_id] = self._station.sessions[attempt_id] = session
         refused = False
         cause = Cause(DialOutcome.UNKNOWN, "our engine failed", "us")
         try:
             if isinstance(way, Cause):
                 session.close(way)
-            elif self._stopping:
+            elif self._stopping or self._no_ringing:
                 session.close(Cause(DialOutcome.CANCELLED, "the run was stopped", "us"))
             else:
                 await self._originate(placed.attempt, way, session)
             record = await self._until_over(session)
             cause = record.cause or cause
         finally:
-            del self.sessions[attempt_id]
+            del self.sessions[attempt_id], self._station.sessions[attempt_id]
             if isinstance(way, Route):
                 refused = self._routes.ended(way, cause)
         # The record has the last word on whether a phone rang: dialling it twice is worse than losing a call.
@@ -259,10 +291,36 @@ class Caller:
         ):
             path = self._deps.recordings / f"{attempt.attempt_id}.wav"
             recording = await self._deps.clock.outside(asyncio.to_thread(recording_facts, path))
-        ending = store.Ending(attempt.task_id, record, self._options.rules, self._options.retry, recording)
-        again_at = await self._database.run(lambda session: store.finish(session, ending))
+        options = self._options
+        ending = store.Ending(
+            attempt.task_id, record, options.rules, options.strategy, recording, options.hours, attempt.contact
+        )
+        try:
+            again_at = await self._write_end(ending)
+        finally:
+            self._station.open_attempts.discard(attempt.attempt_id)
         self._compress(attempt.attempt_id)
         self._deps.bus.publish(CallOver(attempt.attempt_id, record, again_at))
+
+    async def _write_end(self, ending: store.Ending) -> datetime | None:
+        """When the number is tried again. A server that is gone is waited for: the outcome is known here alone."""
+        attempt_id = ending.record.attempt_id
+        unsure = False
+        while True:
+            try:
+                return await self._database.run(lambda session: store.finish(session, ending))
+            except store.AlreadyEnded:
+                if not unsure:
+                    self._ended_elsewhere(attempt_id)
+                return None
+            except DatabaseError as error:
+                unsure = unsure or error.unsure
+                log_fault(log, "outcome_waits", error, attempt_id=attempt_id)
+                await asyncio.sleep(DATABASE_WAIT_S)
+
+    def _ended_elsewhere(self, attempt_id: str) -> None:
+        """Another process took this one for dead and has closed the attempt: what it wrote stands."""
+        log.error("ended_elsewhere", extra={"attempt_id": attempt_id, "worker": self._station.worker})
 
     def _compress(self, attempt_id: str) -> None:
         """The outcome is written: what was recorded gets its final form behind the calls."""

@@ -1,4 +1,5 @@
-"""The dialer: leases tasks, keeps as many calls going as its pacer allows, and no more than the trunks will take.
+"""The dialer of one campaign: leases tasks, keeps as many calls going as its pacer allows, and no more than the
+trunks will take.
 
 One task of asyncio is one slot: it begins with the lease and ends after the outcome is written
 (`ivr.dialer.calling`), so a slot can't leak while its call can end. While no trunk is in service nothing is
@@ -10,12 +11,12 @@ import asyncio
 import logging
 from contextlib import suppress
 
-from ivr.database import Database
+from ivr.database import Database, DatabaseError
 from ivr.dialer import store
 from ivr.dialer.calling import Caller, DialerOptions
 from ivr.dialer.pacer import FixedPacer, Pacer
-from ivr.dialer.recovery import Reconciler, recover
 from ivr.dialer.routes import Routes
+from ivr.dialer.station import Station
 from ivr.session.deps import CallDeps
 from ivr.session.faults import log_fault
 from ivr.session.progress import TasksSkipped
@@ -25,10 +26,13 @@ log = logging.getLogger(__name__)
 LEASE_MARGIN_S = 300.0  # a lease outlives the longest call by this
 GIVEN_UP = Cause(DialOutcome.UNKNOWN, "the run was stopped before the network had ended the call", "us")
 LOOK_AGAIN_S = 30.0  # while no trunk takes calls: has the campaign been paused meanwhile?
+SOONEST_S = 0.02  # what is due may be another process's at this moment
+DATABASE_WAIT_S = 1.0
+ELSEWHERE_S = 2.0  # another process has the last tasks of the campaign
 
 
 class Dialer:
-    """Runs one campaign. `run` returns when every task is done, or after `stop`.
+    """Runs one campaign. `run` returns when every task is done, or after `hold` or `stop`.
 
     `pacer`: how many calls at once; default: as many as the options say."""
 
@@ -38,23 +42,52 @@ class Dialer:
         database: Database,
         routes: Routes,
         deps: CallDeps,
+        station: Station,
         pacer: Pacer | None = None,
     ) -> None:
         self._options = options
         self._database = database
         self._routes = routes
         self._deps = deps
+        self._station = station
         self._pacer = pacer or FixedPacer(options.concurrency)
-        self._caller = Caller(options, database, routes, deps)
-        self._reconciler = Reconciler(database, routes, self._caller.sessions)
-        self._calls: set[asyncio.Task[None]] = set()  # one per slot in use
-        self._unrouted = 0  # calls that are being prepared: they hold a slot, and no trunk's channel yet
+        self._caller = Caller(options, database, routes, deps, station)
+        self._calls: dict[asyncio.Task[None], int] = {}  # one per slot in use, with its contact's task
         self._held_back = False  # the trunks, not the slots, decide when the next call begins
-        self._news = asyncio.Event()  # a slot is free, a trunk has come or gone, or we are to stop
-        self._calling = False
+        self._idle_until_s = 0.0  # nothing is to be leased before, unless a call of ours ends
+        self._news = asyncio.Event()  # a slot is free, a trunk has come or gone, or we are to hold or stop
+        self._held = False
         self._stopping = False
-        routes.watch(self._trunk_changed)
+        self._unsure = False  # the server went in the middle of a change of ours
         self._pacer.watch(self._news.set)
+
+    # ---- for whoever runs it ----------------------------------------------------------------------------------
+
+    @property
+    def calls(self) -> int:
+        """How many slots are in use: calls that are prepared, placed, or being written."""
+        return len(self._calls)
+
+    @property
+    def idle(self) -> bool:
+        """Whether there is nobody to call at the moment, as far as it knows."""
+        return asyncio.get_running_loop().time() < self._idle_until_s
+
+    def hold(self, *, ringing: bool = False) -> None:
+        """No more calls; those that are on go on to their end, with `ringing` only those that were answered.
+
+        `run` returns when there are none left, unless `resume` comes first."""
+        self._held = True
+        self._caller.hold(ringing=ringing)
+        self._news.set()
+
+    def resume(self) -> None:
+        """After `hold`: go on. Harmless when it isn't held."""
+        if self._held and not self._stopping:
+            self._held = False
+            self._idle_until_s = 0.0
+            self._caller.resume()
+            self._news.set()
 
     def stop(self) -> None:
         """No more calls; those that are on are hung up. `run` returns when their outcomes are written."""
@@ -69,61 +102,110 @@ class Dialer:
             session.close(GIVEN_UP)
 
     async def run(self) -> bool:
-        """Call until nothing is left. True: everything is done; False: stopped or paused before.
+        """Call until nothing is left. True: everything is done; False: held, stopped or paused before.
 
         Raises what makes going on impossible: a database that can't be written."""
-        while not self._stopping and await recover(self._database, self._routes) is None:
-            await self._wait_for_news(LOOK_AGAIN_S)
-        self._calling = True
+        self._routes.watch(self._news.set)
         try:
-            while not self._stopping:
-                count, pause_s = self._may_begin()
-                if count > 0:
-                    leased = await self._lease(count)
-                    if not leased.running:
-                        return False
-                    self._begin(leased.leases)
-                    if leased.leases or leased.skipped or leased.put_off:
-                        continue
-                    pause_s = await self._until_next()
-                    if pause_s is None and not self._calls:
-                        return True
-                elif not self._calls:
-                    standing = await self._standing()
-                    if standing is not store.Standing.UNFINISHED:
-                        return standing is store.Standing.DONE
-                await self._wait_for_news(pause_s)
-            return False
+            while not self._stopping and not self._held and not await self._station.clear():
+                await self._wait_for_news(LOOK_AGAIN_S)
+            return await self._call_all()
         finally:
             self.stop()
             await self._drain()
-            self._calling = False
-            await self._reconciler.close()
+            self._routes.forget(self._news.set)
 
-    def _trunk_changed(self) -> None:
-        self._news.set()
-        if self._calling:
-            self._reconciler.changed()
+    async def _call_all(self) -> bool:
+        while not self._stopping:
+            if self._held:
+                if not self._calls:
+                    return False
+                await self._wait_for_news(None)
+                continue
+            try:
+                done, pause_s = await self._go_on()
+            except DatabaseError as error:
+                log_fault(log, "database_gone", error, campaign_id=self._options.rules.campaign_id)
+                self._unsure, done, pause_s = True, None, DATABASE_WAIT_S
+            if done is not None:
+                return done
+            if pause_s is None or pause_s > 0:
+                await self._wait_for_news(pause_s)
+        return False
 
-    # ---- slots ----------------------------------------------------------------------------------------------
+    async def _go_on(self) -> tuple[bool | None, float | None]:
+        """Begin what may begin. Whether everything is done (None: not yet), and how long to wait for news."""
+        if self._unsure:
+            await self._sweep()
+        count, pause_s = self._may_begin()
+        if count > 0:
+            begun, pause_s = await self._begin(count)
+            if begun:
+                return None, 0.0
+        if self._calls:
+            return None, pause_s
+        match await self._standing():
+            case store.Standing.DONE:
+                return True, None
+            case store.Standing.STOPPED:
+                return False, None
+        return None, ELSEWHERE_S if count > 0 and pause_s is None else pause_s
+
+    async def _sweep(self) -> None:
+        ours = store.Ours(
+            self._station.worker,
+            self._options.rules.campaign_id,
+            frozenset(self._calls.values()),
+            frozenset(self._station.open_attempts),
+        )
+        now = self._deps.clock.now()
+        await self._database.run(lambda session: store.sweep(session, ours, now))
+        self._unsure = False
+
+    # ---- slots ------------------------------------------------------------------------------------------------
 
     def _may_begin(self) -> tuple[int, float | None]:
         """How many calls may begin now; if none, after how many seconds to look again (None: when a call ends)."""
+        idle_s = self._idle_until_s - asyncio.get_running_loop().time()
+        if idle_s > 0:
+            return 0, idle_s
         paced = self._pacer.ready(len(self._calls))
         free = min(paced.calls, self._routes.channels - len(self._calls))
         if free <= 0:
             return 0, paced.again_in_s
         ready = self._routes.ready()
-        count = min(free, ready.calls - self._unrouted)
+        count = min(free, ready.calls)
         self._held_back = count < free
         if count > 0:
             return count, None
         return 0, min(LOOK_AGAIN_S, LOOK_AGAIN_S if ready.again_in_s is None else ready.again_in_s)
 
+    async def _begin(self, count: int) -> tuple[bool, float | None]:
+        """Lease and begin up to so many calls. Whether to ask again at once; if not, after how many seconds."""
+        leased = await self._lease(count)
+        if not leased.running:
+            self.hold()
+            return True, None
+        for lease in leased.leases:
+            self._routes.prepare(1)
+            call = asyncio.create_task(
+                self._caller.call(lease, self._routed), name=f"call of task {lease.task_id}"
+            )
+            self._calls[call] = lease.task_id
+            call.add_done_callback(lambda _: self._news.set())
+        if leased.leases or leased.skipped or leased.put_off:
+            return True, None
+        pause_s, again_s = await self._until_next(), self._options.look_again_s
+        if again_s is not None:
+            pause_s = again_s if pause_s is None else min(pause_s, again_s)
+        if pause_s is not None:
+            self._idle_until_s = asyncio.get_running_loop().time() + pause_s
+        return False, pause_s
+
     async def _lease(self, count: int) -> store.Leased:
         request = store.LeaseRequest(
             rules=self._options.rules,
-            owner=self._options.owner,
+            owner=self._station.worker,
             count=count,
             now=self._deps.clock.now(),
             lease_s=self._options.longest_call_s + LEASE_MARGIN_S,
@@ -133,17 +215,8 @@ class Dialer:
             self._deps.bus.publish(TasksSkipped(leased.skipped))
         return leased
 
-    def _begin(self, leases: tuple[store.Lease, ...]) -> None:
-        self._unrouted += len(leases)
-        for lease in leases:
-            call = asyncio.create_task(
-                self._caller.call(lease, self._routed), name=f"call of task {lease.task_id}"
-            )
-            self._calls.add(call)
-            call.add_done_callback(lambda _: self._news.set())
-
     def _routed(self) -> None:
-        self._unrouted -= 1
+        self._routes.prepare(-1)
         if self._held_back:
             self._news.set()
 
@@ -156,7 +229,7 @@ class Dialer:
         """Seconds until the first retry is due; None when none is."""
         campaign_id = self._options.rules.campaign_id
         next_at = await self._database.read(lambda session: store.next_due(session, campaign_id))
-        return None if next_at is None else max(0.0, (next_at - self._deps.clock.now()).total_seconds())
+        return None if next_at is None else max(SOONEST_S, (next_at - self._deps.clock.now()).total_seconds())
 
     async def _wait_for_news(self, pause_s: float | None) -> None:
         """Until a call ends, a retry is due, or we are to stop; then free the slots of calls that are over."""
@@ -165,14 +238,20 @@ class Dialer:
                 await self._news.wait()
         self._news.clear()
         for call in [call for call in self._calls if call.done()]:
-            self._calls.discard(call)
-            call.result()  # a fault that isn't one call's own ends the run
+            del self._calls[call]
+            self._idle_until_s = 0.0  # its number, or a rival's, may be due before
+            try:
+                call.result()  # a fault that isn't one call's own ends the run
+            except DatabaseError as error:
+                log_fault(log, "database_gone", error, campaign_id=self._options.rules.campaign_id)
+                self._unsure = True
 
     async def _drain(self) -> None:
         """Wait until every call that is on has its outcome written. Calls are never cancelled."""
         while self._calls:
-            done, self._calls = await asyncio.wait(self._calls)
+            done, _ = await asyncio.wait(self._calls)
             for call in done:
+                del self._calls[call]
                 error = call.exception()
                 if error is not None:
                     log_fault(log, "outcome_lost", error, campaign_id=self._options.rules.campaign_id)

@@ -45,11 +45,14 @@ class Ready:
 
 
 class Routes(Protocol):
-    """All ways into the network that one run may use, for one purpose."""
+    """All ways into the network that one campaign may use."""
 
     @property
     def channels(self) -> int:
         """Most calls at once, when every trunk is well."""
+
+    def prepare(self, calls: int) -> None:
+        """So many more calls are about to ask for a route (fewer, if negative): `ready` counts them as begun."""
 
     def ready(self) -> Ready: ...
 
@@ -72,6 +75,9 @@ class Routes(Protocol):
         """From now on call `changed()`, on the loop, when a trunk has come into service, left it, or
         done well on trial: another call may begin."""
 
+    def forget(self, changed: Callable[[], None]) -> None:
+        """Don't call `changed` any more."""
+
     async def reconcile(self) -> frozenset[str]:
         """attempt_ids that the trunks still hold. Raises TrunkError while one can't be asked."""
 
@@ -85,13 +91,19 @@ class SingleRoute:
     def __init__(self, trunk: Trunk) -> None:
         self._trunk = trunk
         self._taken = 0
+        self._preparing = 0
+        self._watchers: list[Callable[[], None]] = []
+        trunk.watch(self._changed)
 
     @property
     def channels(self) -> int:
         return self._trunk.channels
 
+    def prepare(self, calls: int) -> None:
+        self._preparing += calls
+
     def ready(self) -> Ready:
-        return Ready(self.channels - self._taken if self._trunk.in_service else 0)
+        return Ready(self.channels - self._taken - self._preparing if self._trunk.in_service else 0)
 
     def take(self, phone: str, tried: frozenset[str] = NOBODY) -> Route | NoRoute:
         del phone
@@ -122,7 +134,14 @@ class SingleRoute:
         return False
 
     def watch(self, changed: Callable[[], None]) -> None:
-        self._trunk.watch(changed)
+        self._watchers.append(changed)
+
+    def forget(self, changed: Callable[[], None]) -> None:
+        self._watchers.remove(changed)
+
+    def _changed(self) -> None:
+        for changed in tuple(self._watchers):
+            changed()
 
     async def reconcile(self) -> frozenset[str]:
         return await self._trunk.reconcile()

@@ -1,6 +1,7 @@
-"""`ivr.dialer.routes.Routes` over real trunks: the pure rules of `trunk.routing`, fed with what the calls show.
+"""`ivr.dialer.routes.Routes` over several trunks: the pure rules of `trunk.routing`, fed with what the calls show.
 
-Owns no trunk: whoever made them starts and closes them. One object serves one run on one loop."""
+Owns no trunk: whoever made them starts and closes them. One account serves one process on one loop; each campaign
+has routes of its own over it."""
 
 from __future__ import annotations
 
@@ -31,7 +32,7 @@ from trunk.ports import (
 )
 from trunk.routing.breaker import Reason, Service, ServiceChange
 from trunk.routing.caller_ids import CallerIds, Shown
-from trunk.routing.router import Hold, Refusal, Router
+from trunk.routing.router import Hold, Refusal, Router, Use
 from trunk.routing.rules import DAY_S, BreakerRules, CallerIdRules, TrunkRules
 
 log = logging.getLogger(__name__)
@@ -97,13 +98,12 @@ def check_caller_ids(rules: Iterable[TrunkRules], purpose: str) -> None:
         )
 
 
-class TrunkRoutes:
-    """Calls of one purpose over several trunks that `check_caller_ids` has passed. `past`: what callees were shown
-    before (`recently_shown`)."""
+class TrunkAccount:
+    """The trunks of one process: one account of channels, calls per second and caller IDs, whoever calls by them.
 
-    def __init__(
-        self, trunks: Sequence[LaneTrunk], purpose: str, clock: Clock, bus: Bus, past: Iterable[Shown] = ()
-    ) -> None:
+    `routes` is what one campaign calls by. `past`: what callees were shown before (`recently_shown`)."""
+
+    def __init__(self, trunks: Sequence[LaneTrunk], clock: Clock, bus: Bus, past: Iterable[Shown] = ()) -> None:
         self._trunks = {lane.rules.name: lane.trunk for lane in trunks}
         self._clock = clock
         self._bus = bus
@@ -113,40 +113,32 @@ class TrunkRoutes:
         self._watchers: list[Callable[[], None]] = []
         self._loop = asyncio.get_running_loop()
         linked = [(lane.rules, lane.trunk.in_service) for lane in trunks]
-        self._router = Router(linked, purpose, CallerIds(past), self._loop.time(), self._tell)
-        self._channels = sum(lane.rules.channels for lane in trunks if lane.rules.serves(purpose))
+        self.router = Router(linked, CallerIds(past), self._loop.time(), self._tell)
+        self.preparing = 0  # calls that will ask for a route, of all campaigns
         for lane in trunks:
             lane.trunk.watch(self._link_watcher(lane.rules.name))
             if not lane.trunk.in_service:
                 self._tell(lane.rules.name, ServiceChange(Service.OUT, Reason.UNLINKED))
 
     @property
-    def channels(self) -> int:
-        return self._channels
+    def names(self) -> frozenset[str]:
+        return frozenset(self._trunks)
 
-    def ready(self) -> Ready:
-        calls, again_in_s = self._router.ready(self._loop.time(), AHEAD_S)
-        return Ready(calls, None if again_in_s is None else max(SOONEST_S, again_in_s))
+    def rules(self) -> tuple[TrunkRules, ...]:
+        return tuple(lane.rules for lane in self.router.lanes.values())
 
-    def take(self, phone: str, tried: frozenset[str] = NOBODY) -> Route | NoRoute:
-        return self._route(self._router.take(phone, tried, self._loop.time()))
+    def routes(self, purpose: str, trunks: Iterable[str] = ()) -> TrunkRoutes:
+        """For calls of one purpose, by these trunks (none named: by all that serve it)."""
+        return TrunkRoutes(self, Use(purpose, frozenset(trunks)))
 
-    def take_beside(self, route: Route, trunk: str | None) -> Route | NoRoute:
-        return self._route(self._router.take_beside(trunk or route.name, self._loop.time()))
+    def on(self, trunk: str) -> int:
+        """How many calls hold a channel of the trunk."""
+        return self.router.lanes[trunk].on
 
-    async def originate(self, route: Route, request: OriginateRequest, handler: CallHandler) -> Call:
-        self._router.leave(self._holds[route], self._loop.time())
-        return await route.trunk.originate(request, _Overheard(handler, lambda: self._on_reached(route)))
-
-    def ended(self, route: Route, cause: Cause | None) -> bool:
-        hold = self._holds.pop(route)
-        reached = route in self._reached
-        self._reached.discard(route)
-        if cause is not None and hold.left and cause.outcome not in SHOWS_NOTHING:
-            judge = self._router.bad if cause.outcome in OWN_FAILURES else self._router.good
-            judge(hold, self._loop.time())  # one that was reached has been judged already
-        self._router.release(hold)
-        return cause is not None and cause.refused and not reached
+    def limit(self, trunk: str, channels: int, calls_per_s: float) -> None:
+        """From now on this process may use so much of the trunk."""
+        self.router.limit(trunk, channels, calls_per_s, self._loop.time())
+        self._wake()
 
     def close(self) -> None:
         """The run is over: trunks that are closed from now on are no news."""
@@ -155,13 +147,48 @@ class TrunkRoutes:
     def watch(self, changed: Callable[[], None]) -> None:
         self._watchers.append(changed)
 
+    def forget(self, changed: Callable[[], None]) -> None:
+        """Don't call `changed` any more."""
+        self._watchers.remove(changed)
+
     async def reconcile(self) -> frozenset[str]:
+        """attempt_ids that the trunks still hold, whoever placed them. Raises TrunkError while one can't say."""
         held = [await trunk.reconcile() for trunk in self._trunks.values()]
         return frozenset().union(*held)
 
     async def drop(self, attempt_ids: frozenset[str]) -> None:
+        """Hang up calls that nobody of us talks on."""
         for trunk in self._trunks.values():
             await trunk.drop(attempt_ids)
+
+    # ---- for its routes -------------------------------------------------------------------------------------
+
+    def ready(self, use: Use) -> Ready:
+        calls, again_in_s = self.router.ready(use, self._loop.time(), AHEAD_S)
+        calls = max(0, calls - self.preparing)
+        return Ready(calls, None if again_in_s is None else max(SOONEST_S, again_in_s))
+
+    def take(self, use: Use, phone: str, tried: frozenset[str]) -> Route | NoRoute:
+        return self._route(self.router.take(use, phone, tried, self._loop.time()))
+
+    def take_beside(self, route: Route, trunk: str | None) -> Route | NoRoute:
+        return self._route(self.router.take_beside(trunk or route.name, self._loop.time()))
+
+    async def originate(self, route: Route, request: OriginateRequest, handler: CallHandler) -> Call:
+        self.router.leave(self._holds[route], self._loop.time())
+        return await route.trunk.originate(request, _Overheard(handler, lambda: self._on_reached(route)))
+
+    def ended(self, route: Route, cause: Cause | None) -> bool:
+        hold = self._holds.pop(route)
+        reached = route in self._reached
+        self._reached.discard(route)
+        if cause is not None and hold.left and cause.outcome not in SHOWS_NOTHING:
+            judge = self.router.bad if cause.outcome in OWN_FAILURES else self.router.good
+            judge(hold, self._loop.time())  # one that was reached has been judged already
+        self.router.release(hold)
+        if len(self._watchers) > 1:
+            self._wake()  # another campaign may take the channel
+        return cause is not None and cause.refused and not reached
 
     def _route(self, found: Hold | Refusal) -> Route | NoRoute:
         if isinstance(found, Refusal):
@@ -176,7 +203,7 @@ class TrunkRoutes:
         if hold is not None:
             self._reached.add(route)
             on_trial = hold.lane.breaker.state is Service.TRIAL
-            self._router.good(hold, self._loop.time())
+            self.router.good(hold, self._loop.time())
             if on_trial:
                 self._wake()  # the next trial call may begin
 
@@ -185,7 +212,7 @@ class TrunkRoutes:
             if not self._open:
                 return
             up = self._trunks[name].in_service
-            self._router.lanes[name].breaker.link(self._loop.time(), up=up)
+            self.router.lanes[name].breaker.link(self._loop.time(), up=up)
 
         return changed
 
@@ -203,8 +230,52 @@ class TrunkRoutes:
         self._wake()
 
     def _wake(self) -> None:
-        for changed in self._watchers:
+        for changed in tuple(self._watchers):
             changed()
+
+
+class TrunkRoutes:
+    """`ivr.dialer.routes.Routes` of one campaign over the account of all."""
+
+    def __init__(self, account: TrunkAccount, use: Use) -> None:
+        self._account = account
+        self._use = use
+        self._preparing = 0
+
+    @property
+    def channels(self) -> int:
+        return self._account.router.channels(self._use)
+
+    def prepare(self, calls: int) -> None:
+        self._preparing += calls
+        self._account.preparing += calls
+
+    def ready(self) -> Ready:
+        return self._account.ready(self._use)
+
+    def take(self, phone: str, tried: frozenset[str] = NOBODY) -> Route | NoRoute:
+        return self._account.take(self._use, phone, tried)
+
+    def take_beside(self, route: Route, trunk: str | None) -> Route | NoRoute:
+        return self._account.take_beside(route, trunk)
+
+    async def originate(self, route: Route, request: OriginateRequest, handler: CallHandler) -> Call:
+        return await self._account.originate(route, request, handler)
+
+    def ended(self, route: Route, cause: Cause | None) -> bool:
+        return self._account.ended(route, cause)
+
+    def watch(self, changed: Callable[[], None]) -> None:
+        self._account.watch(changed)
+
+    def forget(self, changed: Callable[[], None]) -> None:
+        self._account.forget(changed)
+
+    async def reconcile(self) -> frozenset[str]:
+        return await self._account.reconcile()
+
+    async def drop(self, attempt_ids: frozenset[str]) -> None:
+        await self._account.drop(attempt_ids)
 
 
 class _Overheard:

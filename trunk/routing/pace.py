@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 
+NEVER_S = 60.0  # a pace of nothing: ask again after this
 BURST_S = 0.1  # the bucket holds what this long brings, and one call at least
 _SLACK = 1e-9  # of floating point
 
@@ -21,6 +22,15 @@ class Pace:
         self._at_s = now_s
         self._held = 0
 
+    def change(self, per_s: float, now_s: float) -> None:
+        """Another pace from now on; 0: no call may begin. What was saved up stays, as far as it fits."""
+        if per_s == self._per_s:
+            return
+        self._fill(now_s)
+        self._per_s = per_s
+        self._most = max(1.0, per_s * BURST_S) if per_s > 0.0 else 0.0
+        self._tokens = min(self._tokens, self._most)
+
     def free(self, now_s: float) -> int:
         """How many more calls may hold a token now."""
         self._fill(now_s)
@@ -33,7 +43,9 @@ class Pace:
 
     def again_in_s(self, now_s: float) -> float:
         """Seconds until a token is free, if those that are held are used meanwhile; 0: now."""
-        return max(0.0, (self._held + 1 - self._tokens) / self._per_s) if self.free(now_s) < 1 else 0.0
+        if self.free(now_s) >= 1:
+            return 0.0
+        return max(0.0, (self._held + 1 - self._tokens) / self._per_s) if self._per_s > 0.0 else NEVER_S
 
     def hold(self, now_s: float) -> None:
         if self.free(now_s) < 1:

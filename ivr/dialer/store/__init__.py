@@ -7,34 +7,49 @@ next state."""
 
 from ivr.dialer.store.ending import AlreadyEnded, Ending, RecordingFacts, fail_over, finish
 from ivr.dialer.store.leasing import Lease, Leased, LeaseRequest, lease
-from ivr.dialer.store.leftovers import close_unknown, free_leases, known_attempts, open_attempts
+from ivr.dialer.store.leftovers import (
+    ALIVE,
+    Ours,
+    attempts_of,
+    close_unknown,
+    free_leases,
+    judgeable,
+    open_attempts,
+    ownerless,
+    sweep,
+)
 from ivr.dialer.store.placing import BUSY_ELSEWHERE_S, Placing, place
 from ivr.dialer.store.standing import Standing, next_due, shown_since, standing
 from ivr.dialer.store.tables import attempt_table
 from ivr.dialer.store.tasks import apply, release
 
 __all__ = [
+    "ALIVE",
     "BUSY_ELSEWHERE_S",
     "AlreadyEnded",
     "Ending",
     "Lease",
     "LeaseRequest",
     "Leased",
+    "Ours",
     "Placing",
     "RecordingFacts",
     "Standing",
     "apply",
     "attempt_table",
+    "attempts_of",
     "close_unknown",
     "fail_over",
     "finish",
     "free_leases",
-    "known_attempts",
+    "judgeable",
     "lease",
     "next_due",
     "open_attempts",
+    "ownerless",
     "place",
     "release",
     "shown_since",
     "standing",
+    "sweep",
 ]

@@ -15,7 +15,14 @@ from typing import Any
 import pytest
 
 from flows.flow import Flow
-from ivr.dialer.trunk_routes import LaneTrunk, RoutingError, TrunkRoutes, check_caller_ids, recently_shown
+from ivr.dialer.trunk_routes import (
+    LaneTrunk,
+    RoutingError,
+    TrunkAccount,
+    TrunkRoutes,
+    check_caller_ids,
+    recently_shown,
+)
 from ivr.rehearsal import DEFAULT_START, stage_observer
 from ivr.results import AttemptResult, Results
 from ivr.run import Parts, Run, run_campaign
@@ -105,12 +112,12 @@ class Several:
             parts.bus.subscribe(stage_observer(trunk))
             lanes.append(LaneTrunk(trunk, rules))
         past = await recently_shown(parts.database)
-        routes = TrunkRoutes(lanes, parts.flow.purpose, parts.clock, parts.bus, past)
-        stack.callback(routes.close)
+        account = TrunkAccount(lanes, parts.clock, parts.bus, past)
+        stack.callback(account.close)
         loop = asyncio.get_running_loop()
         assert isinstance(loop, VirtualLoop)
         self.then(loop, self)
-        return routes
+        return account.routes(parts.flow.purpose)
 
     def attempt_id(self, phone: str, number: int) -> str:
         return str(uuid.uuid5(uuid.NAMESPACE_URL, f"{phone}/{number}"))
