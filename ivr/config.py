@@ -110,7 +110,6 @@ class DialerSettings(_Section):
 
     concurrency: int = Field(default=10, ge=1, le=2000, description="Calls at once.")
     ring_timeout_s: float = Field(default=45.0, gt=0, le=120, description="Give up ringing after this.")
-    max_attempts: int = Field(default=3, ge=1, le=20, description="Tries per contact, all outcomes together.")
 
 
 class AsteriskSettings(_Section):

@@ -33,7 +33,8 @@ from ivr.model import (
 )
 from ivr.policy.loader import load_document
 from ivr.policy.policy import CampaignRules, Policy
-from ivr.retry import RetryPolicy
+from ivr.strategy import Strategy
+from ivr.strategy import load_document as load_strategy
 
 TASK_COLUMNS = ["campaign_id", "contact_id", "state", "attempts"]
 
@@ -46,10 +47,11 @@ class CampaignPlan:
     flow: Flow
     contacts: Path
     concurrency: int
-    retry: RetryPolicy
     by: str
     usual_policy: Policy  # of a new campaign that names none
+    usual_strategy: Strategy  # likewise
     policy: Policy | None = None  # None: its own when it goes on, the usual one when it is new
+    strategy: Strategy | None = None  # likewise
     seed: int | None = None
     recognizer: str = ""
     import_options: ImportOptions = field(default_factory=ImportOptions)
@@ -58,6 +60,7 @@ class CampaignPlan:
 @dataclass(frozen=True, slots=True)
 class OpenedCampaign:
     rules: CampaignRules
+    strategy: Strategy
     resumed: bool  # it was there already, unfinished or finished
     finished: bool
     imported: ImportReport | None  # None when resumed
@@ -84,8 +87,8 @@ async def open_campaign(database: Database, plan: CampaignPlan) -> OpenedCampaig
                 name=plan.name,
                 contacts=plan.contacts,
             )
-        if plan.policy is not None:
-            await database.run(lambda session: _keep_policy(session, found.rules, plan.by, database.clock.now()))
+        if plan.policy is not None or plan.strategy is not None:
+            await database.run(lambda session: _keep(session, found, plan, database.clock.now()))
         return found
     policy = plan.policy or plan.usual_policy
     options = replace(plan.import_options, optional=policy.spec.attributes)
@@ -98,7 +101,7 @@ async def open_campaign(database: Database, plan: CampaignPlan) -> OpenedCampaig
         )
     now = database.clock.now()
     rules, never = await database.run(lambda session: _create(session, plan, policy, imported, now))
-    return OpenedCampaign(rules, False, False, imported, never)
+    return OpenedCampaign(rules, plan.strategy or plan.usual_strategy, False, False, imported, never)
 
 
 def left_to_call(session: Session, name: str) -> tuple[int, Policy | None] | None:
@@ -161,21 +164,25 @@ def _find(session: Session, plan: CampaignPlan) -> tuple[OpenedCampaign, str | N
         )
     finished = campaign.state is CampaignState.FINISHED
     policy = plan.policy or (load_document(campaign.policy) if campaign.policy else plan.usual_policy)
-    return OpenedCampaign(_rules(plan.flow, policy, campaign.id), True, finished, None), sha256
+    own = load_strategy(campaign.strategy) if campaign.strategy else plan.usual_strategy
+    rules = _rules(plan.flow, policy, campaign.id)
+    return OpenedCampaign(rules, plan.strategy or own, True, finished, None), sha256
 
 
 def _rules(flow: Flow, policy: Policy, campaign_id: int) -> CampaignRules:
     return CampaignRules(policy, campaign_id, flow.purpose, flow.name, flow.needs)
 
 
-def _keep_policy(session: Session, rules: CampaignRules, by: str, now: datetime) -> None:
-    """A campaign that goes on with another policy says so."""
-    campaign = session.get_one(Campaign, rules.campaign_id)
-    if campaign.policy == rules.policy.document:
-        return
-    campaign.policy = rules.policy.document
-    details = {"policy": rules.policy.name, "sha256": rules.policy.version}
-    session.add(AuditEntry(at=now, who=by, action="campaign.policy", subject=campaign.name, details=details))
+def _keep(session: Session, found: OpenedCampaign, plan: CampaignPlan, now: datetime) -> None:
+    """A campaign that goes on with another policy or strategy says so."""
+    campaign = session.get_one(Campaign, found.campaign_id)
+    for word, document in (("policy", plan.policy), ("strategy", plan.strategy)):
+        if document is None or getattr(campaign, word) == document.document:
+            continue
+        setattr(campaign, word, document.document)
+        details = {word: document.name, "sha256": document.version}
+        audit = AuditEntry(at=now, who=plan.by, action=f"campaign.{word}", subject=campaign.name, details=details)
+        session.add(audit)
 
 
 def last_moment(session: Session, name: str) -> datetime | None:
@@ -199,6 +206,7 @@ def _create(
         state=CampaignState.DRAFT,
         concurrency=plan.concurrency,
         policy=policy.document,
+        strategy=(plan.strategy or plan.usual_strategy).document,
         seed=plan.seed,
         recognizer=plan.recognizer,
         created_at=now,

@@ -39,6 +39,11 @@ DATABASE = click.option(
     type=PlaceOfDatabase(),
     help=translate("SQLite file or database URL to use; the settings' database unless given."),
 )
+STRATEGY = click.option(
+    "--strategy",
+    type=click.Path(dir_okay=False, path_type=Path, exists=True),
+    help=translate("What follows each call (YAML); default: the campaign's own, else the shipped one."),
+)
 POLICY = click.option(
     "--policy",
     type=click.Path(dir_okay=False, path_type=Path, exists=True),

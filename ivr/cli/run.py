@@ -11,7 +11,7 @@ from typing import Any
 import click
 from rich.console import Console
 
-from ivr.cli.options import POLICY
+from ivr.cli.options import POLICY, STRATEGY
 from ivr.cli.outputs import check_outputs
 from ivr.cli.results import Outputs, show_summary, write_outputs
 from ivr.cli.watch import Watcher
@@ -44,11 +44,12 @@ _AFTER: tuple[Option, ...] = (
         "--name", help=translate("The campaign's name, to find it again; default: of the flow and the list.")
     ),
     POLICY,
+    STRATEGY,
     RECOGNIZER,
     RECORD,
     click.option("--concurrency", type=click.IntRange(1, 2000), help=translate("Calls at once.")),
     click.option(
-        "--retries/--no-retries", default=True, help=translate("Whether to try again who wasn't reached.")
+        "--retries/--no-retries", default=True, help=translate("Whether anybody is called a second time.")
     ),
     click.option(
         "--map", "columns", multiple=True, help=translate("FIELD=HEADER: which column of the list is which.")
@@ -98,6 +99,7 @@ def asked(given: Mapping[str, Any], database: Place | None, **inputs: Path) -> A
     file = database if isinstance(database, Path) else None
     written = {"--json": outputs.json, "--html": outputs.html, "--xlsx": outputs.xlsx, "--db": file}
     read = {"--flow": options["flow"], "--contacts": options["contacts"], "--policy": options["policy"]}
+    read["--strategy"] = options["strategy"]
     read |= {f"--{name}": path for name, path in inputs.items()}
     check_outputs({**written, "--rejects": rejects, "--record": record}, read)
     return Asked(options, outputs, rejects)

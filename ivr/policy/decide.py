@@ -9,8 +9,9 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
+from functools import lru_cache
 
-from flows.conditions import ConditionError
+from flows.conditions import Condition, ConditionError, compile_condition
 from flows.sprint import Scalar
 from ivr.policy.calendar import day_begun, month_before, month_of, next_day, next_month
 from ivr.policy.policy import TODAY, CampaignRules
@@ -46,6 +47,7 @@ class Rule(StrEnum):
     PER_DAY = "per_day"
     PER_5_MINUTES = "per_5_minutes"
     WINDOW = "window"
+    BETTER_HOUR = "better_hour"  # a strategy's, not asked here: the policy would allow the call
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,13 +146,15 @@ def decide_ahead(rules: CampaignRules, facts: Facts, now: datetime) -> Decision:
 
     A number that a later moment excludes for good (an expired reminder) comes back as never."""
     first = decide(rules, facts, now)
+    if first.until is None:
+        return first
     decision = first
     for _ in range(MOST_STEPS):
         if decision.until is None:
             break
         now = decision.until
         decision = decide(rules, facts, now)
-    return decision if decision.verdict is Verdict.NEVER else replace(first, until=first.until and now)
+    return decision if decision.verdict is Verdict.NEVER else replace(first, until=now)
 
 
 def _objections(case: _Case) -> Iterator[Decision]:
@@ -197,14 +201,27 @@ def _excluded(case: _Case) -> Decision | None:
     for name, condition in policy.conditions.items():
         if case.rules.purpose not in policy.spec.exclude[name].purposes:
             continue
-        try:
-            excluded = condition.holds(variables, types)
-        except ConditionError:
-            # A list need not bring every attribute; but whoever brings it and can't be judged isn't called.
-            excluded = all(variables.get(variable) is not None for variable in condition.variables)
+        if all(variables.get(variable) is None for variable in condition.variables if variable != TODAY):
+            excluded = _excludes_unknown(condition.source, today)
+        else:
+            excluded = _excludes(condition, variables, types)
         if excluded:
             return _never(Rule.EXCLUDED, exclusion=name)
     return None
+
+
+def _excludes(condition: Condition, variables: Mapping[str, Scalar], types: Mapping[str, str]) -> bool:
+    try:
+        return condition.holds(variables, types)
+    except ConditionError:
+        # A list need not bring every attribute; but whoever brings it and can't be judged isn't called.
+        return all(variables.get(variable) is not None for variable in condition.variables)
+
+
+@lru_cache(maxsize=1024)
+def _excludes_unknown(source: str, today: str) -> bool:
+    """Of contacts whose list brings nothing that the condition asks about: all of them alike on one day."""
+    return _excludes(compile_condition(source), {TODAY: today}, {})
 
 
 def _paid(case: _Case) -> Decision | None:

@@ -180,6 +180,7 @@ STAGES: Mapping[str, str] = {
     "import": "when the list was taken in",
     "lease": "when its turn came",
     "place": "just before dialling",
+    "end": "when a call had ended",
 }
 
 

@@ -25,6 +25,7 @@ TITLES: Mapping[Rule, str] = {
     Rule.PER_DAY: "calls of the day used up",
     Rule.PER_5_MINUTES: "too many calls in 5 minutes",
     Rule.WINDOW: "outside the calling window",
+    Rule.BETTER_HOUR: "waits for a better hour",
 }
 SENTENCES: Mapping[Rule, str] = {
     Rule.DO_NOT_DISTURB: "the number is on do not disturb for {purpose}",
@@ -43,6 +44,7 @@ SENTENCES: Mapping[Rule, str] = {
     Rule.PER_DAY: "it was called {most} times today",
     Rule.PER_5_MINUTES: "it was called {most} times in 5 minutes",
     Rule.WINDOW: "the calling window is closed there ({timezone})",
+    Rule.BETTER_HOUR: "it waits for its segment's better hour ({segment}: {rate} answer then, {instead_of} before)",
 }
 
 

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from flows.sprint import (
     AnswerTaken,
+    CallbackWait,
     DispositionSet,
     Event,
     FlowFailed,
@@ -14,8 +15,9 @@ from flows.sprint import (
     NodeEntered,
     OptedOut,
 )
-from ivr.intention import Facts, classify
 from ivr.model import Intention
+from ivr.session.slots import slot_start
+from ivr.strategy.grades import Facts
 from trunk.ports import Cause, DialOutcome
 
 
@@ -72,6 +74,7 @@ class CallRecord:
     opted_out: bool = False
     talks: list[Talk] = field(default_factory=list)  # with agents, in order
     abandoned: bool = False  # they needed a person, and none was found in time
+    callback_at: datetime | None = None  # they asked for another call by the robot, at that time
 
     def note(self, event: Event, at: datetime, prompt_sha256: str | None) -> None:
         """Take what the flow says has happened; `prompt_sha256` is of the audio that was being said."""
@@ -90,6 +93,11 @@ class CallRecord:
             self.opted_out = True
         elif isinstance(event, FlowFailed):
             self.failure = self.failure or f"flow: {event.reason}"
+
+    def note_callback(self, wait: CallbackWait, slot: str | None) -> None:
+        """A call back was booked. Those with a queue are people's; other numbers aren't this task's."""
+        if wait.queue is None and wait.number in (None, self.phone) and slot is not None:
+            self.callback_at = slot_start(slot)
 
     @property
     def last_answers(self) -> dict[str, GivenAnswer]:
@@ -133,15 +141,20 @@ class CallRecord:
         """The flow's business result; without one, the outcome's name."""
         return self.flow_disposition or self.outcome.value
 
-    @property
-    def intention(self) -> Intention:
-        return classify(
-            Facts(
-                outcome=self.outcome,
-                flow_intention=self.flow_intention,
-                opted_out=self.opted_out,
-                answers={name: answer.input.value for name, answer in self.last_answers.items()},
-                hung_up_by=self.cause.by if self.cause else "network",
-                talk_s=self.talk_s,
-            )
+    def facts(self, attempts: int) -> Facts:
+        """What grades go by; `attempts` of the task, this one included."""
+        return Facts(
+            outcome=self.outcome,
+            talked=self.talked,
+            talk_s=self.talk_s,
+            hung_up_by=self.cause.by if self.cause else "network",
+            disposition=self.flow_disposition or "",
+            intention=self.flow_intention.value if self.flow_intention else "",
+            answers={name: answer.input.value for name, answer in self.last_answers.items()},
+            opted_out=self.opted_out,
+            pending=self.pending,
+            transferred=bool(self.talks),
+            abandoned=self.abandoned,
+            path=tuple(self.path),
+            attempts=attempts,
         )

@@ -16,6 +16,8 @@ from flows.interpreter import Session, Sprint, resume, start
 from flows.sprint import (
     SECRET,
     AskWait,
+    CallbackBooked,
+    CallbackWait,
     CallEnded,
     Command,
     Event,
@@ -375,7 +377,10 @@ class CallSession:
 
     async def _run_errand(self, wait: Wait) -> None:
         try:
-            self._dispatch(WorkOver(await run_errand(wait, self.attempt, self._deps)))
+            result = await run_errand(wait, self.attempt, self._deps)
+            if isinstance(wait, CallbackWait) and isinstance(result, CallbackBooked):
+                self.record.note_callback(wait, result.at)
+            self._dispatch(WorkOver(result))
         except Exception as error:  # noqa: BLE001 a task's top: the fault ends this call alone
             self._log_fault(error)
             self._dispatch(Broke(error))

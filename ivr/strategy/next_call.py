@@ -1,8 +1,8 @@
-"""What follows an attempt: the next call with its moment and its reason, or the end of the task with its reason. Pure.
+"""What follows an attempt: the next call with its moment and its reason, or the end of the task with its reason.
 
-Calls are counted in rounds: a conversation ends a round, so that who was reached once and is followed up gets the
-retries that a first call gets. What never rang uses up no try (a trunk's refusal, our own failure), but each outcome
-has a bound of its own, so that nothing goes on for ever."""
+Pure. Calls are counted in rounds: a conversation ends a round, so that who was reached once and is followed up
+gets the retries that a first call gets. What never rang uses up no try (a trunk's refusal, our own failure), but
+each outcome has a bound of its own, so that nothing goes on for ever."""
 
 from __future__ import annotations
 
@@ -87,6 +87,7 @@ class Next:
     at: datetime
     why: CallWhy
     rule: str
+    avoids: frozenset[str | None] = frozenset()  # parts of the day that it must not be moved into
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,9 +142,10 @@ def _unfinished(case: Case, ended: Ended) -> Next | None:
     if not ended.unfinished or rule is None or ended.made_for(CallWhy.UNFINISHED) >= rule.at_most:
         return None
     earliest = ended.at + duration_of(rule.wait)
+    if not rule.other_part_of_day:
+        return Next(case.times.opening(earliest), CallWhy.UNFINISHED, "unfinished")
     parts = [case.times.part_of(ended.last.started)]
-    at = another_part(case.times, earliest, parts) if rule.other_part_of_day else case.times.opening(earliest)
-    return Next(at, CallWhy.UNFINISHED, "unfinished")
+    return _elsewhen(case, earliest, parts, CallWhy.UNFINISHED, "unfinished")
 
 
 def _follow_up(case: Case, ended: Ended) -> Next | None:
@@ -177,7 +179,7 @@ _RULES: tuple[Callable[[Case, Ended], Next | EndWhy | None], ...] = (
 
 def _retry(case: Case, ended: Ended) -> Next | EndWhy:
     outcome = _kind(case.strategy, ended.last)
-    rule = case.strategy.spec.retry.outcomes.get(outcome.value)  # type: ignore[call-overload]  # a Literal's word
+    rule = case.strategy.spec.retry.outcomes.get(outcome.value)
     if rule is None:
         return EndWhy.NOT_RETRIED
     same = [one for one in ended.round if _kind(case.strategy, one) is outcome and not one.failed_over]
@@ -196,7 +198,14 @@ def _again(case: Case, ended: Ended, rule: AgainSpec, same: Sequence[Tried], nam
     if not rule.other_part_of_day:
         return Next(case.times.opening(earliest), CallWhy.RETRY, name)
     parts = [case.times.part_of(one.started) for one in same]
-    return Next(another_part(case.times, earliest, parts), CallWhy.RETRY, name)
+    return _elsewhen(case, earliest, parts, CallWhy.RETRY, name)
+
+
+def _elsewhen(case: Case, earliest: datetime, parts: Sequence[str | None], why: CallWhy, name: str) -> Next:
+    """In another part of the day."""
+    at = another_part(case.times, earliest, parts)
+    avoids = frozenset(parts) if case.times.part_of(at) not in parts else frozenset(parts[-1:])
+    return Next(at, why, name, avoids)
 
 
 def _kind(strategy: Strategy, one: Tried) -> DialOutcome:

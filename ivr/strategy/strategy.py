@@ -48,7 +48,9 @@ def strategy_of(spec: StrategySpec) -> Strategy:
 
 
 def once(strategy: Strategy) -> Strategy:
-    """The same, calling nobody again but who asked for it."""
+    """The same, calling nobody a second time."""
     spec = strategy.spec
     retry = spec.retry.model_copy(update={"outcomes": {}, "dispositions": {}})
-    return strategy_of(spec.model_copy(update={"retry": retry, "unfinished": None, "follow_ups": {}}))
+    callbacks = spec.callbacks.model_copy(update={"keep": False})
+    never: dict[str, object] = {"retry": retry, "unfinished": None, "follow_ups": {}, "callbacks": callbacks}
+    return strategy_of(spec.model_copy(update=never))

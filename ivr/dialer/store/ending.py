@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from sqlalchemy import insert as insert_into
@@ -11,14 +11,29 @@ from sqlalchemy import select
 from sqlalchemy import update as update_of
 from sqlalchemy.orm import Session
 
+from flows.sprint import Scalar
+from ivr.dialer.store.following import Following, follow, tried_before
 from ivr.dialer.store.placing import Placing, place
-from ivr.dialer.store.tables import attempt_table
-from ivr.dialer.store.tasks import close_tasks, release
-from ivr.model import Answer, AttemptState, HungUpBy, Recording, Segment, SegmentKind
+from ivr.dialer.store.tables import attempt_table, task_table
+from ivr.model import (
+    Answer,
+    AttemptState,
+    CallWhy,
+    HungUpBy,
+    Intention,
+    InvalidNumber,
+    Recording,
+    Segment,
+    SegmentKind,
+)
 from ivr.policy import engagements
 from ivr.policy.policy import CampaignRules
-from ivr.retry import RetryPolicy, Tried, next_try
 from ivr.session.record import CallRecord
+from ivr.strategy.grades import class_of, grade_of, is_unfinished
+from ivr.strategy.hours import NO_HOURS, Hours, segment_of
+from ivr.strategy.next_call import Ended, Tried
+from ivr.strategy.schema import duration_of
+from ivr.strategy.strategy import Strategy
 from trunk.ports import DialOutcome
 
 
@@ -27,8 +42,10 @@ class Ending:
     task_id: int
     record: CallRecord
     rules: CampaignRules
-    retry: RetryPolicy
+    strategy: Strategy
     recording: RecordingFacts | None = None
+    hours: Hours = NO_HOURS
+    contact: Mapping[str, Scalar] = field(default_factory=dict)  # what segments of numbers go by
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,40 +62,56 @@ class AlreadyEnded(Exception):  # noqa: N818 it says what happened
 def finish(session: Session, ending: Ending) -> datetime | None:
     """Write the attempt's outcome, its answers and the task's next state, all or nothing.
 
-    Returns when the number is tried again, or None. Raises AlreadyEnded when the outcome is there already."""
+    Returns when the number is called next, or None. Raises AlreadyEnded when the outcome is there already."""
     record = ending.record
-    ended_at = _write_end(session, ending)
-    counted = select(attempt_table.c.outcome).where(
-        attempt_table.c.task_id == ending.task_id, attempt_table.c.failed_over.is_(False)
-    )
-    outcomes = Counter(session.execute(counted).scalars())
-    again = next_try(
-        _bounded(ending),
-        Tried(
-            outcome=record.outcome,
-            attempts=outcomes.total(),
-            same_outcome=outcomes[record.outcome],
-            ended=ended_at,
-            talked=record.talked,
-            message_left=record.message_left,
-        ),
-    )
+    before = tried_before(session, ending.task_id, record.attempt_id)
+    facts = record.facts(attempts=1 + sum(not one.failed_over for one in before))
+    grade = grade_of(ending.strategy, facts)
+    ended_at, why = _write_end(session, ending, grade=grade, intention=class_of(ending.strategy, grade))
+    if record.outcome is DialOutcome.INVALID_NUMBER:
+        _close_number(session, ending, ended_at)
     if record.talked or record.message_left or record.outcome is DialOutcome.UNKNOWN:
         engagements.commit(session, [ending.task_id], ended_at)
-    if again is None:
-        close_tasks(session, [ending.task_id], record.disposition)
-        engagements.release(session, [ending.task_id], ended_at)
-        return None
-    again = ending.rules.policy.opening(ending.rules.purpose, record.phone, again)
-    release(session, ending.task_id, again)
-    return again
+    ended = Ended(
+        tried=[*before, _tried(record, ended_at, why)],
+        at=ended_at,
+        grade=grade,
+        unfinished=is_unfinished(ending.strategy, facts, ending.rules.purpose),
+        opted_out=record.opted_out,
+        message_left=record.message_left,
+        callback_at=record.callback_at,
+    )
+    return follow(session, _following(ending), ended)
 
 
-def _bounded(ending: Ending) -> RetryPolicy:
-    """The retry rules with no more attempts than the policy allows."""
-    most = ending.rules.policy.spec.attempts
-    return (
-        ending.retry if most is None else replace(ending.retry, max_attempts=min(most, ending.retry.max_attempts))
+def _following(ending: Ending) -> Following:
+    phone, strategy = ending.record.phone, ending.strategy
+    segment = segment_of(strategy, phone, ending.contact) if strategy.spec.best_hour.use else ""
+    return Following(ending.task_id, phone, ending.rules, strategy, ending.hours, segment)
+
+
+def _tried(record: CallRecord, ended_at: datetime, why: CallWhy | None) -> Tried:
+    ring_s = 0.0
+    if record.ringing_at is not None:
+        ring_s = ((record.answered_at or ended_at) - record.ringing_at).total_seconds()
+    return Tried(
+        outcome=record.outcome,
+        started=record.started_at,
+        disposition=record.disposition,
+        rang=record.ringing_at is not None or record.answered_at is not None,
+        ring_s=ring_s,
+        talked=record.talked,
+        why=why,
+    )
+
+
+def _close_number(session: Session, ending: Ending, now: datetime) -> None:
+    """There is no such number: no campaign calls it until it may be somebody's again."""
+    closed_for = duration_of(ending.strategy.spec.invalid_numbers.closed_for)
+    session.execute(
+        insert_into(InvalidNumber).values(
+            phone=ending.record.phone, since=now, until=now + closed_for, attempt_id=ending.record.attempt_id
+        )
     )
 
 
@@ -87,23 +120,25 @@ def fail_over(session: Session, ending: Ending, placing: Placing) -> bool:
 
     Returns what `place` returns: False when the number isn't to be called after all; then the task is given back.
     Raises AlreadyEnded like `finish`."""
-    _write_end(session, ending, failed_over=True)
+    _write_end(session, ending, intention=Intention.UNREACHABLE, failed_over=True)
     return place(session, placing)
 
 
-def _write_end(session: Session, ending: Ending, *, failed_over: bool = False) -> datetime:
+def _write_end(session: Session, ending: Ending, **more: object) -> tuple[datetime, CallWhy | None]:
+    """Close the attempt's row, once; when it ended, and what it was made for."""
     record = ending.record
     ended_at = record.ended_at or record.started_at
+    made_for = select(task_table.c.next_why).where(task_table.c.id == ending.task_id).scalar_subquery()
     written = session.execute(
         update_of(attempt_table)
         .where(attempt_table.c.id == record.attempt_id, attempt_table.c.ended_at.is_(None))
-        .values(**_attempt_values(record, ended_at), failed_over=failed_over)
-        .returning(attempt_table.c.id)
+        .values(**_attempt_values(record, ended_at), why=made_for, **more)
+        .returning(attempt_table.c.why)
     ).all()
     if len(written) != 1:
         raise AlreadyEnded(record.attempt_id)
     _insert_details(session, ending, ended_at)
-    return ended_at
+    return ended_at, written[0].why
 
 
 def _attempt_values(record: CallRecord, ended_at: datetime) -> dict[str, object]:
@@ -120,7 +155,6 @@ def _attempt_values(record: CallRecord, ended_at: datetime) -> dict[str, object]
         "early_media": record.cause.early_media if record.cause else None,
         "hung_up_by": HungUpBy(record.cause.by) if record.cause else HungUpBy.NETWORK,
         "disposition": record.disposition,
-        "intention": record.intention,
         "pending": record.pending,
         "opted_out": record.opted_out,
         "abandoned": record.abandoned,

@@ -24,8 +24,8 @@ from ivr.model import (
 )
 from ivr.policy.loader import loads
 from ivr.policy.policy import CampaignRules
-from ivr.retry import RetryPolicy
 from ivr.session.record import CallRecord
+from ivr.strategy import default_strategy
 from trunk.ports import Cause, DialOutcome, EarlyMedia
 
 pytestmark = pytest.mark.integration
@@ -52,12 +52,12 @@ class Rows:
 
     async def finish(self, lease: store.Lease, attempt_id: str, cause: Cause = BUSY) -> datetime | None:
         record = CallRecord(attempt_id, lease.phone, NOW, ended_at=NOW, cause=cause)
-        ending = store.Ending(lease.task_id, record, RULES, RetryPolicy())
+        ending = store.Ending(lease.task_id, record, RULES, default_strategy())
         return await self.db.run(lambda session: store.finish(session, ending))
 
     async def fail_over(self, lease: store.Lease, before: str, attempt_id: str) -> bool:
         record = CallRecord(before, lease.phone, NOW, ended_at=NOW, cause=CONGESTED)
-        ending = store.Ending(lease.task_id, record, RULES, RetryPolicy())
+        ending = store.Ending(lease.task_id, record, RULES, default_strategy())
         lease = replace(lease, attempts=lease.attempts + 1)
         placing = store.Placing(attempt_id, RULES, lease, NOW, trunk="spare")
         return await self.db.run(lambda session: store.fail_over(session, ending, placing))

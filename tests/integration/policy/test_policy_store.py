@@ -38,8 +38,8 @@ from ivr.policy.hold_out import is_drawn
 from ivr.policy.loader import loads
 from ivr.policy.policy import CampaignRules
 from ivr.policy.story import Story, story_of
-from ivr.retry import RetryPolicy
 from ivr.session.record import CallRecord
+from ivr.strategy import default_strategy
 from trunk.ports import Cause, DialOutcome
 
 pytestmark = pytest.mark.integration
@@ -83,7 +83,7 @@ class Rows:
         assert await self.do(lambda session: store.place(session, placing))
         answered = now if cause is ANSWERED else None
         record = CallRecord(attempt_id, lease.phone, now, now, answered, now, cause=cause)
-        ending = store.Ending(lease.task_id, record, own, RetryPolicy())
+        ending = store.Ending(lease.task_id, record, own, default_strategy())
         return await self.do(lambda session: store.finish(session, ending))
 
     async def task(self, task_id: int) -> Task:
@@ -281,7 +281,7 @@ async def test_a_trunks_refusal_is_neither_an_attempt_nor_a_call(rows: Rows) -> 
     assert await rows.do(lambda session: store.place(session, placing))
     cause = Cause(DialOutcome.CONGESTION, "sip 503", "network", refused=True)
     ending = store.Ending(
-        1, CallRecord("refused", lease.phone, NOW, ended_at=NOW, cause=cause), own, RetryPolicy()
+        1, CallRecord("refused", lease.phone, NOW, ended_at=NOW, cause=cause), own, default_strategy()
     )
     other = store.Placing("other", own, replace(lease, attempts=1), NOW)
     assert await rows.do(lambda session: store.fail_over(session, ending, other))
