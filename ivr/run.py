@@ -37,7 +37,7 @@ from ivr.dialer.recordings import Compressor
 from ivr.dialer.routes import Routes
 from ivr.dialer.station import Station
 from ivr.policy.loader import default_policy, load
-from ivr.policy.policy import CampaignRules, Policy, PolicyError
+from ivr.policy.policy import Policy, PolicyError
 from ivr.report.build import build_results
 from ivr.results import Results
 from ivr.session.api import ApiClient
@@ -192,7 +192,8 @@ async def run_campaign(options: RunOptions, run: Run) -> Results:
         database = Database(run.database_url, clock, durable=run.durable)
         stack.push_async_callback(database.close)
         await database.upgrade()
-        opened = await open_campaign(database, _plan(options, flow, (policy, strategy), recognizer.name, run.network))
+        plan = _plan(options, flow, (policy, strategy), recognizer.name, run.network)
+        opened = await open_campaign(database, plan)
         async with _compressing(options, database) as compressor:
             if not opened.finished:
                 stack.push_async_callback(recognizer.close)
