@@ -31,7 +31,7 @@ def lock_numbers(session: Session, phones: Iterable[str]) -> None:
         raise ValueError(f"{len(keys)} numbers can't be locked at once, at most {NUMBERS_AT_ONCE}")
     if keys:
         # `unnest` gives the keys in the array's order, and the lock is taken row by row.
-        key = func.unnest(array(keys, type_=BigInteger)).table_valued("key")
+        key = func.unnest(array(keys, type_=BigInteger)).table_valued("key").render_derived()
         session.execute(select(func.pg_advisory_xact_lock(key.c.key)).select_from(key))
 
 
