@@ -18,14 +18,21 @@ COMMANDS = {
     ),
     "bench": Elsewhere("ivr.cli.bench", "Measure, and print figures beside their limits."),
     "call": Elsewhere("ivr.cli.call", "Place one test call to your own phone and tell what happens."),
+    "confirm": Elsewhere(
+        "ivr.cli.confirm", "Confirm a success or take it away: of one call, or by a file of text messages."
+    ),
     "demo": Elsewhere("ivr.cli.demo", "Call the shipped list with the shipped flow over the simulated network."),
     "dial": Elsewhere("ivr.cli.dial", "Call a list over real trunks."),
     "doctor": Elsewhere("ivr.cli.doctor", "Say what is present, what is missing, and what mends it."),
     "flow": Elsewhere("ivr.cli.flow", "Check, draw, test, publish and roll back flows."),
+    "metrics": Elsewhere("ivr.cli.metrics", "The metrics book, its figures, and whether the books balance."),
     "models": Elsewhere("ivr.cli.models", "List and fetch speech models."),
     "policy": Elsewhere("ivr.cli.policy", "Check policies, see what they do, and register consents and opt-outs."),
     "prompts": Elsewhere("ivr.cli.prompts", "Render and check what is said."),
     "rehearse": Elsewhere("ivr.cli.rehearse", "Run a campaign over the simulated network, in virtual time."),
+    "report": Elsewhere(
+        "ivr.cli.report", "A campaign's results, reports of days, weeks and months, advice on strategy."
+    ),
     "serve": Elsewhere("ivr.cli.serve", "Serve the web pages and the API."),
     "user": Elsewhere("ivr.cli.user", "Add users who may sign in, and change their passwords."),
     "why": Elsewhere("ivr.cli.why", "Tell why a number was or wasn't called, and when it may be called next."),

@@ -99,6 +99,15 @@ def statement_text(session: Session, metric: Metric, question: Question) -> str:
     return _statement(session, [metric], question).sql
 
 
+def portable(session: Session, sql: str) -> str:
+    """The book's SQL as this database spells it."""
+    return _SECONDS.sub(_SECONDS_AS[_dialect(session)], sql)
+
+
+def _dialect(session: Session) -> Dialect:
+    return "sqlite" if session.get_bind().dialect.name == "sqlite" else "postgresql"
+
+
 def _figure(metric: Metric, row: Mapping[Any, Any], at: int) -> Figure:
     whole = None if metric.whole is None else float(row[f"whole_{at}"] or 0)
     return Figure(
@@ -129,9 +138,8 @@ class _Statement:
 
 def _statement(session: Session, metrics: Sequence[Metric], question: Question) -> _Statement:
     relation = metrics[0].relation
-    dialect: Dialect = "sqlite" if session.get_bind().dialect.name == "sqlite" else "postgresql"
     condition, params = filters.where_sql(question.wanted, relation)
-    sliced = _sliced(session, relation, question, dialect)
+    sliced = _sliced(session, relation, question)
     columns = [f"{sliced.sql} AS slice"]
     columns += [f"{sql} AS key_{number}" for number, (_, sql) in enumerate(metrics[0].keys)]
     for at, metric in enumerate(metrics):
@@ -147,7 +155,7 @@ def _statement(session: Session, metrics: Sequence[Metric], question: Question) 
         sql += f" GROUP BY {', '.join(grouped)} ORDER BY {', '.join(grouped)}"
     if "above" in sql:
         sql = _ABOVE + sql
-    sql = _SECONDS.sub(_SECONDS_AS[dialect], sql)
+    sql = portable(session, sql)
     spans = question.spans
     known = params | sliced.params | {
         "now": question.now,
@@ -159,11 +167,11 @@ def _statement(session: Session, metrics: Sequence[Metric], question: Question) 
     return _Statement(sql, {name: value for name, value in known.items() if name in named})
 
 
-def _sliced(session: Session, relation: Relation, question: Question, dialect: Dialect) -> SliceSql:
+def _sliced(session: Session, relation: Relation, question: Question) -> SliceSql:
     by = question.by
     if by is None:
         return SliceSql("''")
     if by not in relation.slices:
         raise MetricError("{what} can't be told by {by}", what=relation.name, by=by)
     zone = question.zone or filters.zone_of(session, question.wanted)
-    return slice_sql(by, relation.moment, zone, dialect, question.now)
+    return slice_sql(by, relation.moment, zone, _dialect(session), question.now)

@@ -27,6 +27,11 @@ _LOCAL = {
     ),
     "month": ("'%Y-%m', {moment}, {offset}", "to_char({local}, 'YYYY-MM')"),
 }
+# An attribute of the list, or the beginning of the number: country code and three digits, in China.
+SEGMENT = (
+    "CASE WHEN CAST(:segment AS VARCHAR) = 'prefix' THEN substr(p.phone, 1, 6)"
+    " ELSE COALESCE(CAST(p.attributes ->> CAST(:segment AS VARCHAR) AS VARCHAR), '') END"
+)
 _COLUMNS = {
     "attempt": "CAST(a.number AS VARCHAR)",
     "arm": "COALESCE(a.arm, '')",
@@ -34,9 +39,7 @@ _COLUMNS = {
     "trunk": "COALESCE(a.trunk, '')",
     "campaign": "c.name",
     "organisation": "o.name",
-    # An attribute of the list, or the beginning of the number: country code and three digits, in China.
-    "segment": "CASE WHEN CAST(:segment AS VARCHAR) = 'prefix' THEN substr(p.phone, 1, 6)"
-    " ELSE COALESCE(CAST(p.attributes ->> CAST(:segment AS VARCHAR) AS VARCHAR), '') END",
+    "segment": SEGMENT,
 }
 SLICES = (*_LOCAL, *_COLUMNS)
 

@@ -27,16 +27,19 @@ _IMPORT = re.compile(r"^import \{[^}]*\} from \"\./[\w.]+\";\n", re.MULTILINE)
 _EXPORT = re.compile(r"^export (?=(async )?function|const|class)", re.MULTILINE)
 
 
-def write_html(results: Results, path: Path, language: str = "zh-CN", recordings: str | None = None) -> None:
+def write_html(
+    results: Results, path: Path, language: str = "zh-CN", recordings: str | None = None, sheets: str = ""
+) -> None:
     """Write `results` to `path` as one self-contained page that starts in `language`; both are in it.
 
     `recordings` is the address, relative to the page, of the directory that recording names are below
-    ("recordings/"); None leaves recordings unlinked. Raises OSError when `path` can't be written."""
+    ("recordings/"); None leaves recordings unlinked.
+    `sheets` is HTML of ours to stand below. Raises OSError when `path` can't be written."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(render_html(results, language, recordings), encoding="utf-8")
+    path.write_text(render_html(results, language, recordings, sheets), encoding="utf-8")
 
 
-def render_html(results: Results, language: str = "zh-CN", recordings: str | None = None) -> str:
+def render_html(results: Results, language: str = "zh-CN", recordings: str | None = None, sheets: str = "") -> str:
     """The page of `write_html` as text."""
     shown = language if language in LANGUAGES else ("zh-CN" if language.lower().startswith("zh") else "en")
     dictionaries = {name: report_dictionary(name) for name in LANGUAGES}
@@ -54,6 +57,7 @@ def render_html(results: Results, language: str = "zh-CN", recordings: str | Non
         policy=html.escape(_policy(echarts, script)),
         styles=_asset("tokens.css") + _asset("report.css"),
         no_script=html.escape(dictionaries[shown]["report.no_script"]),
+        sheets=sheets,
         data=_script_safe(data),
         echarts=echarts,
         script=script,

@@ -1,0 +1,133 @@
+"""`ivr metrics …`: the metrics book, its figures, and whether the books balance."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+import click
+from rich.console import Console
+from rich.table import Table
+from sqlalchemy.orm import Session
+
+from ivr.cli.options import DATABASE
+from ivr.cli.with_database import with_database
+from ivr.config import load_settings
+from ivr.database import Database, Place
+from ivr.i18n import current_language, translate
+from ivr.metrics import words
+from ivr.metrics.book import BOOK, metric
+from ivr.metrics.filters import Filter, period, zone_of
+from ivr.metrics.measure import Figure, Question, Spans, measure, statement_text
+from ivr.metrics.metric import Metric
+from ivr.metrics.slices import SLICES
+from ivr.report.campaign_sheets import SLICE_TITLES
+
+DAY = click.DateTime(["%Y-%m-%d"])
+
+
+def spans() -> Spans:
+    """The waits that the settings say."""
+    reports = load_settings().reports
+    return Spans(confirm=reports.confirm_days, payment=reports.payment_days)
+
+
+@click.group(help=translate("The metrics book, its figures, and whether the books balance."))
+def command() -> None:
+    pass
+
+
+@command.command("list", help=translate("Name every metric with its unit and formula."))
+def list_() -> None:
+    language = current_language()
+    table = Table()
+    for heading in (translate("name"), translate("metric"), translate("unit"), translate("formula")):
+        table.add_column(heading, overflow="fold")
+    for one in BOOK:
+        formula = words.sentence(one.formula, spans(), language)
+        table.add_row(one.name, words.title(one, language), words.unit(one.unit, language), formula)
+    Console().print(table)
+
+
+@command.command(help=translate("Show one metric: value, formula, exclusions, SQL."))
+@click.argument("name")
+@click.option(
+    "--campaign", "campaigns", multiple=True, help=translate("Of this campaign; may be given several times.")
+)
+@click.option("--organisation", help=translate("Of this organisation's campaigns, with all below it."))
+@click.option("--from", "first", type=DAY, help=translate("From this day on."))
+@click.option("--to", "last", type=DAY, help=translate("To this day, included."))
+@click.option("--arm", help=translate("Of this arm of a test."))
+@click.option("--grade", type=click.Choice(tuple("ABCDEF")), help=translate("Of calls with this grade."))
+@click.option("--by", type=click.Choice(SLICES), help=translate("Tell the figures apart by this."))
+@click.option(
+    "--segment",
+    default="prefix",
+    help=translate("By segment: an attribute of the list; default: the number's prefix."),
+)
+@DATABASE
+def show(
+    name: str,
+    first: datetime | None,
+    last: datetime | None,
+    by: str | None,
+    segment: str,
+    db: Place | None,
+    **filters: str | tuple[str, ...] | None,
+) -> None:
+    one = metric(name)
+
+    async def ask(database: Database) -> tuple[tuple[Figure, ...], str]:
+        now = database.clock.now()
+
+        def work(session: Session) -> tuple[tuple[Figure, ...], str]:
+            wanted = _filter(session, first, last, filters)
+            question = Question(now=now, wanted=wanted, by=by, segment=segment, spans=spans())
+            return measure(session, one, question), statement_text(session, one, question)
+
+        return await database.read(work)
+
+    figures, sql = with_database(db, ask, must_exist=True)
+    _tell(one, figures, sql, by)
+
+
+def _filter(
+    session: Session,
+    first: datetime | None,
+    last: datetime | None,
+    filters: dict[str, str | tuple[str, ...] | None],
+) -> Filter:
+    wanted = Filter(**filters)  # type: ignore[arg-type]  # the options' names and kinds are the fields'
+    zone: ZoneInfo = zone_of(session, wanted)
+    since, until = period(first and first.date(), last and last.date(), zone)
+    return Filter(wanted.campaigns, wanted.organisation, since, until, wanted.arm, wanted.grade)
+
+
+def _tell(one: Metric, figures: tuple[Figure, ...], sql: str, by: str | None) -> None:
+    language = current_language()
+    click.echo(f"{words.title(one, language)} ({one.name}, {one.source})")
+    click.echo(translate("Formula: {formula}", formula=words.sentence(one.formula, spans(), language)))
+    click.echo(translate("Left out: {excluded}", excluded=words.sentence(one.excluded, spans(), language)))
+    click.echo(f"SQL: {sql}")
+    if by is None and not one.keys:
+        click.echo(f"{translate('Value')}: {_value(one, figures[0])}")
+        return
+    if not figures:
+        click.echo(f"{translate('Value')}: {words.shown(None, one.unit, language)}")
+        return
+    table = Table()
+    if by is not None:
+        table.add_column(translate(SLICE_TITLES[by]))
+    for key, _ in one.keys:
+        table.add_column(key)
+    table.add_column(translate("Value"), justify="right")
+    for figure in figures:
+        table.add_row(*([figure.slice or "–"] if by is not None else []), *figure.keys, _value(one, figure))
+    Console().print(table)
+
+
+def _value(one: Metric, figure: Figure) -> str:
+    shown = words.shown(figure.value, one.unit, current_language())
+    if figure.whole is None or figure.value is None:
+        return shown
+    return f"{shown} ({figure.part:,.10g} / {figure.whole:,.10g})"
