@@ -7,16 +7,15 @@ and finish alike; a `Network` is where they differ.
 from __future__ import annotations
 
 import asyncio
-import os
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar, Protocol
 
 from flows.flow import Flow
 from flows.linter import load_checked
-from ivr.agents import ConfiguredAgents, missing_queues
+from ivr.agents import missing_queues
 from ivr.campaigns.opening import (
     CampaignPlan,
     OpenedCampaign,
@@ -31,37 +30,24 @@ from ivr.contacts_import import ImportOptions
 from ivr.database import Database, Place
 from ivr.dialer.calling import DialerOptions
 from ivr.dialer.dialer import Dialer
-from ivr.dialer.ledger import DatabaseLedger
 from ivr.dialer.live import LiveRows
 from ivr.dialer.recordings import Compressor
 from ivr.dialer.routes import Routes
 from ivr.dialer.station import Station
+from ivr.dialer.stops import heeding_stops
 from ivr.policy.loader import default_policy, load
 from ivr.policy.policy import Policy, PolicyError
 from ivr.report.build import build_results
 from ivr.results import Results
-from ivr.session.api import ApiClient
-from ivr.session.deaf import NONE, DeafRecognizer
-from ivr.session.deps import CallDeps
-from ivr.session.handover import prepare_agents
-from ivr.session.hearing import HeldRecognizer
 from ivr.session.progress import Bus, Observer, RunBegan, TasksSkipped
-from ivr.session.speaker import Speaker
 from ivr.session.turns import TurnPlanner, questions_of
 from ivr.strategy import Strategy, default_strategy, once
 from ivr.strategy import load as load_strategy
-from ivr.virtual_loop import VirtualClock
+from ivr.studio import open_studio, recognizer_of
 from prompts.catalogue import Catalogue
-from prompts.renderer import Renderer
 from speech.ports import Recognizer
-from speech.recognizers import RecognizerOptions, choose, create
-from speech.tts import DEFAULT_VOICES, EspeakSynthesizer
+from speech.tts import EspeakSynthesizer
 from trunk.ports import TrunkError
-
-MODELS_VARIABLE = "IVR_MODELS"  # how speech, and its child processes, find the models
-# In virtual time a decode may take as long as it needs: the clock waits, so that a slow machine hears the same.
-PATIENT = RecognizerOptions(deadline_s=300.0, max_waiting=100_000)
-
 
 _Warnings = tuple[TrunkError | ConfigError, ...]
 
@@ -188,7 +174,7 @@ async def run_campaign(options: RunOptions, run: Run) -> Results:
     async with AsyncExitStack() as stack:
         reached = await run.network.reach(stack, flow)
         warnings: _Warnings = (*reached, *missing_queues(flow, options.settings.queues))
-        recognizer = _recognizer(options, flow, clock)
+        recognizer = recognizer_of(options.settings, flow.language, options.recognizer, clock)
         database = Database(run.database_url, clock, durable=run.durable)
         stack.push_async_callback(database.close)
         await database.upgrade()
@@ -233,51 +219,29 @@ class _Ready:
 
 
 async def _call_everybody(ready: _Ready, opened: OpenedCampaign) -> None:
-    options, clock, settings = ready.options, ready.run.clock, ready.options.settings
+    options, clock = ready.options, ready.run.clock
     async with AsyncExitStack() as stack:
-        synthesizer = EspeakSynthesizer()
-        stack.push_async_callback(_closing(clock, synthesizer.close))
-        voices = DEFAULT_VOICES | {name: speech.voice for name, speech in settings.speech.items() if speech.voice}
-        renderer = Renderer(ready.catalogue, synthesizer, settings.cache_dir / "prompts", voices)
-        stack.push_async_callback(_closing(clock, renderer.close))
-        speaker = Speaker(ready.flow, ready.catalogue, renderer)
-        await clock.outside(speaker.prepare_shared())
-        await clock.outside(prepare_agents(speaker, settings.queues))
-        parts = Parts(clock, ready.flow, ready.bus, ready.database, synthesizer, voices)
+        studio = await open_studio(stack, options.settings, clock, ready.catalogue, options.record)
+        speaker = await studio.speaker(ready.flow)
+        parts = Parts(clock, ready.flow, ready.bus, ready.database, studio.synthesizer, studio.voices)
         routes = await ready.run.network.open(stack, parts)
         live = LiveRows(ready.database)
         stack.push_async_callback(live.close)
         ready.bus.subscribe(live.observe)
-        api = ApiClient(settings.api, clock)
-        stack.push_async_callback(api.close)
-        planner = TurnPlanner(ready.flow.language, settings.hearing, hears=ready.recognizer.name != NONE)
-        if options.record is not None:
-            options.record.mkdir(parents=True, exist_ok=True)
-        deps = CallDeps(
-            clock=clock,
-            flow=ready.flow,
-            speaker=speaker,
-            planner=planner,
-            recognizer=ready.recognizer,
-            ledger=DatabaseLedger(ready.database),
-            api=api,
-            bus=ready.bus,
-            call_limit_s=float(ready.flow.spec.limits.call_s),
-            recordings=options.record,
-            agents=ConfiguredAgents(settings.queues) if settings.queues else None,
-        )
+        deps = studio.deps(ready.flow, speaker, ready.recognizer, ready.database, ready.bus)
         station = Station(ready.database, routes)
         stack.push_async_callback(station.close)
         dialer = Dialer(_dialer_options(ready, opened), ready.database, routes, deps, station)
         ready.run.brake.attach(dialer)
         await start_campaign(ready.database, opened.campaign_id)
-        ready.bus.publish(_began(ready, opened, planner))
+        ready.bus.publish(_began(ready, opened, deps.planner))
         if opened.never:
             ready.bus.publish(TasksSkipped(opened.never))
-        await _dial(dialer, ready, opened.campaign_id)
+        async with heeding_stops(ready.database, dialer, options.settings) as stopped:
+            await _dial(dialer, ready, opened.campaign_id, stopped)
 
 
-async def _dial(dialer: Dialer, ready: _Ready, campaign_id: int) -> None:
+async def _dial(dialer: Dialer, ready: _Ready, campaign_id: int, stopped: asyncio.Event) -> None:
     try:
         done = await dialer.run()
     except asyncio.CancelledError:
@@ -285,22 +249,8 @@ async def _dial(dialer: Dialer, ready: _Ready, campaign_id: int) -> None:
         raise
     if done:
         await finish_campaign(ready.database, campaign_id)
-    elif ready.run.brake.pulled:
+    elif ready.run.brake.pulled or stopped.is_set():
         await pause_campaign(ready.database, campaign_id)
-
-
-def _recognizer(options: RunOptions, flow: Flow, clock: Clock) -> Recognizer:
-    """The recogniser for the flow's language. Raises SpeechError when there is none for it."""
-    settings = options.settings
-    os.environ.setdefault(MODELS_VARIABLE, str(settings.models_dir))
-    wanted = options.recognizer or settings.speech_of(flow.language).recognizer
-    if wanted == NONE:
-        return DeafRecognizer()
-    hearing = settings.hearing
-    bounds = PATIENT if isinstance(clock, VirtualClock) else RecognizerOptions(deadline_s=hearing.deadline_s)
-    bounds = replace(bounds, workers=hearing.workers or 0)
-    recognizer = create(choose(flow.language, wanted), flow.language, bounds)
-    return HeldRecognizer(recognizer, clock, hearing.reaction_s)
 
 
 def _plan(
@@ -366,10 +316,3 @@ def _kept_back(opened: OpenedCampaign) -> tuple[PolicyError, ...]:
     )
     name, contacts = opened.rules.policy.name, opened.imported.good
     return (PolicyError(sentence, policy=name, never=opened.never, contacts=contacts),)
-
-
-def _closing(clock: Clock, close: Callable[[], Awaitable[None]]) -> Callable[[], Awaitable[None]]:
-    async def closed() -> None:
-        await clock.outside(close())
-
-    return closed

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -51,6 +51,7 @@ class DialerOptions:
     agents_talk_s: float = 0.0  # so long people may talk in one call; the flow's limit is the robot's time alone
     compressor: Compressor | None = None  # takes recordings after the call; None: the WAV is what is kept
     hours: Hours = NO_HOURS  # at which who answers, where the strategy waits for better ones
+    may_finish: Callable[[], Awaitable[bool]] | None = None  # asked when every task is done: False: more may come
     look_again_s: float | None = None  # new tasks may come from outside: look so often; None: they don't
 
     @property

@@ -129,6 +129,10 @@ class Dialer:
                 self._unsure, done, pause_s = True, None, DATABASE_WAIT_S
             if done is not None:
                 return done
+            for attempt_id in self._pacer.surplus():
+                session = self._caller.sessions.get(attempt_id)
+                if session is not None:
+                    session.give_up_ringing()
             if pause_s is None or pause_s > 0:
                 await self._wait_for_news(pause_s)
         return False
@@ -145,11 +149,14 @@ class Dialer:
         if self._calls:
             return None, pause_s
         match await self._standing():
-            case store.Standing.DONE:
+            case store.Standing.DONE if await self._may_finish():
                 return True, None
             case store.Standing.STOPPED:
                 return False, None
         return None, ELSEWHERE_S if count > 0 and pause_s is None else pause_s
+
+    async def _may_finish(self) -> bool:
+        return self._options.may_finish is None or await self._options.may_finish()
 
     async def _sweep(self) -> None:
         ours = store.Ours(

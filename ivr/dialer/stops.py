@@ -1,0 +1,90 @@
+"""The emergency stop as a process that dials heeds it: no call is placed from then on, what rings is hung up.
+
+Asked by one cheap query several times a second, once per process, not per campaign. Whatever that misses, `place`
+sees: it looks in the transaction that writes the attempt."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy.orm import Session
+
+from ivr.campaigns.keeping import KEEP_EVERY_S, keep
+from ivr.campaigns.stopping import standing_stop
+from ivr.config import Settings
+from ivr.database import Database, DatabaseError
+from ivr.dialer.dialer import Dialer
+from ivr.dialer.store.tasks import callable_campaigns
+from ivr.session.faults import log_fault
+from ivr.virtual_loop import VirtualClock
+
+log = logging.getLogger(__name__)
+LOOK_EVERY_S = 0.3
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What may be called now."""
+
+    campaigns: frozenset[int]
+    stopped: bool  # nobody is dialled
+    hang_up: bool = False  # conversations end too
+
+
+def look(session: Session, now: datetime) -> Look:
+    """Which campaigns may call, and whether somebody has stopped everything."""
+    stop = standing_stop(session)
+    if stop is not None:
+        return Look(frozenset(), stopped=True, hang_up=stop.hang_up)
+    return Look(frozenset(callable_campaigns(session, now)), stopped=False)
+
+
+@asynccontextmanager
+async def heeding_stops(database: Database, dialer: Dialer, settings: Settings) -> AsyncIterator[asyncio.Event]:
+    """While the block runs, an emergency stop ends the dialer's run, and campaigns are kept (`campaigns.keeping`).
+
+    Gives an event that says whether it did. In virtual time nobody is there to press the button: `place` alone
+    looks."""
+    stopped = asyncio.Event()
+    if isinstance(database.clock, VirtualClock):
+        yield stopped
+        return
+    tasks = [
+        asyncio.create_task(_heed(database, dialer, stopped), name="emergency stop"),
+        asyncio.create_task(_keep(database, settings), name="campaigns' keeper"),
+    ]
+    try:
+        yield stopped
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)
+
+
+async def _heed(database: Database, dialer: Dialer, stopped: asyncio.Event) -> None:
+    while True:
+        try:
+            stop = await database.read(standing_stop)
+        except DatabaseError as error:
+            log_fault(log, "stop_not_asked", error)  # nothing can be placed either
+        else:
+            if stop is not None:
+                stopped.set()
+                dialer.hold(ringing=True)
+                if stop.hang_up:
+                    dialer.stop()
+        await asyncio.sleep(LOOK_EVERY_S)
+
+
+async def _keep(database: Database, settings: Settings) -> None:
+    while True:
+        await asyncio.sleep(KEEP_EVERY_S)
+        try:
+            await keep(database, settings)
+        except Exception as error:  # noqa: BLE001 a task's top: the next look may go well
+            log_fault(log, "campaigns_not_kept", error)
