@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 
-from sqlalchemy import func, insert, literal, select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from flows.flow import Flow
@@ -17,7 +17,7 @@ from ivr.campaigns.errors import CampaignError
 from ivr.contacts_import import ImportOptions, ImportReport, import_contacts
 from ivr.contacts_import.parse import sha256_of
 from ivr.database import Database
-from ivr.dialer.entry import enter
+from ivr.dialer.entry import take_in
 from ivr.flow_versions import version_row
 from ivr.model import (
     Attempt,
@@ -25,7 +25,6 @@ from ivr.model import (
     Campaign,
     CampaignList,
     CampaignState,
-    Contact,
     FlowVersion,
     ImportBatch,
     Task,
@@ -215,15 +214,6 @@ def _create(
     session.add(campaign)
     session.flush()
     session.add(CampaignList(campaign_id=campaign.id, list_id=imported.list_id))
-    contacts = (
-        select(literal(campaign.id), Contact.id, literal(TaskState.READY.value), literal(0))
-        .where(Contact.list_id == imported.list_id)
-        .order_by(Contact.id)
-    )
-    session.execute(
-        insert(Task).from_select(
-            ["campaign_id", "contact_id", "state", "attempts"], contacts, include_defaults=False
-        )
-    )
+    session.flush()
     rules = _rules(plan.flow, policy, campaign.id)
-    return rules, enter(session, rules, now)
+    return rules, take_in(session, rules, now).never

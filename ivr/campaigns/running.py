@@ -20,12 +20,12 @@ from ivr.campaigns.changing import (
 )
 from ivr.campaigns.creating import Schedule, check_schedule
 from ivr.campaigns.errors import CampaignError
-from ivr.campaigns.filling import take_in
 from ivr.campaigns.hashing import changed_parts, feeds_of, parts_of, whole
 from ivr.campaigns.life_cycle import Event, step
 from ivr.campaigns.words import part_words
 from ivr.config import Settings
 from ivr.database import Database
+from ivr.dialer.entry import take_in
 from ivr.model import Campaign, CampaignState, FlowVersion, Task, TaskState
 from ivr.policy.loader import default_policy, load_document
 from ivr.policy.policy import CampaignRules

@@ -12,7 +12,7 @@ import zlib
 from collections.abc import Iterator
 from typing import Any
 
-BLOCK_CHARS = 100_000
+BLOCK_CHARS = 40_000
 PACKED_LEVEL = 1  # of zlib: ten times smaller for a second per million rows
 
 

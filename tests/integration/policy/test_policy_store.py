@@ -48,6 +48,7 @@ T = TypeVar("T")
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 NOW = datetime(2026, 1, 5, 10, 0, tzinfo=SHANGHAI)
 BUSY = Cause(DialOutcome.BUSY, "sip 486", "network")
+OURS = Cause(DialOutcome.FAILED, "no media", "us")
 ANSWERED = Cause(DialOutcome.ANSWERED, "sip 200", "callee")
 REFUSED = Cause(DialOutcome.INVALID_NUMBER, "sip 404", "network")
 CONTACTS = 20
@@ -162,7 +163,7 @@ async def test_every_reason_is_on_record_once(rows: Rows) -> None:
     (lease,) = (await rows.lease(own, now=tomorrow)).leases
     assert lease.task_id == 1
     await rows.call(own, lease, BUSY, tomorrow)
-    assert await rows.decisions(1) == [("lease", "later", "window"), ("lease", "call", None)]
+    assert await rows.decisions(1) == [("lease", "later", "window"), ("place", "call", None)]
     await rows.do(lambda session: session.add(_opt_out(1)))
     again = await rows.lease(own, now=tomorrow + timedelta(minutes=15))
     assert again.skipped == 1
@@ -180,7 +181,7 @@ async def test_opting_out_after_the_lease_is_seen_just_before_dialling(rows: Row
     await rows.do(lambda session: session.add(_opt_out(1)))
     placing = store.Placing("a", own, lease, NOW)
     assert not await rows.do(lambda session: store.place(session, placing))
-    assert await rows.decisions(1) == [("lease", "call", None), ("place", "never", "do_not_disturb")]
+    assert await rows.decisions(1) == [("place", "never", "do_not_disturb")]
     assert (await rows.task(1)).result == "do_not_disturb"
 
 
@@ -201,7 +202,7 @@ async def test_who_pays_after_the_lease_is_not_dialled_any_more(rows: Rows) -> N
         for lease in leases
     ]
     assert placed == [True, False, True]  # before the list came in, since, and not yet
-    assert await rows.decisions(2) == [("lease", "call", None), ("place", "never", "paid")]
+    assert await rows.decisions(2) == [("place", "never", "paid")]
     assert (await rows.task(2)).result == "paid"
     told = (await rows.story(own, 2)).told
     assert ("paid, says {source}", {"source": "billing"}) in [(one.template, one.params) for one in told]
