@@ -112,6 +112,27 @@ class DialerSettings(_Section):
     ring_timeout_s: float = Field(default=45.0, gt=0, le=120, description="Give up ringing after this.")
 
 
+class WorkerSettings(_Section):
+    """How `ivr worker` processes that dial from one PostgreSQL know of each other."""
+
+    heartbeat_s: float = Field(
+        default=1.0, gt=0, le=60, description="So often a worker says that it lives, and renews its quotas."
+    )
+    dead_after_s: float = Field(
+        default=15.0,
+        gt=0,
+        le=3600,
+        description="A worker that was silent for so long is taken for dead: others clear up after it.",
+    )
+
+    @field_validator("dead_after_s")
+    @classmethod
+    def _several_beats(cls, dead_after_s: float, info: ValidationInfo) -> float:
+        if dead_after_s < 3 * info.data.get("heartbeat_s", 0.0):
+            raise ValueError("write at least three times worker.heartbeat_s: one late beat is no death")
+        return dead_after_s
+
+
 class AsteriskSettings(_Section):
     """The PBX that real calls go through. `ivr asterisk render` writes its side of this."""
 
@@ -341,6 +362,7 @@ class Settings(_Section):
     api: ApiSettings = ApiSettings()
     web: WebSettings = WebSettings()
     dialer: DialerSettings = DialerSettings()
+    worker: WorkerSettings = WorkerSettings()
     approval: ApprovalSettings = ApprovalSettings()
     guard: GuardSettings = GuardSettings()
     reports: ReportSettings = ReportSettings()
