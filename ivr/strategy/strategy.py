@@ -33,9 +33,14 @@ class Strategy:
         return self.spec.strategy
 
 
+# Keys of `pace` that a file may not have with mode: fixed.
+_FOR_PEOPLE = {"queues", "lines_per_agent", "abandoned"}
+
+
 def strategy_of(spec: StrategySpec) -> Strategy:
     """Compile what the file says. Raises flows.conditions.ConditionError for a condition that isn't CEL."""
-    document = spec.model_dump_json(by_alias=True)
+    silent = set() if spec.pace.by_people else _FOR_PEOPLE
+    document = spec.model_dump_json(by_alias=True, exclude={"pace": silent})
     spans = sorted((span_of(text), name) for name, text in spec.day_parts.items())
     return Strategy(
         spec=spec,
