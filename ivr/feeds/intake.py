@@ -4,7 +4,6 @@ Each row is a contact of its own, so that no row is ever taken twice: (list, pho
 that the campaign is still to call has one task: a newer row takes it over, and the row before is off the list. A
 number that the campaign is done with gets a new task, which the policy judges like any other."""
 
-
 from __future__ import annotations
 
 from collections import defaultdict

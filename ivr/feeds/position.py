@@ -23,7 +23,7 @@ OVERLAP_S = 60.0  # rows of one moment may be committed one after the other
 class Mark:
     """One row's position: what orders it among the others, and what the database keeps of it."""
 
-    order: int | datetime
+    order: float
     stored: Mapping[str, Any]
 
 
@@ -75,7 +75,7 @@ def _moment(value: object) -> Mark | None:
     if not isinstance(moment, datetime):
         return None
     kept = value if form == "text" else moment.isoformat()
-    return Mark(moment.replace(tzinfo=moment.tzinfo or UTC), {"value": kept, "form": form})
+    return Mark(moment.replace(tzinfo=moment.tzinfo or UTC).timestamp(), {"value": kept, "form": form})
 
 
 def _as_text(moment: datetime, like: str) -> str:

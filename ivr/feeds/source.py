@@ -10,6 +10,7 @@ import sqlite3
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import quote
@@ -27,6 +28,7 @@ from ivr.feeds.schema import AFTER, FeedSpec
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 REASON_CHARS = 200
+CLOSE_S = 2.0
 
 
 class Source:
@@ -51,10 +53,14 @@ class Source:
         """The next rows, at most `count`; none: there are no more."""
         return await self._do(lambda: self._chunk(count))
 
-    def close(self) -> None:
-        """Let go of the source, without waiting for it."""
-        self._jobs.put((self._close, Future()))
+    async def close(self) -> None:
+        """Let go of the source; one that doesn't answer is left behind."""
+        done: Future[None] = Future()
+        self._jobs.put((self._close, done))
         self._jobs.put(None)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(CLOSE_S):
+                await self._clock.outside(asyncio.wrap_future(done))
 
     async def _do(self, job: Callable[[], T]) -> T:
         done: Future[T] = Future()
@@ -111,6 +117,8 @@ class Source:
 
     def _close(self) -> None:
         try:
+            if self._result is not None:
+                self._result.close()
             if self._connection is not None:
                 self._connection.close()
             if self._engine is not None:

@@ -1,0 +1,16 @@
+"""The fixtures of `town`, for every test here."""
+
+from tests.database_rig.fixture import database_url, postgresql_rig, postgresql_url, sqlite_template, sqlite_url
+from tests.integration.feeds.town import billing, postgresql_billing, sqlite_billing, town
+
+__all__ = [
+    "billing",
+    "database_url",
+    "postgresql_billing",
+    "postgresql_rig",
+    "postgresql_url",
+    "sqlite_billing",
+    "sqlite_template",
+    "sqlite_url",
+    "town",
+]
