@@ -9,8 +9,19 @@ each at once: there `ivr.database.locks` says who waits for whom, and a transact
 done again, so `work` must be repeatable: it touches nothing but its session
 (docs/decisions/0120-two-databases.md)."""
 
-from ivr.database.failures import DatabaseError
+from ivr.database.failures import Again, DatabaseError
 from ivr.database.transactions import READERS, WRITERS, Database
 from ivr.database.urls import Place, file_of, parse, shown, url_of
 
-__all__ = ["READERS", "WRITERS", "Database", "DatabaseError", "Place", "file_of", "parse", "shown", "url_of"]
+__all__ = [
+    "READERS",
+    "WRITERS",
+    "Again",
+    "Database",
+    "DatabaseError",
+    "Place",
+    "file_of",
+    "parse",
+    "shown",
+    "url_of",
+]

@@ -44,6 +44,11 @@ _MENDS: tuple[tuple[str, Mend], ...] = (
 _START = Mend("start the server, or check its address")
 
 
+class Again(Exception):  # noqa: N818 it says what is to be done
+    """Raised by `work` on PostgreSQL: another transaction was first, and what this one has read no longer holds.
+    It is undone and done again, as after a deadlock."""
+
+
 class DatabaseError(IvrError):
     """The database can't be reached or used. `unsure`: the connection went while a change was being committed, so
     that nobody can tell whether it is there; otherwise nothing of it is."""
@@ -80,6 +85,8 @@ def unsure_of(url: URL, error: DBAPIError) -> DatabaseError:
 
 def is_conflict(error: BaseException) -> bool:
     """Whether the transaction lost against another one: done again, it may win."""
+    if isinstance(error, Again):
+        return True
     return isinstance(error, DBAPIError) and getattr(error.orig, "sqlstate", None) in CONFLICTS
 
 

@@ -15,7 +15,7 @@ from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_random
 
 from ivr.clock import Clock, RealClock
 from ivr.database.engines import postgresql_engine, sqlite_engine
-from ivr.database.failures import failure_of, is_conflict, is_lost, unsure_of
+from ivr.database.failures import Again, failure_of, is_conflict, is_lost, unsure_of
 from ivr.database.locks import is_postgresql, lock_name
 from ivr.database.urls import file_of, parse
 from ivr.errors import IvrError
@@ -88,7 +88,7 @@ class Database:
     def _in_transaction(self, engine: Engine, work: Callable[[Session], T]) -> T:
         try:
             return _once(engine, work, self.info)
-        except DBAPIError as error:
+        except (DBAPIError, Again) as error:
             if self.kind == "sqlite" or not _may_be_repeated(error):
                 raise
         except _LostInCommit as lost:

@@ -6,11 +6,11 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint, false
+from sqlalchemy import ForeignKey, String, Text, UniqueConstraint, false
 from sqlalchemy.orm import Mapped, mapped_column
 
 from ivr.model.strategy import CallWhy
-from ivr.model.types import NAME_CHARS, SHA256_CHARS, Base, text_enum
+from ivr.model.types import NAME_CHARS, SHA256_CHARS, Base, part_index, text_enum
 
 NORMAL_PRIORITY = 5  # of a task; 1 is leased first, 9 last
 
@@ -107,7 +107,10 @@ class Task(Base):
     __tablename__ = "task"
     __table_args__ = (
         UniqueConstraint("campaign_id", "contact_id"),
-        Index("ix_task_lease", "campaign_id", "state", "next_at", "id"),
+        # A lease reads these two in their own order, priority by priority: it never meets a task that waits.
+        part_index("ix_task_ready", "campaign_id", "priority", "id", where="state = 'ready'"),
+        part_index("ix_task_waiting", "campaign_id", "priority", "next_at", "id", where="state = 'waiting'"),
+        part_index("ix_task_leased", "campaign_id", "lease_owner", where="state = 'leased'"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)

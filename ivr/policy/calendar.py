@@ -5,7 +5,7 @@ on which clocks are changed need no case of their own."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cache, lru_cache
@@ -14,9 +14,11 @@ from zoneinfo import ZoneInfo
 import holidays
 import phonenumbers
 from phonenumbers.timezone import time_zones_for_number
+from phonenumbers.tzdata import TIMEZONE_DATA
 
 from ivr.policy.schema import PolicySpec, span_of
 
+_E164_CHARS = 16  # "+" and at most 15 digits
 SEARCH_DAYS = 400  # no window stays closed for longer; then it is looked again
 
 
@@ -29,12 +31,42 @@ def timezone_of(phone: str, default: str) -> ZoneInfo:
         zones = time_zones_for_number(phonenumbers.parse(phone))
     except phonenumbers.NumberParseException:
         zones = ()
+    return _one_of(zones, default)
+
+
+def _one_of(zones: Sequence[str], default: str) -> ZoneInfo:
     if not zones or default in zones:
         return ZoneInfo(default)
     try:
         return ZoneInfo(zones[0])
     except (KeyError, ValueError):  # "Etc/Unknown", or a zone that this machine has no data of
         return ZoneInfo(default)
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Numbers that begin alike, and the zones that `timezone_of` may give for them."""
+
+    last: str  # no number of the block comes after this one
+    zones: frozenset[ZoneInfo]
+
+
+@lru_cache(maxsize=1024)
+def block_of(phone: str, default: str) -> Block:
+    """The block that a number is in. All of one country, where that has one zone; else of one of its areas."""
+    digits = phone.removeprefix("+")
+    length = next((end for end in range(1, len(digits)) if digits[:end] not in _divided()), len(digits))
+    beginnings = (digits[:end] for end in range(1, length + 1))
+    # Beside the area's those of the country, for numbers of no area, and the default, for numbers of no zone.
+    known = [TIMEZONE_DATA[beginning] for beginning in beginnings if beginning in TIMEZONE_DATA]
+    zones = {_one_of(names, default) for names in known} | {ZoneInfo(default)}
+    return Block(f"+{digits[:length]}".ljust(_E164_CHARS, "9"), frozenset(zones))
+
+
+@cache
+def _divided() -> frozenset[str]:
+    """Beginnings of numbers that longer ones are told apart from."""
+    return frozenset(key[:end] for key in TIMEZONE_DATA for end in range(1, len(key)))
 
 
 @cache

@@ -158,7 +158,7 @@ def _engagements(
     found: defaultdict[str, list[Engagement]] = defaultdict(list)
     if not rules.policy.counts(rules.purpose):
         return found
-    earliest = f"{now - timedelta(days=1):%Y-%m}"  # no zone is further behind
+    earliest = earliest_month(now)
     rows = session.execute(
         select(Engagement).where(
             Engagement.phone.in_(phones),
@@ -174,6 +174,8 @@ def _engagements(
 def _calls(session: Session, rules: CampaignRules, phones: list[str], now: datetime) -> Mapping[str, list[Any]]:
     """Attempts by phone, in order of time, as far back as a rule of this policy looks."""
     found: defaultdict[str, list[Any]] = defaultdict(list)
+    if not looks_at_calls(rules):
+        return found
     rows = session.execute(
         select(
             Attempt.phone,
@@ -189,7 +191,7 @@ def _calls(session: Session, rules: CampaignRules, phones: list[str], now: datet
         )
         .join(Campaign, Attempt.campaign_id == Campaign.id)
         .join(FlowVersion, Campaign.flow_version_id == FlowVersion.id)
-        .where(Attempt.phone.in_(phones), Attempt.started_at > now - _reach(rules))
+        .where(Attempt.phone.in_(phones), Attempt.started_at > now - reach(rules))
         .order_by(Attempt.started_at)
     )
     for row in rows:
@@ -197,7 +199,21 @@ def _calls(session: Session, rules: CampaignRules, phones: list[str], now: datet
     return found
 
 
-def _reach(rules: CampaignRules) -> timedelta:
+def looks_at_calls(rules: CampaignRules) -> bool:
+    """Whether any rule of the policy asks about earlier calls to the number."""
+    spec, limits = rules.policy.spec, rules.policy.spec.limits
+    limited = (limits.per_5_minutes, limits.per_day, limits.per_30_days) != (None, None, None)
+    counts = rules.policy.counts(rules.purpose)
+    return limited or counts or spec.results is not None or spec.attempts is not None
+
+
+def earliest_month(now: datetime) -> str:
+    """The month that it is where it is earliest in the day."""
+    return f"{now - timedelta(days=1):%Y-%m}"
+
+
+def reach(rules: CampaignRules) -> timedelta:
+    """How far back a rule of this policy looks at calls."""
     results = rules.policy.spec.results
     days = timedelta(days=results.days) if results is not None else THIRTY_DAYS
     return max(THIRTY_DAYS, days, LAST_MONTH)

@@ -38,6 +38,11 @@ class Policy:
         """Whether calls for this purpose use up the month's engagements."""
         return self.spec.engagements is not None and purpose in self.spec.engagements.purposes
 
+    @property
+    def zone(self) -> ZoneInfo:
+        """The zone of numbers that don't tell their own."""
+        return ZoneInfo(self.spec.timezone)
+
     def zone_of(self, phone: str) -> ZoneInfo:
         return timezone_of(phone, self.spec.timezone)
 

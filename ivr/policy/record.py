@@ -19,7 +19,8 @@ def judge(
 ) -> dict[int, Decision]:
     """Decide each task (all of them have one) and note what is new; by task. At most `facts.AT_ONCE`.
 
-    When a list is taken in only what is for good is noted: the hour that it is then says nothing."""
+    When a list is taken in only what is for good is noted: the hour that it is then says nothing. When a task is
+    leased that it may be called isn't: the policy is asked again before that."""
     found = gather(session, rules, asked, now)
     decided: dict[int, Decision] = {}
     for one, facts in zip(asked, found, strict=True):
@@ -28,6 +29,8 @@ def judge(
     told = decided
     if stage is DecisionStage.IMPORT:
         told = {task: one for task, one in decided.items() if one.verdict is Verdict.NEVER}
+    elif stage is DecisionStage.LEASE:
+        told = {task: one for task, one in decided.items() if one.verdict is not Verdict.CALL}
     note(session, rules, told, stage, now)
     return decided
 

@@ -2,34 +2,38 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
-from sqlalchemy import literal, select, union_all
-from sqlalchemy import update as update_of
 from sqlalchemy.orm import Session
 
 from flows.sprint import Scalar
-from ivr.dialer.store.tables import IDS_AT_ONCE, contact_table, task_table
+from ivr.dialer.store.claiming import Claim, Claimed, claim
+from ivr.dialer.store.opening import opens_at
+from ivr.dialer.store.tables import IDS_AT_ONCE
 from ivr.dialer.store.tasks import apply, running
-from ivr.model import DecisionStage, TaskState
+from ivr.model import DecisionStage
 from ivr.policy import engagements
-from ivr.policy.decide import Decision, Verdict
+from ivr.policy.calendar import month_of
+from ivr.policy.decide import Decision, Verdict, decide_ahead
 from ivr.policy.facts import Asked
+from ivr.policy.glance import Glance
 from ivr.policy.policy import CampaignRules
-from ivr.policy.record import judge
+from ivr.policy.record import judge, note
 
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """A task that is ours to call until the lease ends."""
+    """A task that is its owner's to call."""
 
     task_id: int
     contact_id: int
     phone: str
     attributes: dict[str, Scalar]
     attempts: int  # made so far
+    owner: str
 
     @property
     def asked(self) -> Asked:
@@ -38,6 +42,8 @@ class Lease:
 
 @dataclass(frozen=True, slots=True)
 class LeaseRequest:
+    """`count` is at most IDS_AT_ONCE; `lease_s` how long the task is thought to be busy, for people to read."""
+
     rules: CampaignRules
     owner: str
     count: int
@@ -51,58 +57,72 @@ class Leased:
     skipped: int = 0  # the policy took them off for good
     put_off: int = 0  # the policy says when they may be called
     running: bool = True  # False: the campaign was paused or has finished; nothing is leased
+    opens_at: datetime | None = None  # set: the calling window is closed for everybody until then
 
 
 def lease(session: Session, request: LeaseRequest) -> Leased:
-    """Claim up to `count` tasks: those whose retry is due first, then fresh ones, in the list's order."""
-    if not running(session, request.rules.campaign_id, request.now):
+    """Claim up to `count` tasks: the most urgent first, of those retries that are due first, then fresh ones in
+    the list's order. While the window is closed for every number of the campaign none is looked at."""
+    rules, now = request.rules, request.now
+    if not running(session, rules.campaign_id, now):
         return Leased((), running=False)
-    due = _candidates(request, TaskState.WAITING, 0).where(task_table.c.next_at <= request.now)
-    fresh = _candidates(request, TaskState.READY, 1)
-    either = union_all(select(_limited(due, request.count)), select(_limited(fresh, request.count))).subquery()
-    chosen = select(either.c.id).order_by(either.c.rank, either.c.next_at, either.c.id).limit(request.count)
-    claimed = session.execute(
-        update_of(task_table)
-        .where(task_table.c.id.in_(chosen))
-        .values(
-            state=TaskState.LEASED,
-            lease_owner=request.owner,
-            lease_until=request.now + timedelta(seconds=request.lease_s),
-        )
-        .returning(task_table.c.id)
-    ).scalars()
-    ids = sorted(claimed)
-    if not ids:
+    opens = opens_at(session, rules, now)
+    if opens is not None:
+        return Leased((), opens_at=opens)
+    count = min(request.count, IDS_AT_ONCE)
+    until = now + timedelta(seconds=request.lease_s)
+    claimed = claim(session, Claim(rules, count, request.owner, now, until))
+    if not claimed:
         return Leased(())
-    rows = session.execute(
-        select(
-            task_table.c.id,
-            contact_table.c.id,
-            contact_table.c.phone,
-            contact_table.c.attributes,
-            task_table.c.attempts,
+    decided = _decided(session, rules, claimed, now)
+    verdicts = Counter(one.verdict for one in decided.values())
+    if verdicts[Verdict.CALL] < len(claimed):
+        not_now = {task_id: one for task_id, one in decided.items() if one.verdict is not Verdict.CALL}
+        engagements.forget(
+            session, [one.task_id for one in claimed if one.reserved_for and one.task_id in not_now]
         )
-        .join_from(task_table, contact_table, task_table.c.contact_id == contact_table.c.id)
-        .where(task_table.c.id.in_(ids))
-        .order_by(task_table.c.id)
-    ).all()
-    leases = {row.id: Lease(*row) for row in rows}
-    decided: dict[int, Decision] = {}
-    for start in range(0, len(ids), IDS_AT_ONCE):
-        asked = [leases[task_id].asked for task_id in ids[start : start + IDS_AT_ONCE]]
-        decided |= judge(session, request.rules, asked, DecisionStage.LEASE, request.now)
-    verdicts = apply(session, decided, request.now)
-    ours = [lease for task_id, lease in leases.items() if decided[task_id].verdict is Verdict.CALL]
-    engagements.reserve(session, request.rules, {one.task_id: one.phone for one in ours}, request.now)
-    return Leased(tuple(ours), verdicts[Verdict.NEVER], verdicts[Verdict.LATER])
-
-
-def _candidates(request: LeaseRequest, state: TaskState, rank: int) -> Any:
-    return select(task_table.c.id, literal(rank).label("rank"), task_table.c.next_at).where(
-        task_table.c.campaign_id == request.rules.campaign_id, task_table.c.state == state
+        apply(session, not_now, now)
+    ours = [one for one in claimed if decided[one.task_id].verdict is Verdict.CALL]
+    leases = (
+        Lease(one.task_id, one.contact_id, one.phone, dict(one.attributes), one.attempts, request.owner)
+        for one in ours
     )
+    return Leased(tuple(leases), verdicts[Verdict.NEVER], verdicts[Verdict.LATER])
 
 
-def _limited(candidates: Any, count: int) -> Any:
-    # The order is the index's own, so that only `count` rows are read however long the list is.
-    return candidates.order_by(task_table.c.next_at, task_table.c.id).limit(count).subquery()
+def _decided(
+    session: Session, rules: CampaignRules, claimed: Sequence[Claimed], now: datetime
+) -> dict[int, Decision]:
+    """What the policy says of each task; those that may be called have the month's contact. That they may isn't
+    noted: their attempts will tell, and the policy is asked once more before that."""
+    glance = Glance.of(rules)
+    decided: dict[int, Decision] = {}
+    in_full: dict[int, Asked] = {}
+    for one in claimed:
+        if one.known or not _has_contact(rules, one, now):
+            in_full[one.task_id] = Asked(one.phone, one.attributes, one.task_id, one.attempts)
+        else:
+            facts = glance.facts(rules, one.phone, one.attributes, now, agreed=one.agreed)
+            decided[one.task_id] = decide_ahead(rules, facts, now)
+    note(
+        session,
+        rules,
+        {task_id: one for task_id, one in decided.items() if one.verdict is not Verdict.CALL},
+        DecisionStage.LEASE,
+        now,
+    )
+    if in_full:
+        room = engagements.look(session, rules, {task_id: one.phone for task_id, one in in_full.items()}, now)
+        looked = judge(session, rules, list(in_full.values()), DecisionStage.LEASE, now)
+        engagements.reserve(
+            session, room, (task for task, one in looked.items() if one.verdict is Verdict.CALL), now
+        )
+        decided |= looked
+    return decided
+
+
+def _has_contact(rules: CampaignRules, one: Claimed, now: datetime) -> bool:
+    """Whether the task has the month's contact, if it needs one: of the month that it is where the number is."""
+    if not rules.policy.counts(rules.purpose) or not one.agreed:
+        return True
+    return one.reserved_for is not None and one.reserved_for == month_of(now, rules.policy.zone_of(one.phone))

@@ -4,23 +4,38 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, Select, bindparam, exists, func, literal_column, or_, select, union_all
 from sqlalchemy.orm import Session
 
-from ivr.dialer.store.tables import task_table
+from ivr.dialer.store.tables import PRIORITIES, task_table
 from ivr.dialer.store.tasks import running
 from ivr.model import Attempt, TaskState
 
 
 def next_due(session: Session, campaign_id: int) -> datetime | None:
     """When the first task that waits for its retry is due."""
-    due: datetime | None = session.execute(
-        select(func.min(task_table.c.next_at)).where(
-            task_table.c.campaign_id == campaign_id, task_table.c.state == TaskState.WAITING
-        )
-    ).scalar_one()
+    due: datetime | None = session.execute(_NEXT_DUE, {"campaign": campaign_id}).scalar_one()
     return due
+
+
+def _first_of(priority: int) -> Select[Any]:
+    return (
+        select(task_table.c.next_at)
+        .where(
+            task_table.c.campaign_id == bindparam("campaign"),
+            task_table.c.state == literal_column("'waiting'"),
+            task_table.c.priority == priority,
+        )
+        .order_by(task_table.c.next_at)
+        .limit(1)
+    )
+
+
+# Of each priority the first in its index: however many wait.
+_FIRSTS = union_all(*(select(_first_of(priority).subquery()) for priority in PRIORITIES)).subquery()
+_NEXT_DUE = select(func.min(_FIRSTS.c.next_at))
 
 
 class Standing(StrEnum):
@@ -35,10 +50,18 @@ def standing(session: Session, campaign_id: int, now: datetime) -> Standing:
     """Where the campaign stands, without leasing anything."""
     if not running(session, campaign_id, now):
         return Standing.STOPPED
-    left = select(task_table.c.id).where(
-        task_table.c.campaign_id == campaign_id, task_table.c.state != TaskState.DONE
+    left = session.execute(_ANYTHING_LEFT, {"campaign": campaign_id}).scalar()
+    return Standing.UNFINISHED if left else Standing.DONE
+
+
+def _any(state: TaskState) -> ColumnElement[bool]:
+    return exists().where(
+        task_table.c.campaign_id == bindparam("campaign"), task_table.c.state == literal_column(f"'{state}'")
     )
-    return Standing.DONE if session.execute(left.limit(1)).first() is None else Standing.UNFINISHED
+
+
+# Each by its own index: those that are done may be a million.
+_ANYTHING_LEFT = select(or_(_any(TaskState.READY), _any(TaskState.WAITING), _any(TaskState.LEASED)))
 
 
 def shown_since(session: Session, since: datetime) -> list[tuple[str, str, datetime]]:

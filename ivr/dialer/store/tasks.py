@@ -16,11 +16,15 @@ from ivr.policy import engagements
 from ivr.policy.decide import Decision, Verdict
 
 
-def release(session: Session, task_id: int, next_at: datetime | None) -> None:
-    """Give a leased task back, untried; `next_at` None: it may be leased at once."""
+def release(session: Session, task_id: int, next_at: datetime | None, owner: str | None = None) -> None:
+    """Give a leased task back, untried; `next_at` None: it may be leased at once. With an `owner`: only if the
+    task is still leased by it."""
+    held = [task_table.c.id == task_id]
+    if owner is not None:
+        held += [task_table.c.state == TaskState.LEASED, task_table.c.lease_owner == owner]
     session.execute(
         update_of(task_table)
-        .where(task_table.c.id == task_id)
+        .where(*held)
         .values(
             # A retry that was due stays one, so that it keeps its place before fresh tasks.
             state=TaskState.WAITING

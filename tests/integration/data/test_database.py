@@ -207,22 +207,6 @@ async def test_foreign_keys_hold(db: Database) -> None:
         await db.run(lambda session: session.execute(insert(Attempt).values(_attempt(99, 99))) and None)
 
 
-async def test_leasing_uses_its_index(db: Database, make_campaign: Callable[..., Awaitable[int]]) -> None:
-    await make_campaign([PHONE])
-    plan = await db.read(
-        lambda session: list(
-            session.execute(
-                text(
-                    "EXPLAIN QUERY PLAN SELECT id FROM task WHERE campaign_id = 1 AND state = 'ready'"
-                    " AND next_at <= '2026-11-21' ORDER BY next_at, id LIMIT 10"
-                )
-            )
-        )
-    )
-    assert "ix_task_lease" in str(plan)
-    assert "TEMP B-TREE" not in str(plan)
-
-
 @pytest.mark.parametrize(
     ("url", "sentence"),
     [

@@ -136,26 +136,6 @@ async def test_what_the_network_said_is_written_with_the_outcome(rows: Rows) -> 
     assert attempt.early_media is EarlyMedia.CONGESTION_TONE
 
 
-async def test_leasing_reads_no_more_than_it_takes(rows: Rows) -> None:
-    """However long the list is: each half is found through the index, in its order."""
-    statements: list[str] = []
-
-    def explain(session: Session) -> None:
-        connection = session.connection().connection.driver_connection
-        assert connection is not None
-        connection.set_trace_callback(statements.append)
-        store.lease(session, REQUEST)
-        connection.set_trace_callback(None)
-        (update,) = [statement for statement in statements if statement.startswith("UPDATE")]
-        statements[:] = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {update}")]
-
-    await rows.db.run(explain)
-    searches = [line for line in statements if "ix_task_lease" in line]
-    assert len(searches) == 2
-    assert all("campaign_id=? AND state=?" in line for line in searches)
-    assert not any(line.startswith("SCAN task") for line in statements)
-
-
 async def test_a_paused_campaign_leases_and_places_nothing(rows: Rows) -> None:
     leases = (await rows.lease(count=1)).leases
 

@@ -40,6 +40,7 @@ from ivr.policy.policy import CampaignRules
 from ivr.policy.story import Story, story_of
 from ivr.session.record import CallRecord
 from ivr.strategy import default_strategy
+from ivr.strategy.strategy import once
 from trunk.ports import Cause, DialOutcome
 
 pytestmark = pytest.mark.integration
@@ -48,7 +49,6 @@ T = TypeVar("T")
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 NOW = datetime(2026, 1, 5, 10, 0, tzinfo=SHANGHAI)
 BUSY = Cause(DialOutcome.BUSY, "sip 486", "network")
-OURS = Cause(DialOutcome.FAILED, "no media", "us")
 ANSWERED = Cause(DialOutcome.ANSWERED, "sip 200", "callee")
 REFUSED = Cause(DialOutcome.INVALID_NUMBER, "sip 404", "network")
 CONTACTS = 20
@@ -77,14 +77,15 @@ class Rows:
         return await self.do(lambda session: store.lease(session, request))
 
     async def call(
-        self, own: CampaignRules, lease: store.Lease, cause: Cause, now: datetime = NOW
+        self, own: CampaignRules, lease: store.Lease, cause: Cause, now: datetime = NOW, *, retries: bool = True
     ) -> datetime | None:
         attempt_id = f"{own.campaign_id}-{lease.task_id}-{lease.attempts}"
         placing = store.Placing(attempt_id, own, lease, now)
         assert await self.do(lambda session: store.place(session, placing))
         answered = now if cause is ANSWERED else None
         record = CallRecord(attempt_id, lease.phone, now, now, answered, now, cause=cause)
-        ending = store.Ending(lease.task_id, record, own, default_strategy())
+        strategy = default_strategy() if retries else once(default_strategy())
+        ending = store.Ending(lease.task_id, record, own, strategy)
         return await self.do(lambda session: store.finish(session, ending))
 
     async def task(self, task_id: int) -> Task:
@@ -259,7 +260,7 @@ async def test_an_engagement_that_came_to_nothing_lets_the_rival_call(rows: Rows
     ours, theirs = rules(text), rules(text, 2)
     (lease,) = (await rows.lease(ours)).leases
     await rows.lease(theirs)
-    assert await rows.call(ours, lease, REFUSED) is None
+    assert await rows.call(ours, lease, BUSY, retries=False) is None
     assert await rows.engagement(1) is EngagementState.RELEASED
     assert (await rows.task(21)).next_at == NOW
     (lease,) = (await rows.lease(theirs)).leases
