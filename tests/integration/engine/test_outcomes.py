@@ -13,6 +13,7 @@ from ivr.session.speaker import Speaker
 
 pytestmark = pytest.mark.integration
 
+DAY_MIN = 24 * 60
 ANSWERS = [{"on": "consent", "after_s": 0.5, "keys": "1"}, {"on": "rating", "after_s": 0.5, "keys": "5"}]
 
 
@@ -22,30 +23,30 @@ def placed(run: Any, number: int) -> list[datetime]:
 
 
 @pytest.mark.parametrize(
-    ("pickup", "outcomes", "wait"),
+    ("pickup", "outcomes", "waits_min"),
     [
-        ("busy", ["busy"] * 3, timedelta(minutes=15)),
-        ("reject", ["rejected"] * 2, timedelta(hours=4)),
-        ("no_answer", ["no_answer"] * 3, timedelta(hours=2)),
-        ("powered_off", ["powered_off"] * 2, timedelta(days=1)),
-        ("suspended", ["suspended"], None),
-        ("invalid", ["invalid_number"], None),
-        ("unreachable", ["unreachable"] * 3, timedelta(hours=1)),
-        ("congestion", ["congestion"] * 3, timedelta(minutes=1)),
-        ("voicemail", ["voicemail"], None),  # a message is left: that is enough
-        (["busy", "answer"], ["busy", "answered"], timedelta(minutes=15)),
+        ("busy", ["busy"] * 3, [15, 15]),
+        ("reject", ["rejected"] * 3, [4 * 60, 3 * DAY_MIN]),  # cools down after two
+        ("no_answer", ["no_answer"] * 3, [2 * 60, 2 * 60]),  # 10:00, noon, 14:00
+        ("powered_off", ["powered_off"] * 2, [DAY_MIN]),
+        ("suspended", ["suspended"], []),
+        ("invalid", ["invalid_number"], []),
+        ("unreachable", ["unreachable"] * 3, [60, 60]),
+        ("congestion", ["congestion"] * 5, [1, 5, 30, 30]),  # never rang: uses up no try
+        ("voicemail", ["voicemail"], []),  # a message is left: that is enough
+        (["busy", "answer"], ["busy", "answered"], [15]),
     ],
 )
-def test_outcome_and_retry(bench: Any, pickup: Any, outcomes: list[str], wait: timedelta | None) -> None:
+def test_outcome_and_retry(bench: Any, pickup: Any, outcomes: list[str], waits_min: list[int]) -> None:
     run = bench([{"pickup": pickup, "does": ANSWERS}])
     attempts = run.of(1)
     assert [attempt.outcome for attempt in attempts] == outcomes
     assert [attempt.number for attempt in attempts] == list(range(1, len(outcomes) + 1))
     moments = placed(run, 1)
-    for earlier, later, attempt in zip(moments, moments[1:], attempts, strict=False):
-        assert wait is not None
+    assert len(moments) == len(waits_min) + 1
+    for earlier, later, attempt, wait_min in zip(moments, moments[1:], attempts, waits_min, strict=False):
         ended = earlier + timedelta(seconds=attempt.talk_s)
-        assert wait <= later - ended < wait + timedelta(seconds=90)
+        assert timedelta(minutes=wait_min, seconds=-1) <= later - ended < timedelta(minutes=wait_min, seconds=90)
     assert run.rows("SELECT state, attempts FROM task") == [("done", len(outcomes))]
     assert run.results.summary.finished
 
