@@ -150,7 +150,7 @@ def _check_place(paper: Paper, actor: Actor, stage: ApprovalStage) -> None:
     level = paper.demand.level(stage)
     if level is not None and not actor.place.reaches(level):
         raise CampaignError(
-            "{stage} of {name} is approved at the level {level} or above; {who} is in {organisation}.",
+            "Of {name}, {stage} is approved at the level {level} or above; {who} is in {organisation}.",
             stage=stage_word(stage),
             name=paper.name,
             level=level_word(level),

@@ -16,10 +16,11 @@ from flows.nodes import AskNode
 from ivr.campaigns.actors import Actor
 from ivr.campaigns.changing import may_manage
 from ivr.campaigns.errors import CampaignError
-from ivr.campaigns.lists import check_fields, files_with_contacts, find_list, import_files
+from ivr.campaigns.lists import check_fields, files_with_contacts, import_files
 from ivr.campaigns.organisations import find_organisation
 from ivr.config import Settings
 from ivr.contacts_import import ImportOptions, ImportReport
+from ivr.contacts_import.lists import find_list
 from ivr.database import Database
 from ivr.flow_versions import version_row
 from ivr.model import AuditEntry, Campaign, CampaignList, CampaignState, ProjectType

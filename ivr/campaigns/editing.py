@@ -17,10 +17,11 @@ from ivr.campaigns.changing import Change, Reason, close_waiting, find_campaign,
 from ivr.campaigns.creating import Schedule, check_schedule, check_statistics, check_trunks
 from ivr.campaigns.errors import CampaignError
 from ivr.campaigns.life_cycle import Event, step
-from ivr.campaigns.lists import check_fields, files_with_contacts, find_list, import_files
+from ivr.campaigns.lists import check_fields, files_with_contacts, import_files
 from ivr.campaigns.organisations import find_organisation
 from ivr.config import Settings
 from ivr.contacts_import import ImportOptions
+from ivr.contacts_import.lists import find_list
 from ivr.database import Database
 from ivr.flow_versions import version_row
 from ivr.model import Campaign, CampaignList, CampaignState, Contact, ContactList, FlowVersion, ProjectType, Task
@@ -73,9 +74,14 @@ async def edit_campaign(database: Database, actor: Actor, name: str, edit: Edit,
     options = replace(edit.import_options, by=actor.name, optional=needs.attributes)
     files = await files_with_contacts(database, edit.files, needs.flow, options)
     imported = await import_files(database, files, needs.flow, options)
-    lists = tuple(str(report.list_id) for report in imported)
-    whole = replace(edit, lists=(*edit.lists, *lists))
-    return await database.run(lambda session: _write(session, actor, name, whole, now))
+    given = _Given(edit, tuple(report.list_id for report in imported))
+    return await database.run(lambda session: _write(session, actor, name, given, now))
+
+
+@dataclass(frozen=True, slots=True)
+class _Given:
+    edit: Edit
+    imported: tuple[int, ...]  # lists
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +121,8 @@ def _check(session: Session, actor: Actor, name: str, edit: Edit, now: datetime)
     return _Needs(flow, dict(policy.spec.attributes))
 
 
-def _write(session: Session, actor: Actor, name: str, edit: Edit, now: datetime) -> Edited:
+def _write(session: Session, actor: Actor, name: str, given: _Given, now: datetime) -> Edited:
+    edit = given.edit
     campaign = hold_campaign(session, name)
     step(name, campaign.state, Event.EDIT)
     before, changed = campaign.state, []
@@ -123,7 +130,7 @@ def _write(session: Session, actor: Actor, name: str, edit: Edit, now: datetime)
         if getattr(campaign, attribute) != value:
             setattr(campaign, attribute, value)
             changed.append(part)
-    if _change_lists(session, campaign, edit, now):
+    if _change_lists(session, campaign, given, now):
         changed.append("lists")
     if not changed:
         return Edited((), campaign.state, False)
@@ -175,11 +182,11 @@ def _lists(session: Session, campaign: Campaign) -> tuple[int, ...]:
     )
 
 
-def _change_lists(session: Session, campaign: Campaign, edit: Edit, now: datetime) -> bool:
+def _change_lists(session: Session, campaign: Campaign, given: _Given, now: datetime) -> bool:
     """Add and drop lists; contacts of dropped ones that weren't called yet are done, with the reason."""
     before = set(_lists(session, campaign))
-    dropped = {find_list(session, one).id for one in edit.dropped_lists} & before
-    added = {find_list(session, one).id for one in edit.lists} - before
+    dropped = {find_list(session, one).id for one in given.edit.dropped_lists} & before
+    added = {*given.imported, *(find_list(session, one).id for one in given.edit.lists)} - before
     session.add_all(CampaignList(campaign_id=campaign.id, list_id=list_id) for list_id in sorted(added))
     if dropped:
         session.execute(

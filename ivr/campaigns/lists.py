@@ -3,62 +3,30 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from flows.flow import Flow
 from ivr.campaigns.errors import CampaignError
 from ivr.contacts_import import ImportOptions, ImportReport, count_contacts, import_contacts
+from ivr.contacts_import.lists import count_numbers, missing_fields, rows_of
 from ivr.database import Database
-from ivr.model import Contact, ContactList
-
-ROWS_AT_ONCE = 5000
-
-
-def find_list(session: Session, wanted: str) -> ContactList:
-    """An imported list by its name or its number. Raises CampaignError: none, or several of that name."""
-    if wanted.isdecimal():
-        by_number = session.get(ContactList, int(wanted))
-        if by_number is not None:
-            return by_number
-    found = session.scalars(select(ContactList).where(ContactList.name == wanted).order_by(ContactList.id)).all()
-    if not found:
-        raise CampaignError("There is no list {name}; see: ivr lists", name=wanted)
-    if len(found) > 1:
-        raise CampaignError(
-            "There are several lists {name}; name one by its number: {numbers}.",
-            name=wanted,
-            numbers=", ".join(str(one.id) for one in found),
-        )
-    return found[0]
+from ivr.model import ContactList
 
 
 def check_fields(session: Session, people: ContactList, flow: Flow) -> None:
     """Raises CampaignError for a list without contacts, or whose rows lack what the flow needs."""
-    contacts = lacking = 0
-    missing: set[str] = set()
-    for attributes in _attributes(session, people.id):
-        contacts += 1
-        here = {name for name in flow.needs if attributes.get(name) is None}
-        lacking += bool(here)
-        missing |= here
-    if not contacts:
+    if not count_numbers(session, [people.id]):
         raise CampaignError("Nobody is on the list {name}; import contacts into it first.", name=people.name)
-    of_other_type = [
-        name for name, kind in flow.needs.items() if people.fields.get(name, kind) != kind and name not in missing
-    ]
-    if missing or of_other_type:
+    missing = missing_fields(people, flow.needs) if people.fields else _missing_in_rows(session, people, flow)
+    if missing:
         raise CampaignError(
-            "{count} of the {contacts} contacts on the list {name} lack what the flow {flow} needs: {fields}; "
-            "import the list with these columns.",
-            count=lacking if missing else contacts,
-            contacts=contacts,
+            "The list {name} lacks what the flow {flow} needs: {fields}; import it with these columns.",
             name=people.name,
             flow=flow.name,
-            fields=", ".join(f"{name} ({flow.needs[name]})" for name in sorted({*missing, *of_other_type})),
+            fields=", ".join(f"{name} ({flow.needs[name]})" for name in sorted(missing)),
         )
 
 
@@ -82,17 +50,7 @@ async def import_files(
     return tuple([await import_contacts(database, path, flow.needs, options) for path in files])
 
 
-def _attributes(session: Session, list_id: int) -> Iterator[dict[str, object]]:
-    after = 0
-    while True:
-        rows = session.execute(
-            select(Contact.id, Contact.attributes)
-            .where(Contact.list_id == list_id, Contact.id > after, Contact.removed_at.is_(None))
-            .order_by(Contact.id)
-            .limit(ROWS_AT_ONCE)
-        ).all()
-        if not rows:
-            return
-        after = rows[-1].id
-        for row in rows:
-            yield row.attributes
+def _missing_in_rows(session: Session, people: ContactList, flow: Flow) -> set[str]:
+    """Of a list that doesn't say what it brings: what some of its rows lack."""
+    rows = (row.attributes for row in rows_of(session, people.id) if row.removed_at is None)
+    return {name for attributes in rows for name in flow.needs if attributes.get(name) is None}

@@ -45,6 +45,23 @@ PARTS: Mapping[str, str] = {
 }
 
 
+# What stands in the audit trail after "campaign.".
+EVENTS: Mapping[str, str] = {
+    "create": "created",
+    "submit": "submitted",
+    "sign": "signed",
+    "approve": "signed, and with that approved",
+    "reject": "rejected",
+    "edit": "edited",
+    "start": "started",
+    "pause": "paused",
+    "resume": "resumed",
+    "stop": "stopped for good",
+    "finish": "finished",
+    "policy": "goes on by another policy",
+}
+
+
 class Term(str):
     """A word of ours inside a sentence, which is translated with it."""
 
@@ -79,6 +96,10 @@ def stage_word(stage: ApprovalStage) -> Term:
 
 def level_word(level: OrganisationLevel) -> Term:
     return Term(LEVELS[level])
+
+
+def event_word(event: str) -> Term:
+    return Term(EVENTS[event])
 
 
 def project_type_word(kind: ProjectType) -> Term:

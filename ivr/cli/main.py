@@ -17,6 +17,7 @@ COMMANDS = {
         "ivr.cli.asterisk", "Connect Asterisk: write its files, check it, start one of our own."
     ),
     "bench": Elsewhere("ivr.cli.bench", "Measure, and print figures beside their limits."),
+    "campaign": Elsewhere("ivr.cli.campaign", "Create campaigns, have them approved, run them, report."),
     "call": Elsewhere("ivr.cli.call", "Place one test call to your own phone and tell what happens."),
     "confirm": Elsewhere(
         "ivr.cli.confirm", "Confirm a success or take it away: of one call, or by a file of text messages."
@@ -27,6 +28,9 @@ COMMANDS = {
     "flow": Elsewhere("ivr.cli.flow", "Check, draw, test, publish and roll back flows."),
     "metrics": Elsewhere("ivr.cli.metrics", "The metrics book, its figures, and whether the books balance."),
     "models": Elsewhere("ivr.cli.models", "List and fetch speech models."),
+    "organisation": Elsewhere(
+        "ivr.cli.organisation", "Say which organisations there are, and who belongs to them."
+    ),
     "policy": Elsewhere("ivr.cli.policy", "Check policies, see what they do, and register consents and opt-outs."),
     "prompts": Elsewhere("ivr.cli.prompts", "Render and check what is said."),
     "rehearse": Elsewhere("ivr.cli.rehearse", "Run a campaign over the simulated network, in virtual time."),
@@ -34,6 +38,9 @@ COMMANDS = {
         "ivr.cli.report", "A campaign's results, reports of days, weeks and months, advice on strategy."
     ),
     "serve": Elsewhere("ivr.cli.serve", "Serve the web pages and the API."),
+    "stop": Elsewhere(
+        "ivr.cli.stop", "End all dialling, in every process, within a second; without options: show."
+    ),
     "user": Elsewhere("ivr.cli.user", "Add users who may sign in, and change their passwords."),
     "why": Elsewhere("ivr.cli.why", "Tell why a number was or wasn't called, and when it may be called next."),
 }

@@ -92,7 +92,7 @@ def asked(given: Mapping[str, Any], database: Place | None, **inputs: Path) -> A
     options = dict(given)
     outputs = Outputs(options.pop("json_path"), options.pop("html_path"), options.pop("xlsx_path"))
     rejects = options.pop("rejects") or rejects_path_of(options["contacts"])
-    columns = _columns(options.pop("columns"))
+    columns = columns_of(options.pop("columns"))
     options["import_options"] = ImportOptions(columns=columns, rejects=rejects)
     options["database"] = database
     record = options["record"] and options["record"] / "recording.wav"
@@ -120,7 +120,7 @@ def watch_and_report(run: Callable[[Observer], Results], given: Asked, trunks: t
     return results
 
 
-def _columns(given: tuple[str, ...]) -> dict[str, str]:
+def columns_of(given: tuple[str, ...]) -> dict[str, str]:
     """field -> header of the list."""
     pairs = [pair.partition("=") for pair in given]
     for field, _, header in pairs:

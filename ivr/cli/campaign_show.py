@@ -1,0 +1,166 @@
+"""`ivr campaign list` and `ivr campaign show`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from ivr.campaigns.showing import CampaignDetails, HistoryLine, SignatureView, list_campaigns, show_campaign
+from ivr.campaigns.words import (
+    EVENTS,
+    event_word,
+    project_type_word,
+    stage_word,
+    state_word,
+)
+from ivr.cli.campaign_options import NAME
+from ivr.cli.campaign_steps import demand_line, missing_line
+from ivr.cli.options import DATABASE
+from ivr.cli.with_database import with_database
+from ivr.config import load_settings
+from ivr.database import Place
+from ivr.i18n import translate
+from ivr.model import ApprovalStage, CampaignState
+
+SHOWN_HASH_CHARS = 12
+MOST_LISTED = 50
+
+
+@click.command("list", help=translate("List the campaigns, the newest first."))
+@click.option(
+    "--limit",
+    type=click.IntRange(1, 1000),
+    default=MOST_LISTED,
+    show_default=True,
+    help=translate("At most so many."),
+)
+@DATABASE
+def list_(limit: int, db: Place | None) -> None:
+    found = with_database(
+        db, lambda database: database.read(lambda session: list_campaigns(session, limit)), must_exist=True
+    )
+    if not found:
+        click.echo(translate("There are no campaigns yet; create one with: ivr campaign create"))
+        return
+    table = Table()
+    for title in ("number", "name", "state", "flow", "owner", "done", "contacts"):
+        table.add_column(translate(title))
+    for one in found:
+        progress = one.progress
+        table.add_row(
+            str(one.id),
+            one.name,
+            _state(one.state),
+            one.flow,
+            one.owner,
+            str(progress.done),
+            str(progress.contacts),
+        )
+    Console().print(table)
+
+
+@click.command(help=translate("Show what a campaign is, who signed it and what happened to it."))
+@NAME
+@DATABASE
+def show(name: str, db: Place | None) -> None:
+    settings = load_settings().approval
+    found = with_database(
+        db,
+        lambda database: database.read(lambda session: show_campaign(session, name, settings)),
+        must_exist=True,
+    )
+    table = Table(title=f"{found.name}: {_state(found.state)}", show_header=False)
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    for title, value in _rows(found):
+        table.add_row(translate(title), value)
+    Console().print(table)
+    for line in _approval(found):
+        click.echo(line)
+    click.echo(translate("What happened:"))
+    for told in found.history:
+        click.echo(f"  {_moment(told.at)}  {told.who}: {_told(told)}")
+
+
+def _rows(found: CampaignDetails) -> Iterator[tuple[str, str]]:
+    progress, zone = found.progress, ZoneInfo(found.timezone)
+    if found.paused_why is not None and found.paused_why.why is not None:
+        yield "paused because", _why(found.paused_why)
+    yield "flow", f"{found.flow} {found.flow_version} ({found.content_hash[:SHOWN_HASH_CHARS]})"
+    yield "purpose", found.purpose
+    if found.project_type is not None:
+        yield "project type", project_type_word(found.project_type).render(translate)
+    yield "organisation", found.organisation or "–"
+    yield "owner", found.owner
+    yield "lists", ", ".join(f"{one.name} ({one.id}): {one.numbers}" for one in found.lists) or "–"
+    if found.feeds or found.max_total is not None:
+        yield "feeds", ", ".join(found.feeds) or "–"
+        yield "at most", f"{found.max_per_day or '–'} / {found.max_total or '–'}"
+    yield "policy", found.policy or "–"
+    yield "strategy", found.strategy or "–"
+    yield "schedule", f"{_in_zone(found.starts_at, zone)} – {_in_zone(found.ends_at, zone)} ({found.timezone})"
+    yield "trunks", ", ".join(found.trunks) or translate("all for its purpose")
+    yield "calls at once", str(found.concurrency)
+    yield "statistics form", ", ".join(found.statistics) or translate("everything")
+    counts = {"done": progress.done, "contacts": progress.contacts, "live": progress.live}
+    yield "progress", translate("{done} of {contacts} contacts done, {live} calls on", **counts)
+
+
+def _approval(found: CampaignDetails) -> Iterator[str]:
+    approval = found.approval
+    if not approval.needed:
+        yield translate("It was begun at a terminal and needs no approval.")
+        return
+    if approval.demand is not None:
+        yield demand_line(approval.demand)
+    for one in approval.signatures:
+        yield f"  {_signature(one)}"
+    if approval.holds:
+        yield translate("Approved: {sha256}", sha256=(approval.sha256 or "")[:SHOWN_HASH_CHARS])
+    elif approval.missing is not None:
+        yield missing_line(approval.missing)
+    else:
+        yield translate("It isn't approved.")
+
+
+def _signature(one: SignatureView) -> str:
+    params = {"stage": stage_word(one.stage).render(translate), "who": one.by, "number": one.submission}
+    signed = (
+        "{stage} signed by {who} (submission {number})"
+        if one.approved
+        else "{stage} rejected by {who} (submission {number})"
+    )
+    note = f": {one.note}" if one.note else ""
+    return f"{_moment(one.at)}  {translate(signed, **params)}{note}"
+
+
+def _told(line: HistoryLine) -> str:
+    what = event_word(line.event).render(translate) if line.event in EVENTS else line.event
+    if line.stage is not None:
+        what += f" ({stage_word(ApprovalStage(line.stage)).render(translate)})"
+    if line.state is not None and line.state != line.before:
+        what += f" → {_state(CampaignState(line.state))}"
+    return what if line.why is None else f"{what}: {_why(line)}"
+
+
+def _why(line: HistoryLine) -> str:
+    if line.template is None:
+        return line.why or ""
+    return translate(line.template, **line.params)
+
+
+def _state(state: CampaignState) -> str:
+    return state_word(state).render(translate)
+
+
+def _moment(moment: datetime) -> str:
+    return f"{moment.astimezone():%Y-%m-%d %H:%M:%S}"
+
+
+def _in_zone(moment: datetime | None, zone: ZoneInfo) -> str:
+    return "…" if moment is None else f"{moment.astimezone(zone):%Y-%m-%d %H:%M}"
