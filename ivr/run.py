@@ -272,6 +272,7 @@ def _plan(
         policy=policy,
         strategy=strategy,
         seed=network.seed,
+        approval=options.settings.approval if network.seed is None else None,
         recognizer=recognizer,
         import_options=options.import_options,
     )

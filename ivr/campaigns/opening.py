@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from sqlalchemy import func, select
@@ -14,7 +14,8 @@ from sqlalchemy.orm import Session
 
 from flows.flow import Flow
 from ivr.campaigns.errors import CampaignError
-from ivr.contacts_import import ImportOptions, ImportReport, import_contacts
+from ivr.config import ApprovalSettings
+from ivr.contacts_import import ImportOptions, ImportReport, count_contacts, import_contacts
 from ivr.contacts_import.parse import sha256_of
 from ivr.database import Database
 from ivr.dialer.entry import take_in
@@ -35,8 +36,6 @@ from ivr.policy.policy import CampaignRules, Policy
 from ivr.strategy import Strategy
 from ivr.strategy import load_document as load_strategy
 
-TASK_COLUMNS = ["campaign_id", "contact_id", "state", "attempts"]
-
 
 @dataclass(frozen=True, slots=True)
 class CampaignPlan:
@@ -52,6 +51,7 @@ class CampaignPlan:
     policy: Policy | None = None  # None: its own when it goes on, the usual one when it is new
     strategy: Strategy | None = None  # likewise
     seed: int | None = None
+    approval: ApprovalSettings | None = None  # how much may be called unapproved; None: a rehearsal, anything
     recognizer: str = ""
     import_options: ImportOptions = field(default_factory=ImportOptions)
 
@@ -73,8 +73,8 @@ class OpenedCampaign:
 async def open_campaign(database: Database, plan: CampaignPlan) -> OpenedCampaign:
     """The campaign of that name, going on where it was; created from the flow and the list when it isn't there.
 
-    Raises CampaignError when it is there with another flow or list, or nobody on the list can be called;
-    ContactsImportError when the list can't be used."""
+    Raises CampaignError when it is there with another flow or list, nobody on the list can be called, or more than
+    may be without approval; ContactsImportError when the list can't be used."""
     existing = await database.read(lambda session: _find(session, plan))
     if existing is not None:
         found, sha256 = existing
@@ -91,6 +91,8 @@ async def open_campaign(database: Database, plan: CampaignPlan) -> OpenedCampaig
         return found
     policy = plan.policy or plan.usual_policy
     options = replace(plan.import_options, optional=policy.spec.attributes)
+    if plan.approval is not None:
+        await _check_size(database, plan, plan.approval, options)
     imported = await import_contacts(database, plan.contacts, plan.flow.needs, options)
     if not imported.good:
         raise CampaignError(
@@ -113,13 +115,50 @@ def left_to_call(session: Session, name: str) -> tuple[int, Policy | None] | Non
     return session.execute(open_tasks).scalar_one(), policy
 
 
+async def _check_size(
+    database: Database, plan: CampaignPlan, approval: ApprovalSettings, options: ImportOptions
+) -> None:
+    """Raises CampaignError when it is more than one operator may dial unapproved, with what they dialled by the
+    same flow in the last hours."""
+    good, _ = await database.clock.outside(
+        asyncio.to_thread(count_contacts, plan.contacts, plan.flow.needs, options)
+    )
+    since = database.clock.now() - timedelta(hours=approval.split_hours)
+    before = await database.read(lambda session: _dialled_directly(session, plan, since))
+    if good + before > approval.direct_contacts:
+        raise CampaignError(
+            "{contacts} contacts, {before} of them dialled before, are more than the {most} that one operator may "
+            "dial unapproved: ivr campaign create, then ivr campaign submit ([approval] direct_contacts).",
+            contacts=good + before,
+            before=before,
+            most=approval.direct_contacts,
+        )
+
+
+def _dialled_directly(session: Session, plan: CampaignPlan, since: datetime) -> int:
+    """Contacts of the campaigns that the same operator began with the same flow, unapproved."""
+    counted = (
+        select(func.count(Task.id))
+        .join(Campaign, Task.campaign_id == Campaign.id)
+        .join(FlowVersion, Campaign.flow_version_id == FlowVersion.id)
+        .where(
+            Campaign.needs_approval.is_(False),
+            Campaign.seed.is_(None),
+            Campaign.created_by == plan.by,
+            Campaign.created_at > since,
+            FlowVersion.flow == plan.flow.name,
+        )
+    )
+    return session.execute(counted).scalar_one()
+
+
 async def start_campaign(database: Database, campaign_id: int) -> None:
     """From now on its tasks may be leased."""
     await _set_state(database, campaign_id, CampaignState.RUNNING)
 
 
 async def pause_campaign(database: Database, campaign_id: int) -> None:
-    """No new calls from now on; those that are on go on."""
+    """No new calls from now on; those that are on go on. What is finished or paused already stays so."""
     await _set_state(database, campaign_id, CampaignState.PAUSED)
 
 
@@ -133,9 +172,12 @@ async def _set_state(database: Database, campaign_id: int, state: CampaignState)
 
     def change(session: Session) -> None:
         campaign = session.get_one(Campaign, campaign_id)
+        if state is CampaignState.PAUSED and campaign.state is not CampaignState.RUNNING:
+            return
         campaign.state = state
         if state is CampaignState.RUNNING:
             campaign.started_at = campaign.started_at or now
+            campaign.running_since, campaign.paused_why = now, None
         if state is CampaignState.FINISHED:
             campaign.finished_at = now
 
@@ -155,6 +197,12 @@ def _find(session: Session, plan: CampaignPlan) -> tuple[OpenedCampaign, str | N
     if found is None:
         return None
     campaign, content_hash, sha256 = found
+    if campaign.needs_approval:
+        raise CampaignError(
+            "{name} is a campaign with an approval of its own: it runs by ivr campaign start and ivr worker; give "
+            "this one another name (--name).",
+            name=plan.name,
+        )
     if content_hash != plan.flow.version:
         raise CampaignError(
             "There is a campaign {name} already, with another version of the flow; give a new campaign a name of "
@@ -208,6 +256,8 @@ def _create(
         strategy=(plan.strategy or plan.usual_strategy).document,
         seed=plan.seed,
         recognizer=plan.recognizer,
+        authors=[plan.by],
+        submitted_at=now,  # what is submitted around it counts together with it
         created_at=now,
         created_by=plan.by,
     )
