@@ -11,15 +11,27 @@ from collections.abc import Iterator
 from ipaddress import ip_address
 from itertools import pairwise
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, ValidationInfo, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from ivr.errors import IvrError
 
 ENVIRONMENT = "IVR_CONFIG"
 AMI_SECRET = "IVR_AMI_SECRET"  # noqa: S105 - the variable's name
 DEFAULT_FILE = "ivr.toml"
+DeliveryEvent = Literal["attempt_ended", "task_done", "grade_changed", "success_confirmed"]
+_VARIABLE = r"^[A-Z][A-Z0-9_]*$"
 
 
 class ConfigError(IvrError):
@@ -131,6 +143,27 @@ class WorkerSettings(_Section):
         if dead_after_s < 3 * info.data.get("heartbeat_s", 0.0):
             raise ValueError("write at least three times worker.heartbeat_s: one late beat is no death")
         return dead_after_s
+
+
+class ComplaintSettings(_Section):
+    """Complaints about calls (`ivr complaints`)."""
+
+    opt_out_days: int | None = Field(
+        default=730, ge=1, description="So long the number isn't called any more; numbers get new owners."
+    )
+    credit_days: int = Field(
+        default=30, ge=1, le=366, description="A complaint is about the latest call of so many days before it."
+    )
+    timezone: str = Field(default="Asia/Shanghai", description="Where moments in files of complaints are from.")
+
+    @field_validator("timezone")
+    @classmethod
+    def _known_zone(cls, name: str) -> str:
+        try:
+            ZoneInfo(name)
+        except (ZoneInfoNotFoundError, ValueError) as error:
+            raise ValueError("write a time zone such as Asia/Shanghai") from error
+        return name
 
 
 class AsteriskSettings(_Section):
@@ -350,6 +383,75 @@ class ReportSettings(_Section):
     )
 
 
+class DeliverySettings(_Section):
+    """Another system that is told what happened: `[deliveries.NAME]`. docs/feeds.md says what it is told."""
+
+    kind: Literal["webhook", "sql"] = Field(description="`webhook`: an HTTP POST; `sql`: a row of a table.")
+    url: str = Field(
+        min_length=1, description="Of the webhook, or SQLAlchemy's of the database, without a password."
+    )
+    events: tuple[DeliveryEvent, ...] = Field(
+        default=("attempt_ended",),
+        min_length=1,
+        description="`attempt_ended`, `task_done` (webhooks alone), `grade_changed`, `success_confirmed`.",
+    )
+    campaigns: tuple[str, ...] = Field(default=(), description="Of which campaigns, by name; empty: of all.")
+    secret_env: str | None = Field(
+        default=None,
+        pattern=_VARIABLE,
+        description="Environment variable with the webhook's signing secret, or the database's password.",
+    )
+    timeout_s: float = Field(default=10.0, gt=0, le=120, description="A sending that takes longer has failed.")
+    tries: int = Field(default=20, ge=1, le=100, description="So many sendings that fail, and it is given up.")
+    first_wait_s: float = Field(
+        default=5.0, gt=0, le=3600, description="After the first failure; doubled each time, an hour at most."
+    )
+    table: str | None = Field(
+        default=None, pattern=r"^\w+(\.\w+)?$", description="Of `sql`: the table, or `schema.table`."
+    )
+    columns: dict[str, str] = Field(
+        default_factory=dict,
+        description='Of `sql`: field -> column: `{attempt_id = "call_id", outcome = "result"}`.',
+    )
+
+    @model_validator(mode="after")
+    def _goes_together(self) -> Self:
+        if self.kind == "webhook":
+            if urlsplit(self.url).scheme not in ("http", "https") or not urlsplit(self.url).hostname:
+                raise ValueError("url must begin with http:// or https:// and name a host")
+            if self.secret_env is None:
+                raise ValueError("a webhook needs secret_env: what it is signed with")
+        else:
+            if self.table is None or "attempt_id" not in self.columns:
+                raise ValueError("sql needs table, and columns with attempt_id")
+            if "task_done" in self.events:
+                raise ValueError("sql takes events of calls; take out task_done")
+        return self
+
+
+class EligibilitySettings(_Section):
+    """A system that is asked just before a number is dialled: `[eligibility.NAME]`. See docs/feeds.md."""
+
+    url: str = Field(pattern=r"^https?://[^\s/]+", description="Asked by HTTP POST.")
+    campaigns: tuple[str, ...] = Field(default=(), description="For which campaigns, by name; empty: for all.")
+    purposes: tuple[Literal["service", "marketing", "survey", "care"], ...] = Field(
+        default=(), description="For which purposes; empty: for all."
+    )
+    token_env: str | None = Field(
+        default=None, pattern=_VARIABLE, description="Environment variable with the bearer token that is sent."
+    )
+    deadline_ms: int = Field(
+        default=800, ge=50, le=10_000, description="An answer that takes longer counts as none."
+    )
+    on_failure: Literal["call", "later", "never"] = Field(
+        default="later", description="What to do with a number that nobody has answered about in time."
+    )
+    retry_s: float = Field(default=300.0, ge=10, le=86400, description="`later` means so much later.")
+    at_once: int = Field(default=20, ge=1, le=500, description="Questions at once, at most.")
+    failures: int = Field(default=5, ge=1, description="So many failures in a row, and it isn't asked …")
+    rest_s: float = Field(default=30.0, gt=0, description="… for so long; then one question tries it again.")
+
+
 class Settings(_Section):
     """All settings of one installation."""
 
@@ -362,6 +464,7 @@ class Settings(_Section):
     api: ApiSettings = ApiSettings()
     web: WebSettings = WebSettings()
     dialer: DialerSettings = DialerSettings()
+    complaints: ComplaintSettings = ComplaintSettings()
     worker: WorkerSettings = WorkerSettings()
     approval: ApprovalSettings = ApprovalSettings()
     guard: GuardSettings = GuardSettings()
@@ -372,6 +475,13 @@ class Settings(_Section):
     )
     queues: dict[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")], QueueSettings] = Field(
         default_factory=dict, description="One table per queue."
+    )
+
+    deliveries: dict[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")], DeliverySettings] = Field(
+        default_factory=dict, description="One table per system."
+    )
+    eligibility: dict[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")], EligibilitySettings] = Field(
+        default_factory=dict, description="One table per system; the first that fits a campaign is asked."
     )
 
     @field_validator("queues")
@@ -461,6 +571,8 @@ _TABLES: dict[str, tuple[tuple[str, type[_Section]], ...]] = {
     "speech": (("speech.LANGUAGE", LanguageSpeech),),
     "trunks": (("trunks.NAME", TrunkSettings), ("trunks.NAME.caller_ids.PURPOSE", CallerIdSettings)),
     "queues": (("queues.NAME", QueueSettings),),
+    "deliveries": (("deliveries.NAME", DeliverySettings),),
+    "eligibility": (("eligibility.NAME", EligibilitySettings),),
     "approval": (("approval", ApprovalSettings), ("approval.steps", ApprovalStep)),
 }
 _OWN_TABLES = {("trunks.NAME", "caller_ids"), ("approval", "steps")}  # keys that are tables of their own
