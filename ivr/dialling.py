@@ -9,7 +9,7 @@ import asyncio
 import signal
 import threading
 import uuid
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import AsyncExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -190,10 +190,30 @@ def _stopping_signals(brake: Brake) -> Iterator[None]:
             loop.remove_signal_handler(number)
 
 
-def _agents_trunks(settings: Settings, chosen: Collection[str]) -> dict[str, TrunkSettings]:
+def agents_trunks(settings: Settings, chosen: Collection[str]) -> dict[str, TrunkSettings]:
     """Trunks that queues name besides those that calls leave by: they take legs to agents alone."""
     named = {queue.trunk for queue in settings.queues.values() if queue.trunk is not None} - set(chosen)
     return {name: settings.trunks[name].model_copy(update={"prefixes": ()}) for name in sorted(named)}
+
+
+async def open_lanes(
+    stack: AsyncExitStack, pbx: Pbx, sections: Mapping[str, TrunkSettings], hurry: Callable[[], bool]
+) -> list[LaneTrunk]:
+    """The trunks, started; `stack` closes them. Their calls are over then, unless `hurry()`: what the network
+    still holds is dropped by the next run."""
+
+    async def close(trunk: AsteriskTrunk) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(TORN_CLOSE_S if hurry() else None):
+                await trunk.close()
+
+    lanes: list[LaneTrunk] = []
+    for name, section in sections.items():
+        trunk = AsteriskTrunk(pbx, endpoint_config(name, section))
+        stack.push_async_callback(close, trunk)
+        await trunk.start()
+        lanes.append(LaneTrunk(trunk, trunk_rules(name, section)))
+    return lanes
 
 
 class _Trunks:
@@ -205,7 +225,7 @@ class _Trunks:
         self.by = options.by
         self._brake = brake
         chosen = chosen_trunks(options.settings, options.trunks)
-        self._sections = chosen | _agents_trunks(options.settings, chosen)
+        self._sections = chosen | agents_trunks(options.settings, chosen)
         self._pbx = Pbx(pbx_config(options.settings))
 
     async def reach(self, stack: AsyncExitStack, flow: Flow) -> tuple[TrunkError, ...]:
@@ -216,22 +236,10 @@ class _Trunks:
         return ()
 
     async def open(self, stack: AsyncExitStack, parts: Parts) -> Routes:
-        lanes: list[LaneTrunk] = []
-        for name, section in self._sections.items():
-            trunk = AsteriskTrunk(self._pbx, endpoint_config(name, section))
-            stack.push_async_callback(self._close, trunk)
-            await trunk.start()
-            lanes.append(LaneTrunk(trunk, trunk_rules(name, section)))
-        past = await recently_shown(parts.database)
-        account = TrunkAccount(lanes, parts.clock, parts.bus, past)
+        lanes = await open_lanes(stack, self._pbx, self._sections, lambda: self._brake.torn)
+        account = TrunkAccount(lanes, parts.clock, parts.bus, await recently_shown(parts.database))
         stack.callback(account.close)
         return account.routes(parts.flow.purpose)
-
-    async def _close(self, trunk: AsteriskTrunk) -> None:
-        """Without the brake torn, its calls are over; else the next run drops what the network still holds."""
-        with suppress(TimeoutError):
-            async with asyncio.timeout(TORN_CLOSE_S if self._brake.torn else None):
-                await trunk.close()
 
     def attempt_id(self, phone: str, number: int) -> str:
         del phone, number

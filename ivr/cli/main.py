@@ -22,11 +22,13 @@ COMMANDS = {
     "confirm": Elsewhere(
         "ivr.cli.confirm", "Confirm a success or take it away: of one call, or by a file of text messages."
     ),
+    "complaints": Elsewhere("ivr.cli.complaints", "Take complaints in: whoever complained isn't called any more."),
     "demo": Elsewhere("ivr.cli.demo", "Call the shipped list with the shipped flow over the simulated network."),
     "dial": Elsewhere("ivr.cli.dial", "Call a list over real trunks."),
     "doctor": Elsewhere("ivr.cli.doctor", "Say what is present, what is missing, and what mends it."),
     "flow": Elsewhere("ivr.cli.flow", "Check, draw, test, publish and roll back flows."),
     "metrics": Elsewhere("ivr.cli.metrics", "The metrics book, its figures, and whether the books balance."),
+    "lists": Elsewhere("ivr.cli.lists", "Import lists, change them, undo that; look at them and export them."),
     "models": Elsewhere("ivr.cli.models", "List and fetch speech models."),
     "organisation": Elsewhere(
         "ivr.cli.organisation", "Say which organisations there are, and who belongs to them."
@@ -42,6 +44,7 @@ COMMANDS = {
         "ivr.cli.stop", "End all dialling, in every process, within a second; without options: show."
     ),
     "user": Elsewhere("ivr.cli.user", "Add users who may sign in, and change their passwords."),
+    "worker": Elsewhere("ivr.cli.worker", "Run every running campaign of the database, several of them together."),
     "why": Elsewhere("ivr.cli.why", "Tell why a number was or wasn't called, and when it may be called next."),
 }
 

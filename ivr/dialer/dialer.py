@@ -69,6 +69,11 @@ class Dialer:
         return len(self._calls)
 
     @property
+    def held(self) -> bool:
+        """Whether no more calls are to begin."""
+        return self._held or self._stopping
+
+    @property
     def idle(self) -> bool:
         """Whether there is nobody to call at the moment, as far as it knows."""
         return asyncio.get_running_loop().time() < self._idle_until_s

@@ -12,6 +12,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from ivr.campaigns.keeping import KEEP_EVERY_S, keep
@@ -20,6 +21,7 @@ from ivr.config import Settings
 from ivr.database import Database, DatabaseError
 from ivr.dialer.dialer import Dialer
 from ivr.dialer.store.tasks import callable_campaigns
+from ivr.model import Campaign
 from ivr.session.faults import log_fault
 from ivr.virtual_loop import VirtualClock
 
@@ -37,11 +39,13 @@ class Look:
 
 
 def look(session: Session, now: datetime) -> Look:
-    """Which campaigns may call, and whether somebody has stopped everything."""
+    """Which campaigns may call (rehearsals are nobody's to take), and whether somebody has stopped everything."""
     stop = standing_stop(session)
     if stop is not None:
         return Look(frozenset(), stopped=True, hang_up=stop.hang_up)
-    return Look(frozenset(callable_campaigns(session, now)), stopped=False)
+    ids = callable_campaigns(session, now)
+    real = select(Campaign.id).where(Campaign.id.in_(ids), Campaign.seed.is_(None))
+    return Look(frozenset(session.execute(real).scalars()) if ids else frozenset(), stopped=False)
 
 
 @asynccontextmanager

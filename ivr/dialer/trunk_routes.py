@@ -131,6 +131,14 @@ class TrunkAccount:
         """For calls of one purpose, by these trunks (none named: by all that serve it)."""
         return TrunkRoutes(self, Use(purpose, frozenset(trunks)))
 
+    @property
+    def free(self) -> int:
+        """Channels that no call holds or is about to take, of all trunks."""
+        lanes = self.router.lanes.values()
+        return max(
+            0, sum(max(0, lane.channels - lane.on) for lane in lanes if lane.rules.prefixes) - self.preparing
+        )
+
     def on(self, trunk: str) -> int:
         """How many calls hold a channel of the trunk."""
         return self.router.lanes[trunk].on

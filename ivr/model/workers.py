@@ -34,6 +34,7 @@ class Worker(Base):
 class QuotaKind(StrEnum):
     TRUNK = "trunk"
     CAMPAIGN = "campaign"
+    PEOPLE = "people"  # whoever holds it runs the campaigns that end at people
 
 
 class Quota(Base):

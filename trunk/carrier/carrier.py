@@ -29,6 +29,7 @@ class CarrierConfig:
     """How big the simulated trunk is, and which of all possible networks it is."""
 
     channels: int = 60
+    name: str = "carrier"
     seed: int = 1
     voice: str = "zh"  # of callees' texts that name no voice
     keep_heard: bool = False  # keep what each callee hears, for `heard`: 16 KB a second and call
@@ -41,10 +42,9 @@ class CarrierConfig:
 class Carrier:
     """Trunk and Stage. `speak` synthesises callees' texts, before the first call."""
 
-    name = "carrier"
-
     def __init__(self, book: CalleeBook, config: CarrierConfig | None = None, speak: Speak | None = None) -> None:
         self.config = config or CarrierConfig()
+        self.name = self.config.name
         self.channels = self.config.channels
         self.ticker: Ticker[CarrierCall] = Ticker(self._serve)
         self._book = book

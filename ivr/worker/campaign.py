@@ -1,0 +1,195 @@
+"""One campaign in a worker, from its rows: flow version, policy, strategy; prompts made, hearing opened, dialled.
+
+What can't be prepared here (a prompt that is missing on this machine, a recogniser) is said and tried again later:
+another worker may be able to."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from flows.flow import Flow
+from flows.loader import load_document
+from ivr.campaigns.hashing import prompts_as_approved
+from ivr.campaigns.running import finish_if_done, rules_of
+from ivr.dialer.calling import DialerOptions
+from ivr.dialer.dialer import Dialer
+from ivr.dialer.trunk_routes import RoutingError, check_caller_ids
+from ivr.errors import IvrError
+from ivr.model import Campaign, FlowVersion
+from ivr.policy.policy import CampaignRules
+from ivr.session.progress import Bus
+from ivr.strategy import Strategy, default_strategy
+from ivr.strategy import load_document as load_strategy
+from ivr.worker.parts import WorkerParts
+from ivr.worker.quotas import CampaignLimit
+
+LOOK_AGAIN_S = 2.0  # for tasks that feeds and other processes bring
+
+
+class CampaignNotHere(IvrError):  # noqa: N818 it says what is the matter
+    """This machine can't run the campaign now. One sentence: why, and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Edition:
+    """What a campaign was built from: when one of these changes it is built anew."""
+
+    flow_version_id: int
+    policy: str | None
+    strategy: str | None
+    concurrency: int
+    trunks: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CampaignPlan:
+    """A campaign's rows, read."""
+
+    id: int
+    name: str
+    edition: Edition
+    recognizer: str | None
+    flow: Flow
+    rules: CampaignRules
+    strategy: Strategy
+    prompts_hold: bool  # this machine's prompts are those that were approved
+
+
+def edition_of(session: Session, campaign_id: int) -> Edition:
+    row = session.get_one(Campaign, campaign_id)
+    return Edition(row.flow_version_id, row.policy, row.strategy, row.concurrency, tuple(row.trunks))
+
+
+def plan_of(session: Session, campaign_id: int, parts: WorkerParts) -> CampaignPlan:
+    """Raises IvrError for what is stored and can't be read."""
+    row = session.get_one(Campaign, campaign_id)
+    source = session.execute(select(FlowVersion.source).where(FlowVersion.id == row.flow_version_id)).scalar_one()
+    return CampaignPlan(
+        id=campaign_id,
+        name=row.name,
+        edition=edition_of(session, campaign_id),
+        recognizer=parts.recognizer or row.recognizer or None,
+        flow=load_document(source),
+        rules=rules_of(session, campaign_id),
+        strategy=load_strategy(row.strategy) if row.strategy else default_strategy(),
+        prompts_hold=prompts_as_approved(session, row, parts.studio.settings.paths.prompts),
+    )
+
+
+class HostedCampaign:
+    """A campaign that runs in this process. `run` until it is finished, held or stopped."""
+
+    def __init__(
+        self, campaign_id: int, parts: WorkerParts, begun: Callable[[HostedCampaign], None] = lambda _: None
+    ) -> None:
+        self.id = campaign_id
+        self.name = str(campaign_id)
+        self._begun = begun
+        self.edition: Edition | None = None
+        self._parts = parts
+        self._dialer: Dialer | None = None
+        self._held: bool | None = None  # before it began: whether to hang up what rings
+        self._stopped = False
+
+    @property
+    def calls(self) -> int:
+        return 0 if self._dialer is None else self._dialer.calls
+
+    @property
+    def on_hold(self) -> bool:
+        """Whether nothing more begins: held from outside, or by the dialer, whose lease was refused."""
+        return self._held is not None or (self._dialer is not None and self._dialer.held)
+
+    def hold(self, *, ringing: bool) -> None:
+        """No more calls; `run` ends when those that are on are over, unless `resume` comes first."""
+        self._held = ringing
+        if self._dialer is not None:
+            self._dialer.hold(ringing=ringing)
+
+    def resume(self) -> None:
+        self._held = None
+        if self._dialer is not None:
+            self._dialer.resume()
+
+    def stop(self) -> None:
+        """No more calls; those that are on are hung up."""
+        self._stopped = True
+        if self._dialer is not None:
+            self._dialer.stop()
+
+    def give_up(self) -> None:
+        """As `stop`, without waiting for the network."""
+        self.stop()
+        if self._dialer is not None:
+            self._dialer.give_up()
+
+    async def run(self) -> None:
+        """Raises what keeps the campaign from running here."""
+        parts = self._parts
+        plan = await parts.database.read(lambda session: plan_of(session, self.id, parts))
+        self.edition, self.name = plan.edition, plan.name
+        self._check(plan)
+        recognizer = await parts.hearing(plan.flow.language, plan.recognizer)
+        bus = Bus()
+        bus.subscribe(parts.bus.publish)
+        deps = parts.studio.deps(plan.flow, await parts.studio.speaker(plan.flow), recognizer, parts.database, bus)
+        pace = plan.strategy.spec.pace
+        deps = replace(deps, agent_within_s=pace.abandoned.within_s)
+        limit = CampaignLimit(
+            self.id, pace.concurrency or plan.edition.concurrency, pace.calls_per_s, pace.by_people, bus
+        )
+        limit.calls = lambda: self.calls
+        paced = await parts.paced(limit, plan.flow, pace, deps)
+        pacer = parts.shares.add(self.id, paced, plan.strategy.spec.priority, plan.strategy.spec.share)
+        routes = parts.account.routes(plan.rules.purpose, plan.edition.trunks)
+        self._dialer = Dialer(self._options(plan), parts.database, routes, deps, parts.station, pacer)
+        parts.shares.at_work(self.id, self._dialer)
+        try:
+            await parts.join(limit)
+            if self._stopped:
+                self._dialer.stop()
+            elif self._held is not None:
+                self._dialer.hold(ringing=self._held)
+            else:
+                self._begun(self)
+            await self._dialer.run()
+        finally:
+            parts.shares.remove(self.id)
+            await parts.part(limit)
+
+    def _check(self, plan: CampaignPlan) -> None:
+        if not plan.prompts_hold:
+            raise CampaignNotHere(
+                "The prompts on this machine aren't those that {campaign} was approved with; bring them here, or "
+                "submit the campaign again.",
+                campaign=plan.name,
+            )
+        trunks = set(plan.edition.trunks)
+        rules = [one for one in self._parts.account.rules() if not trunks or one.name in trunks]
+        if not any(one.prefixes for one in rules):
+            raise RoutingError(
+                "{campaign} may use the trunks {trunks}, and this worker has none of them.",
+                campaign=plan.name,
+                trunks=", ".join(sorted(trunks)),
+            )
+        check_caller_ids(rules, plan.rules.purpose)
+
+    def _options(self, plan: CampaignPlan) -> DialerOptions:
+        parts = self._parts
+        return DialerOptions(
+            rules=plan.rules,
+            concurrency=plan.edition.concurrency,
+            ring_timeout_s=parts.studio.settings.dialer.ring_timeout_s,
+            call_limit_s=float(plan.flow.spec.limits.call_s),
+            strategy=plan.strategy,
+            attempt_id=lambda _phone, _number: str(uuid.uuid4()),
+            agents_talk_s=parts.studio.longest_talk_s,
+            compressor=parts.compressor,
+            may_finish=lambda: finish_if_done(parts.database, self.id),
+            look_again_s=parts.look_again_s,
+        )

@@ -1,0 +1,230 @@
+"""`work(options)`: the door to a worker. It has a loop of uvloop, the dialling lock where the database is a file,
+and signals that stop it in three steps: calls end by themselves; again: they are hung up; again: nobody waits for
+the network."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import AsyncExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import uvloop
+
+from ivr.clock import Clock, RealClock
+from ivr.config import Settings
+from ivr.database import Database
+from ivr.dialer.live import LiveRows
+from ivr.dialer.lock import dialling_lock
+from ivr.dialer.recordings import Compressor
+from ivr.dialer.station import Station
+from ivr.dialer.stops import LOOK_EVERY_S
+from ivr.errors import IvrError
+from ivr.session.progress import Bus, Observer
+from ivr.studio import open_studio
+from ivr.worker.host import CampaignTold, Host, Told
+from ivr.worker.housekeeping import Housekeeping
+from ivr.worker.networks import AsteriskNetwork, SimulatedNetwork
+from ivr.worker.parts import WorkerParts
+from ivr.worker.presence import QUOTAS_OUTLIVE, Presence
+from ivr.worker.quotas import Quotas
+from ivr.worker.shares import Shares
+from prompts.catalogue import Catalogue
+
+log = logging.getLogger(__name__)
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+class DeclaredDead(IvrError):  # noqa: N818 it says what happened
+    """This worker was silent for so long that others have taken it for dead. Start it again."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerOptions:
+    """`trunks` empty: all of the settings. `callees`: over the simulated network."""
+
+    settings: Settings = field(default_factory=Settings)
+    database_url: str | None = None  # None: the settings'
+    trunks: tuple[str, ...] = ()
+    callees: Path | None = None
+    seed: int = 1  # of the simulated network
+    recognizer: str | None = None  # for every campaign; None: each one's own
+    record: Path | None = None  # directory for recordings
+    until_done: bool = False  # leave when no campaign is left to call
+    look_every_s: float = LOOK_EVERY_S
+    look_again_s: float = 2.0  # for tasks that come from outside
+
+    @property
+    def url(self) -> str:
+        return self.database_url or self.settings.database_url
+
+
+@dataclass(frozen=True, slots=True)
+class Watching:
+    """Who is told what happens."""
+
+    observer: Observer | None = None  # of calls
+    told: Told = lambda _: None  # of campaigns
+
+
+class WorkerBrake:
+    """Stops a worker from outside: each pull is one step more."""
+
+    def __init__(self) -> None:
+        self.pulls = 0
+        self._host: Host | None = None
+        self._network: AsteriskNetwork | SimulatedNetwork | None = None
+
+    @property
+    def works(self) -> bool:
+        return self._host is not None
+
+    def pull(self) -> None:
+        self.pulls += 1
+        if self._host is None or self._network is None:
+            return
+        if self.pulls == 1:
+            self._host.drain()
+        elif self.pulls == 2:
+            self._host.stop()
+        else:
+            self._network.hurry = True
+            self._host.give_up()
+
+    def attach(self, host: Host, network: AsteriskNetwork | SimulatedNetwork) -> None:
+        self._host, self._network = host, network
+        if self.pulls:
+            host.drain()
+
+
+def work(options: WorkerOptions, watching: Watching = Watching()) -> None:
+    """Work until a signal ends it. Raises what a user can mend, and DeclaredDead; KeyboardInterrupt when it was
+    stopped before it had begun."""
+    with dialling_lock(options.url), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        try:
+            runner.run(_until_stopped(options, watching))
+        except asyncio.CancelledError:
+            raise KeyboardInterrupt from None
+
+
+async def _until_stopped(options: WorkerOptions, watching: Watching) -> None:
+    brake = WorkerBrake()
+    with stopping_signals(brake):
+        await run_worker(options, watching, brake)
+
+
+async def run_worker(
+    options: WorkerOptions,
+    watching: Watching = Watching(),
+    brake: WorkerBrake | None = None,
+    clock: Clock | None = None,
+) -> None:
+    """Work on the running loop; `work` is the door for who has none. The caller holds the dialling lock."""
+    brake, clock, settings = brake or WorkerBrake(), clock or RealClock(), options.settings
+    bus = Bus()
+    if watching.observer is not None:
+        bus.subscribe(watching.observer)
+    network = _network(options)
+    async with AsyncExitStack() as stack:
+        await network.reach(stack)
+        database = Database(options.url, clock, durable=options.callees is None)
+        stack.push_async_callback(database.close)
+        await database.upgrade()
+        catalogue = Catalogue.load(settings.paths.prompts)
+        studio = await open_studio(stack, settings, clock, catalogue, options.record)
+        compressor = None
+        if options.record is not None:
+            compressor = Compressor(options.record, database)
+            await compressor.start()
+            stack.push_async_callback(compressor.close)
+        account = await network.open(stack, studio, database, bus)
+        live = LiveRows(database)
+        stack.push_async_callback(live.close)
+        bus.subscribe(live.observe)
+        station = Station(database, account)
+        stack.push_async_callback(station.close)
+        quotas = None
+        if station.shared:
+            quotas = Quotas(database, station.worker, account, QUOTAS_OUTLIVE * settings.worker.dead_after_s)
+        presence = Presence(database, station, settings.worker, quotas)
+        parts = WorkerParts(
+            stack=stack,
+            studio=studio,
+            database=database,
+            bus=bus,
+            account=account,
+            station=station,
+            presence=presence,
+            quotas=quotas,
+            shares=Shares(account),
+            recognizer=options.recognizer,
+            compressor=compressor,
+            look_again_s=options.look_again_s,
+        )
+        host = Host(parts, watching.told, look_every_s=options.look_every_s, until_done=options.until_done)
+        brake.attach(host, network)
+        await _work(parts, host, settings)
+
+
+async def _work(parts: WorkerParts, host: Host, settings: Settings) -> None:
+    presence = parts.presence
+    await presence.enter()
+    housekeeping = Housekeeping(parts.database, settings)
+    beating = asyncio.create_task(presence.run(), name="heartbeat")
+    losing = asyncio.create_task(_stop_when_lost(presence, host), name="declared dead")
+    housekeeping.start()
+    try:
+        await host.run()
+    finally:
+        await housekeeping.close()
+        for task in (beating, losing):
+            task.cancel()
+        await asyncio.wait({beating, losing})
+        await presence.leave()
+    if presence.lost.is_set():
+        raise DeclaredDead(
+            "This worker was silent for more than {seconds} s: others have taken it for dead and cleared up after "
+            "it. Start it again.",
+            seconds=settings.worker.dead_after_s,
+        )
+
+
+async def _stop_when_lost(presence: Presence, host: Host) -> None:
+    await presence.lost.wait()
+    host.give_up()
+
+
+def _network(options: WorkerOptions) -> AsteriskNetwork | SimulatedNetwork:
+    if options.callees is None:
+        return AsteriskNetwork(options.settings, options.trunks)
+    return SimulatedNetwork(options.settings, options.callees, options.trunks, options.seed)
+
+
+@contextmanager
+def stopping_signals(brake: WorkerBrake) -> Iterator[None]:
+    """While the block runs, each signal pulls the brake once more; before anything works it ends the task."""
+    loop, task = asyncio.get_running_loop(), asyncio.current_task()
+    if threading.current_thread() is not threading.main_thread():
+        yield  # Python gives signals to the main thread alone
+        return
+    assert task is not None
+
+    def stop() -> None:
+        if not brake.works:
+            task.cancel()
+        brake.pull()
+
+    for number in SIGNALS:
+        loop.add_signal_handler(number, stop)
+    try:
+        yield
+    finally:
+        for number in SIGNALS:
+            loop.remove_signal_handler(number)
+
+
+__all__ = ["CampaignTold", "DeclaredDead", "Watching", "WorkerBrake", "WorkerOptions", "run_worker", "work"]

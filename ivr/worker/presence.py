@@ -1,0 +1,117 @@
+"""This process among the workers of one PostgreSQL: its heartbeat, and what it does about those that fell silent.
+
+A worker is declared dead by the database's time, not by anybody's clock. Whoever lives then drops its calls from
+the network, closes its attempts as `unknown`, frees its leases and its quotas, once (`rows.bury`). One that was
+only slow finds at its next beat that it has been declared dead: it hangs up, writes over nothing and leaves; the
+process's supervisor starts it anew, under a new id.
+
+On SQLite there is one worker, by the dialling lock: it has a row for people to see, and nothing else."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+
+from sqlalchemy.exc import NoResultFound
+
+from ivr.config import WorkerSettings
+from ivr.database import Database, DatabaseError
+from ivr.dialer.station import Station
+from ivr.model import WorkerState
+from ivr.session.faults import log_fault
+from ivr.worker import rows
+from ivr.worker.quotas import Quotas
+from trunk.ports import TrunkError
+
+log = logging.getLogger(__name__)
+QUOTAS_OUTLIVE = 2.0  # times `dead_after_s`: a dead worker's calls are dropped before its quotas run out
+
+
+class Presence:
+    """`enter` before the first lease; `run` beside the calls; `leave` after the last one. `lost` is set when this
+    worker was declared dead. `quotas` None: this process is alone on its database."""
+
+    def __init__(
+        self, database: Database, station: Station, settings: WorkerSettings, quotas: Quotas | None
+    ) -> None:
+        self.lost = asyncio.Event()
+        self._database = database
+        self._station = station
+        self._settings = settings
+        self._quotas = quotas
+        self._state = WorkerState.RUNNING
+
+    async def enter(self) -> None:
+        worker, here = self._station.worker, self._database.clock.now()
+        unknown = await self._database.run(lambda session: rows.join(session, worker, here))
+        log.warning("worker_began", extra={"worker": worker, "ownerless": unknown})
+        await self.renew()
+
+    async def run(self) -> None:
+        """Beat until this worker is declared dead, or it is cancelled."""
+        if self._quotas is None:
+            return
+        beaten_s = float("-inf")
+        while not self.lost.is_set():
+            await asyncio.sleep(self._settings.heartbeat_s)
+            if time.monotonic() - beaten_s < self._settings.heartbeat_s / 2:
+                continue  # a rehearsal's seconds are shorter than the database's
+            beaten_s = time.monotonic()
+            try:
+                await self._beat()
+            except DatabaseError as error:
+                log_fault(log, "no_heartbeat", error, worker=self._station.worker)
+            except Exception as error:  # noqa: BLE001 a task's top: without the heartbeat we would be declared dead
+                log_fault(log, "heartbeat_failed", error, worker=self._station.worker)
+
+    def drain(self) -> None:
+        """Say from now on that no new calls begin here."""
+        self._state = WorkerState.DRAINING
+        if self._quotas is not None:
+            self._quotas.leave()
+
+    async def renew(self) -> None:
+        """Take what this worker may use of the trunks and campaigns, now."""
+        if self._quotas is None:
+            return
+        try:
+            await self._quotas.renew()
+        except NoResultFound:
+            self._declared_dead()
+
+    async def leave(self) -> None:
+        """Every call is over: give back what is left. A worker that was declared dead has nothing any more."""
+        worker = self._station.worker
+        if self._quotas is not None:
+            self._quotas.close()
+        if not self.lost.is_set():
+            await self._database.run(lambda session: rows.leave(session, worker))
+        log.warning("worker_left", extra={"worker": worker})
+
+    async def _beat(self) -> None:
+        worker, state, here = self._station.worker, self._state, self._database.clock.now()
+        if not await self._database.run(lambda session: rows.beat(session, worker, state, here)):
+            self._declared_dead()
+            return
+        await self.renew()
+        after_s = self._settings.dead_after_s
+        for dead in await self._database.run(lambda session: rows.declare_dead(session, after_s, here)):
+            await self._bury(dead)
+
+    def _declared_dead(self) -> None:
+        log.error("declared_dead", extra={"worker": self._station.worker})
+        if self._quotas is not None:
+            self._quotas.give_up()
+        self.lost.set()
+
+    async def _bury(self, dead: str) -> None:
+        try:
+            await self._station.drop_left(dead)
+        except TrunkError as error:
+            log.info("network_not_asked", extra={"reason": str(error)})  # at one of the next beats
+            return
+        here = self._database.clock.now()
+        buried = await self._database.run(lambda session: rows.bury(session, dead, here))
+        if buried is not None:
+            log.warning("buried", extra={"worker": dead, "unknown": buried.unknown, "freed": buried.freed})
