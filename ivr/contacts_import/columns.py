@@ -43,6 +43,17 @@ SYNONYMS: dict[str, tuple[str, ...]] = {
     "special_tariff": ("特殊资费", "特殊套餐"),
     "expires_on": ("有效期", "失效日期", "提醒有效期"),
     "slot": ("预约时段", "回电时段", "预约时间", "time slot", "appointment"),
+    # Of complaints:
+    "complained_at": (
+        "投诉时间", "投诉日期", "受理时间", "时间", "日期", "complaint time", "complaint date", "time", "date",
+    ),
+    "source": ("投诉来源", "投诉渠道", "来源", "渠道", "channel"),
+    "reference": (
+        "工单号", "工单编号", "投诉单号", "投诉编号", "流水号", "编号",
+        "ticket", "ticket number", "case", "case number",
+    ),
+    "purpose": ("业务类型", "呼叫类型", "外呼类型", "投诉类型", "类型", "type"),
+    "note": ("投诉内容", "内容", "备注", "说明", "details", "remark"),
 }  # fmt: skip
 
 

@@ -140,9 +140,9 @@ class Parser:
         if self._stopped:
             raise Stopped
 
-    def run(self, rejects: Rejects, elsewhere: Elsewhere | None = None) -> Parsed:
-        """Sort every row; numbers that are `elsewhere` are left out. Raises ContactsImportError when there is no
-        row, or there are more than fit."""
+    def run(self, rejects: Rejects, elsewhere: Elsewhere | None = None, *, repeats: bool = False) -> Parsed:
+        """Sort every row; numbers that are `elsewhere` are left out, and those that stood in a row above unless
+        they may come in `repeats`. Raises ContactsImportError when there is no row, or there are more than fit."""
         parsed, read, first_rows, spool = self.parsed, self._read, self._first_rows, self.parsed.spool
         for row in self._rows:
             try:
@@ -158,7 +158,7 @@ class Parser:
             key = int(phone)  # a third of the text's memory
             number = row.number
             first = first_rows.setdefault(key, number)
-            if first != number:
+            if first != number and not repeats:
                 parsed.duplicates += 1
                 self._reject(row, CellError(DUPLICATE, first=first).at(parsed.columns.phone), rejects)
             elif elsewhere and (where := elsewhere.list_with(key)) is not None:

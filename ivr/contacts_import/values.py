@@ -1,6 +1,6 @@
 """Cells to the types that a flow's `needs` declares. Values are what JSON holds and the flow's prompts take:
-money is text with two decimals ("5.20": exact), a date is ISO text, a time "09:30", numbers and booleans are
-themselves; a slot is text, ISO where the cell is a date."""
+money is text with two decimals ("5.20": exact), a date or a moment is ISO text, a time "09:30", numbers and
+booleans are themselves; a slot is text, ISO where the cell is a date."""
 
 from __future__ import annotations
 
@@ -27,6 +27,7 @@ _COMPACT = re.compile(r"(\d{4})(\d{2})(\d{2})")
 _YEAR_LAST = re.compile(r"(\d{1,2})[-/.](\d{1,2})[-/.](\d{4})")
 _TIME = re.compile(r"[T ]\s*\d{1,2}:\d{2}(?::\d{2}(?:\.\d+)?)?(?:Z|[+-]\d{2}:?\d{2})?$")
 _CLOCK = re.compile(r"(?:.*[T ])?(\d{1,2})[:时点](\d{2})(?:[:分]\d{2}(?:\.\d+)?)?[分秒]?")
+_TIME_OF_DAY = re.compile(r"[T ]\s*(\d{1,2}):(\d{2})(?::(\d{2})(?:\.\d+)?)?$")
 _NAMED = ("%b %d, %Y", "%B %d, %Y", "%d %b %Y", "%d %B %Y", "%b %d %Y", "%d-%b-%Y")
 _TRUE = frozenset({"是", "有", "对", "y", "yes", "true", "t", "1", "√"})
 _FALSE = frozenset({"否", "无", "不", "没有", "n", "no", "false", "f", "0", "×"})
@@ -112,6 +113,20 @@ def _time(cell: Cell) -> str:
     return f"{int(found[1]):02}:{found[2]}"
 
 
+def _moment(cell: Cell) -> str:
+    """A day, or a day and a time, on the wall clock of wherever the list is from: ISO text to the second."""
+    if isinstance(cell, datetime):
+        return cell.replace(tzinfo=None, microsecond=0).isoformat()
+    text = text_of(cell)
+    if time_of_day := _TIME_OF_DAY.search(text):
+        hour, minute, second = (int(part or 0) for part in time_of_day.groups())
+        if hour > 23 or minute > 59 or second > 59:
+            raise CellError("“{value}” is not a moment; write it as 2026-11-25 09:30", value=shown(text))
+        day = date.fromisoformat(_date(text[: time_of_day.start()]))
+        return datetime.combine(day, time(hour, minute, second)).isoformat()
+    return datetime.combine(date.fromisoformat(_date(cell)), time()).isoformat()
+
+
 def _slot(cell: Cell) -> str:
     """A day, a moment, two moments with / between them, or words that are said as they stand."""
     if isinstance(cell, datetime) and cell.time() != time():
@@ -177,6 +192,7 @@ CONVERTERS: dict[str, Callable[[Cell], Value]] = {
     "percent": _percent,
     "duration": _duration,
     "time": _time,
+    "moment": _moment,
     "slot": _slot,
     "boolean": _boolean,
     "digits": _digits,

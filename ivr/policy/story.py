@@ -17,6 +17,7 @@ from ivr.i18n import current_language
 from ivr.model import (
     Attempt,
     Campaign,
+    Complaint,
     Consent,
     Contact,
     ContactDecision,
@@ -105,6 +106,7 @@ def story_of(session: Session, phone: str, policy: Policy, now: datetime) -> Sto
         *_engagements(session, phone),
         *_attempts(session, phone),
         *_opt_outs(session, phone),
+        *_complaints(session, phone),
         *_consents(session, phone),
         *_payments(session, phone),
         *_held_out(session, phone),
@@ -234,6 +236,23 @@ def _opt_outs(session: Session, phone: str) -> Iterator[Told]:
         else:
             params["until"] = row.expires_at
             yield Told(row.created_at, "do not disturb for {purpose} until {until}, from {source}", params)
+
+
+def _complaints(session: Session, phone: str) -> Iterator[Told]:
+    rows = session.execute(
+        select(Complaint, Campaign.name)
+        .outerjoin(Campaign, Complaint.campaign_id == Campaign.id)
+        .where(Complaint.phone == phone)
+        .order_by(Complaint.at.desc())
+        .limit(MOST_TOLD)
+    )
+    for row, campaign in rows:
+        purpose = Term("every purpose") if row.purpose == ANY_PURPOSE else row.purpose
+        params: dict[str, object] = {"source": row.source, "purpose": purpose, "campaign": campaign}
+        if campaign is None:
+            yield Told(row.at, "complained to {source} about {purpose}", params)
+        else:
+            yield Told(row.at, "complained to {source} about {purpose}, after a call of {campaign}", params)
 
 
 def _consents(session: Session, phone: str) -> Iterator[Told]:
