@@ -110,6 +110,12 @@ class Flow:
         return types
 
     @cached_property
+    def key_questions(self) -> frozenset[str]:
+        """The nodes of the questions that the flow is about: its own that ask for consent, or all of its own."""
+        asks = {name: node.ask for name, node in self.spec.nodes.items() if isinstance(node, AskNode)}
+        return frozenset(name for name, ask in asks.items() if ask.consent) or frozenset(asks)
+
+    @cached_property
     def document(self) -> str:
         """The whole flow, subflows included, in canonical JSON: what is stored, approved and hashed."""
         units = {name: _canonical(unit.spec) for name, unit in sorted(self.units.items())}

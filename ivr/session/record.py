@@ -74,6 +74,7 @@ class CallRecord:
     opted_out: bool = False
     talks: list[Talk] = field(default_factory=list)  # with agents, in order
     abandoned: bool = False  # they needed a person, and none was found in time
+    key_questions: frozenset[str] = frozenset()  # the flow's; grades go by the answers to them
     callback_at: datetime | None = None  # they asked for another call by the robot, at that time
 
     def note(self, event: Event, at: datetime, prompt_sha256: str | None) -> None:
@@ -143,6 +144,7 @@ class CallRecord:
 
     def facts(self, attempts: int) -> Facts:
         """What grades go by; `attempts` of the task, this one included."""
+        last = self.last_answers
         return Facts(
             outcome=self.outcome,
             talked=self.talked,
@@ -150,7 +152,8 @@ class CallRecord:
             hung_up_by=self.cause.by if self.cause else "network",
             disposition=self.flow_disposition or "",
             intention=self.flow_intention.value if self.flow_intention else "",
-            answers={name: answer.input.value for name, answer in self.last_answers.items()},
+            answers={name: answer.input.value for name, answer in last.items()},
+            key_answers=tuple(one.input.value for one in last.values() if one.node in self.key_questions),
             opted_out=self.opted_out,
             pending=self.pending,
             transferred=bool(self.talks),

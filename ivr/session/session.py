@@ -83,7 +83,12 @@ class CallSession:
 
     def __init__(self, attempt: PlacedAttempt, deps: CallDeps) -> None:
         self.attempt = attempt
-        self.record = CallRecord(attempt.attempt_id, attempt.phone, started_at=deps.clock.now())
+        self.record = CallRecord(
+            attempt.attempt_id,
+            attempt.phone,
+            started_at=deps.clock.now(),
+            key_questions=deps.flow.key_questions,
+        )
         self._deps = deps
         self._state = CallState.DIALING
         self._events: deque[MachineEvent] = deque()

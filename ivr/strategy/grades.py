@@ -50,6 +50,7 @@ class Facts:
     disposition: str = ""  # the flow's; empty: it set none
     intention: str = ""  # the flow's; empty: it set none
     answers: Mapping[str, str] = field(default_factory=dict)  # question -> its last answer
+    key_answers: tuple[str, ...] = ()  # those to the questions that the flow is about
     opted_out: bool = False
     pending: bool = False
     transferred: bool = False  # a person of ours talked with them
@@ -66,9 +67,9 @@ class Facts:
             "hung_up_by": self.hung_up_by,
             "disposition": self.disposition,
             "intention": self.intention,
-            "answers": len(self.answers),
-            "yes": YES in self.answers.values(),
-            "no": NO in self.answers.values(),
+            "answers": len(self.key_answers),
+            "yes": YES in self.key_answers,
+            "no": NO in self.key_answers,
             "opted_out": self.opted_out,
             "pending": self.pending,
             "transferred": self.transferred,

@@ -29,12 +29,13 @@ def test_who_was_not_reached_is_unreachable_whatever_the_flow_says(outcome: Dial
     ("facts", "grade", "intention"),
     [
         (talked(intention="success", opted_out=True), "E", "declined"),  # opting out wins over the flow
-        (talked(intention="success", answers={"consent": "no"}), "A", "success"),  # the flow over the answers
+        (talked(intention="success", key_answers=("no",)), "A", "success"),  # the flow over the answers
         (talked(intention="strongly_interested"), "B", "strongly_interested"),
         (talked(intention="interested"), "C", "interested"),
         (talked(intention="declined"), "E", "declined"),
-        (talked(answers={"consent": "yes", "offer": "no"}), "C", "interested"),
-        (talked(answers={"consent": "no"}), "E", "declined"),
+        (talked(key_answers=("yes", "no")), "C", "interested"),
+        (talked(key_answers=("no",)), "E", "declined"),
+        (talked(answers={"identity": "yes"}, hung_up_by="callee"), "D", "unreachable"),
         (talked(hung_up_by="callee", talk_s=9.0), "E", "declined"),
         (talked(hung_up_by="callee", talk_s=11.0), "D", "unreachable"),
         (talked(hung_up_by="us", talk_s=3.0), "D", "unreachable"),
@@ -72,7 +73,7 @@ def test_an_attempt_that_no_condition_fits_gets_the_last_letter() -> None:
         (talked(hung_up_by="network"), "marketing", True),
         (talked(hung_up_by="us"), "marketing", False),
         (talked(hung_up_by="callee"), "service", False),  # who heard the reminder was reminded
-        (talked(hung_up_by="callee", answers={"offer": "no"}), "marketing", False),
+        (talked(hung_up_by="callee", key_answers=("no",)), "marketing", False),
         (talked(hung_up_by="callee", intention="declined"), "marketing", False),
         (talked(hung_up_by="callee", opted_out=True), "marketing", False),
         (talked(hung_up_by="callee", transferred=True), "marketing", False),
