@@ -18,8 +18,12 @@ class Pacer(Protocol):
         """How many more calls may begin beside the `calls` that are on (prepared or placed); when that is
         none and time alone helps: in how many seconds to ask again."""
 
+    def surplus(self) -> frozenset[str]:
+        """Attempts that are to be hung up if they haven't been answered: nobody would be there for the callee."""
+
     def watch(self, changed: Callable[[], None]) -> None:
-        """From now on call `changed()`, on the loop, when more calls may begin than `ready` last said."""
+        """From now on call `changed()`, on the loop, when more calls may begin than `ready` last said,
+        or when `surplus` says something else."""
 
 
 class FixedPacer:
@@ -30,6 +34,9 @@ class FixedPacer:
 
     def ready(self, calls: int) -> Ready:
         return Ready(max(0, self._concurrency - calls))
+
+    def surplus(self) -> frozenset[str]:
+        return frozenset()
 
     def watch(self, changed: Callable[[], None]) -> None:
         del changed  # it never changes

@@ -48,7 +48,8 @@ class PaceSpec(Frozen):
 
     @model_validator(mode="after")
     def _people_only_where_they_count(self) -> Self:
-        for key in ("queues", "lines_per_agent", "abandoned"):
-            if not self.by_people and key in self.model_fields_set:
+        said = {"queues": self.queues, "lines_per_agent": self.lines_per_agent}
+        for key, value in said.items():
+            if not self.by_people and value is not None:
                 raise rule_error("{key} says nothing with mode: fixed; write mode: power or predictive", key=key)
         return self

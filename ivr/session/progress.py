@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 
 from ivr.errors import IvrError
 from ivr.session.machine import CallState
@@ -124,6 +125,28 @@ class TasksSkipped:
     count: int
 
 
+class Stance(StrEnum):
+    """How many lines a campaign that ends at people may have, and why."""
+
+    NOBODY = "nobody"  # no person is there: nothing is placed
+    LEARNING = "learning"  # one line per free agent: too little was seen to predict from
+    UNPROVEN = "unproven"  # … the share of abandoned callees is within the cap, as far as so few can tell
+    OVER_CAP = "over_cap"  # … that share is above the cap, or may well be
+    OPEN = "open"  # as many as the mode allows
+
+
+@dataclass(frozen=True, slots=True)
+class PaceChanged:
+    """A campaign that ends at people is paced in another way from now on."""
+
+    stance: Stance
+    there: int  # people: free, talking or wrapping up
+    needed: int  # callees who needed a person within the window of the cap
+    abandoned: int  # … of these, for whom none was found in time
+    upper: float  # per cent: upper confidence bound of the abandoned share
+    at_most: float  # per cent: the cap
+
+
 @dataclass(frozen=True, slots=True)
 class TrunkChanged:
     """A trunk has left service or comes back."""
@@ -148,6 +171,7 @@ ProgressEvent = (
     | Abandoned
     | CallOver
     | TasksSkipped
+    | PaceChanged
     | TrunkChanged
 )
 Observer = Callable[[ProgressEvent], None]
