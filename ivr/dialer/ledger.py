@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from sqlalchemy.orm import Session
+
 from ivr.database import Database
+from ivr.database.locks import lock_numbers
 from ivr.model import Callback, DoNotDisturb, Outbox
 from ivr.session.deps import PlacedAttempt
 from ivr.session.slots import next_slot, slot_start
@@ -24,7 +27,12 @@ class DatabaseLedger:
             attempt_id=attempt.attempt_id,
             created_at=self._now(),
         )
-        await self._database.run(lambda session: session.add(entry))
+
+        def write(session: Session) -> None:
+            lock_numbers(session, [entry.phone])  # who is about to place a call to it waits, and sees this
+            session.add(entry)
+
+        await self._database.run(write)
 
     async def queue_sms(self, attempt: PlacedAttempt, to: str, text: str) -> None:
         message = Outbox(attempt_id=attempt.attempt_id, phone=to, text=text, created_at=self._now())

@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 from ivr.contacts_import.parse import Parser
 from ivr.contacts_import.service import listed_contacts
 from ivr.database import Database
+from ivr.database.locks import NUMBERS_AT_ONCE, lock_numbers
 from ivr.model import AuditEntry, Consent, DoNotDisturb
 
 ROWS = 500  # in one statement
@@ -86,6 +87,8 @@ async def _register(database: Database, path: Path, entry: Entry, kind: _Kind) -
     rows = [{"phone": phone, **kind.same(now)} for phone in phones]
 
     def write(session: Session) -> None:
+        if len(phones) <= NUMBERS_AT_ONCE:
+            lock_numbers(session, phones)  # who is about to place a call to one of them waits, and sees this
         _insert(session, kind.table, rows)
         session.add(_audit(kind.action, path, entry, len(rows), now))
 

@@ -25,7 +25,8 @@ def upgrade() -> None:
     op.add_column("engagement", Column("turn", sa.Integer(), nullable=True))
     op.execute(
         "UPDATE engagement SET turn = (SELECT count(*) FROM engagement AS other"
-        " WHERE other.phone = engagement.phone AND other.month = engagement.month AND other.task_id <= engagement.task_id)"
+        " WHERE other.phone = engagement.phone AND other.month = engagement.month"
+        " AND other.task_id <= engagement.task_id)"
     )
     op.drop_index("ix_engagement_phone_month", "engagement")
     with op.batch_alter_table("engagement") as engagement:

@@ -1,0 +1,354 @@
+"""Several workers on one PostgreSQL: nobody is leased or called twice, no cap is overdrawn, opting out wins."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import psycopg
+import pytest
+from sqlalchemy import select, text, update
+from sqlalchemy.orm import Session
+
+from ivr.database import Database
+from ivr.database.locks import lock_numbers
+from ivr.dialer import store
+from ivr.model import (
+    Attempt,
+    Campaign,
+    CampaignList,
+    CampaignState,
+    Contact,
+    ContactList,
+    DoNotDisturb,
+    Engagement,
+    EngagementState,
+    FlowVersion,
+    Task,
+    TaskState,
+)
+from ivr.policy.loader import loads
+from ivr.policy.policy import CampaignRules
+from tests.integration.engine.many_workers import Workers, close, run
+from trunk.ports import DialOutcome
+
+pytestmark = pytest.mark.integration
+
+NOW = datetime(2026, 1, 5, 2, 0, tzinfo=UTC)
+CONTACTS = 60
+
+
+def rules(campaign_id: int, text: str = "") -> CampaignRules:
+    policy = loads(f"schema: 1\npolicy: test\n{text}".encode())
+    return CampaignRules(policy, campaign_id, "marketing", "offer", {})
+
+
+def phone(number: int) -> str:
+    return f"+86138{number:08d}"
+
+
+def fill(session: Session) -> None:
+    """Two campaigns on the same numbers."""
+    version = {"language": "en", "purpose": "marketing", "published_at": NOW, "published_by": "test"}
+    session.add(FlowVersion(flow="offer", version=1, content_hash="0" * 64, source="", **version))
+    for number in (1, 2):
+        session.add(ContactList(name=str(number), created_at=NOW, created_by="test"))
+        session.flush()
+        values = {"created_at": NOW, "created_by": "test", "state": CampaignState.RUNNING}
+        session.add(Campaign(name=str(number), flow_version_id=1, purpose="marketing", concurrency=5, **values))
+        session.flush()
+        session.add(CampaignList(campaign_id=number, list_id=number))
+        people = [Contact(list_id=number, phone=phone(one), attributes={}) for one in range(CONTACTS)]
+        session.add_all(people)
+        session.flush()
+        session.add_all(Task(campaign_id=number, contact_id=one.id) for one in people)
+        session.flush()
+
+
+@pytest.fixture
+def workers(postgresql_url: str) -> Iterator[Workers]:
+    workers = Workers(postgresql_url)
+    workers.race(fill, lambda session: None)
+    yield workers
+    workers.close()
+
+
+def lease(own: CampaignRules, count: int = 1, owner: str = "one", now: datetime = NOW) -> store.LeaseRequest:
+    return store.LeaseRequest(rules=own, owner=owner, count=count, now=now, lease_s=600)
+
+
+def leased(session: Session, own: CampaignRules, count: int = 1, owner: str = "one") -> tuple[store.Lease, ...]:
+    return store.lease(session, lease(own, count, owner)).leases
+
+
+def test_four_workers_share_a_list_and_nobody_is_leased_twice(workers: Workers, postgresql_url: str) -> None:
+    begin = threading.Barrier(4)
+    own = rules(1, "engagements: {per_month: 1}")
+
+    def work(number: int) -> list[int]:
+        database = Database(postgresql_url)
+        taken: list[int] = []
+        begin.wait(30)
+        for _ in range(CONTACTS):
+            some = run(database, lambda session: leased(session, own, 3, f"worker {number}"))
+            taken += [one.task_id for one in some]
+        close(database)
+        return taken
+
+    with ThreadPoolExecutor(4) as threads:
+        taken = [one for some in threads.map(work, range(4)) for one in some]
+    assert sorted(taken) == list(range(1, CONTACTS + 1))
+
+
+def test_what_another_worker_is_claiming_is_skipped_not_waited_for(workers: Workers) -> None:
+    one, other = workers.race(
+        lambda session: [task.task_id for task in leased(session, rules(1), 5)],
+        lambda session: [task.task_id for task in leased(session, rules(1), 5, "two")],
+    )
+    assert (one, other) == ([1, 2, 3, 4, 5], [6, 7, 8, 9, 10])
+
+
+@pytest.mark.parametrize("known", [False, True])  # numbers with nothing on record take the short way
+@pytest.mark.parametrize("most", [1, 2])
+def test_two_campaigns_at_the_same_moment_dont_overdraw_the_month(
+    workers: Workers, postgresql_url: str, known: bool, most: int
+) -> None:
+    policy = f"engagements: {{per_month: {most}}}"
+    if known:
+        with psycopg.connect(postgresql_url) as connection:  # an old opt-out from another kind of call
+            connection.execute(
+                "INSERT INTO do_not_disturb (phone, purpose, source, created_at, expires_at)"
+                " SELECT phone, '*', 'test', %s, %s FROM contact WHERE list_id = 1",
+                [NOW - timedelta(days=2), NOW - timedelta(days=1)],
+            )
+    one, other = workers.race(
+        lambda session: len(leased(session, rules(1, policy), 10)),
+        lambda session: len(leased(session, rules(2, policy), 10, "two")),
+    )
+    assert (one, other) == (10, 10 if most == 2 else 0)
+    with psycopg.connect(postgresql_url) as connection:
+        counts = connection.execute(
+            "SELECT count(*) FROM engagement WHERE state = 'reserved' GROUP BY phone"
+        ).fetchall()
+    assert {count for (count,) in counts} == {most}
+
+
+def test_a_contact_that_was_given_back_is_taken_once(workers: Workers, postgresql_url: str) -> None:
+    """The first campaign's was released; it and a rival want the month's one contact now."""
+    policy = "engagements: {per_month: 1}"
+    first, _ = workers.race(lambda session: leased(session, rules(1, policy)), lambda session: None)
+    assert first is not None
+
+    def give_back(session: Session) -> None:
+        session.execute(update(Engagement).values(state=EngagementState.RELEASED))
+        store.release(session, first[0].task_id, None)
+
+    workers.race(give_back, lambda session: None)
+    one, other = workers.race(
+        lambda session: len(leased(session, rules(1, policy))),
+        lambda session: len(leased(session, rules(2, policy), 1, "two")),
+    )
+    assert one == 1
+    assert other in (0, 1)
+    with psycopg.connect(postgresql_url) as connection:
+        (held,) = connection.execute(
+            "SELECT count(*) FROM engagement WHERE state = 'reserved' AND phone = %s", [phone(0)]
+        ).fetchone() or (0,)
+    assert held == 1
+
+
+def place(session: Session, own: CampaignRules, one: store.Lease) -> bool:
+    return store.place(session, store.Placing(f"{own.campaign_id}-{one.task_id}", own, one, NOW))
+
+
+def both_leased(workers: Workers, policy: str = "") -> tuple[store.Lease, store.Lease]:
+    one, other = workers.race(
+        lambda session: leased(session, rules(1, policy)),
+        lambda session: leased(session, rules(2, policy), 1, "two"),
+    )
+    assert one[0].phone == other[0].phone
+    return one[0], other[0]
+
+
+def test_a_number_is_placed_once_at_a_time(workers: Workers, postgresql_url: str) -> None:
+    ours, theirs = both_leased(workers)
+    placed = workers.race(
+        lambda session: place(session, rules(1), ours), lambda session: place(session, rules(2), theirs)
+    )
+    assert placed == (True, False)
+    with psycopg.connect(postgresql_url) as connection:
+        row = connection.execute("SELECT state, attempts FROM task WHERE id = %s", [theirs.task_id]).fetchone()
+    assert row == ("waiting", 0)
+
+
+@pytest.mark.parametrize("limit", ["per_day", "per_5_minutes", "per_30_days"])
+def test_a_limit_holds_for_calls_placed_at_the_same_moment(
+    workers: Workers, postgresql_url: str, limit: str
+) -> None:
+    policy = f"limits: {{{limit}: 1}}"
+    ours, theirs = both_leased(workers, policy)
+
+    def call(session: Session) -> bool:
+        """Placed and over at once, so that a second call is no second one at the same time."""
+        placed = place(session, rules(1, policy), ours)
+        session.execute(update(Attempt).values(ended_at=NOW, ringing_at=NOW, outcome=DialOutcome.BUSY))
+        return placed
+
+    assert workers.race(call, lambda session: place(session, rules(2, policy), theirs)) == (True, False)
+    with psycopg.connect(postgresql_url) as connection:
+        rows = connection.execute(
+            "SELECT rule FROM contact_decision WHERE task_id = %s AND stage = 'place'", [theirs.task_id]
+        ).fetchall()
+    assert rows == [(limit,)]
+
+
+def test_opting_out_wins_when_it_is_committed_before_the_attempt(workers: Workers, postgresql_url: str) -> None:
+    (ours, _) = both_leased(workers)
+
+    def opt_out(session: Session) -> bool:
+        lock_numbers(session, [ours.phone])
+        session.add(DoNotDisturb(phone=ours.phone, purpose="*", source="test", created_at=NOW))
+        return True
+
+    assert workers.race(opt_out, lambda session: place(session, rules(1), ours)) == (True, False)
+    with psycopg.connect(postgresql_url) as connection:
+        row = connection.execute("SELECT state, result FROM task WHERE id = %s", [ours.task_id]).fetchone()
+    assert row == ("done", "do_not_disturb")
+
+
+def test_a_worker_that_lost_its_lease_neither_calls_nor_touches_the_task(
+    workers: Workers, postgresql_url: str
+) -> None:
+    (ours, _) = both_leased(workers)
+    theirs = replace(ours, owner="two")
+
+    def taken_over(session: Session) -> bool:
+        session.execute(update(Task).where(Task.id == ours.task_id).values(lease_owner="two"))
+        store.release(session, ours.task_id, None, owner="one")
+        return True
+
+    assert workers.race(taken_over, lambda session: place(session, rules(1), ours)) == (True, False)
+    with psycopg.connect(postgresql_url) as connection:
+        row = connection.execute("SELECT state, lease_owner FROM task WHERE id = %s", [ours.task_id]).fetchone()
+    assert row == ("leased", "two")
+    placed, _ = workers.race(lambda session: place(session, rules(1), theirs), lambda session: None)
+    assert placed
+    with psycopg.connect(postgresql_url) as connection:
+        assert connection.execute("SELECT worker FROM attempt").fetchall() == [("two",)]
+
+
+# ---- the order, and what it costs -------------------------------------------------------------------------------
+
+
+async def test_urgent_tasks_first_then_due_retries_then_the_list(db: Database) -> None:
+    def prepare(session: Session) -> None:
+        fill(session)
+        waiting = {"state": TaskState.WAITING, "next_at": NOW - timedelta(minutes=1)}
+        for task_id, values in {
+            9: {"priority": 1},
+            8: waiting | {"next_at": NOW - timedelta(minutes=2)},
+            7: waiting,
+            6: waiting | {"next_at": NOW + timedelta(seconds=1)},
+            5: {"priority": 9},
+            4: waiting | {"priority": 4},
+        }.items():
+            session.execute(update(Task).where(Task.id == task_id).values(**values))
+
+    await db.run(prepare)
+    tasks = await db.run(lambda session: [one.task_id for one in leased(session, rules(1), 8)])
+    assert tasks == [9, 4, 8, 7, 1, 2, 3, 10]
+    rest = await db.run(lambda session: [one.task_id for one in leased(session, rules(1), CONTACTS)])
+    assert rest[-1] == 5
+    assert 6 not in rest
+
+
+WAITING = 20_000
+
+
+def test_neither_a_long_list_nor_a_million_waiting_tasks_are_read(workers: Workers, postgresql_url: str) -> None:
+    """All of it through the indexes: PostgreSQL's own plan, over tasks enough for it to care."""
+    with psycopg.connect(postgresql_url, autocommit=True) as connection:
+        connection.execute(
+            "INSERT INTO contact (list_id, phone, source_id, attributes)"
+            " SELECT 1, '+86139' || lpad(n::text, 8, '0'), '', '{}' FROM generate_series(1, %s) AS n",
+            [2 * WAITING],
+        )
+        connection.execute(
+            "INSERT INTO task (campaign_id, contact_id, state, next_at, attempts)"
+            " SELECT 1, id, CASE WHEN id % 2 = 0 THEN 'ready' ELSE 'waiting' END,"
+            " CASE WHEN id % 2 = 1 THEN timestamptz '2027-01-01' END, 0 FROM contact WHERE phone LIKE '+86139%'"
+        )
+        connection.execute("ANALYZE")
+    read: list[int] = []
+
+    def work(session: Session) -> None:
+        session.execute(text("SELECT pg_stat_force_next_flush()"))
+        before = _tuples_read(session)
+        assert len(leased(session, rules(1), 10)) == 10
+        read.append(_tuples_read(session) - before)
+
+    workers.race(work, lambda session: None)
+    assert read[0] < 100
+
+
+def _tuples_read(session: Session) -> int:
+    """Rows of the task table that this transaction has read, by scans of the table or of its indexes."""
+    found = session.execute(
+        text(
+            "SELECT pg_stat_get_xact_tuples_returned(oid) + pg_stat_get_xact_tuples_fetched(oid)"
+            " FROM pg_class WHERE oid = 'task'::regclass OR relname LIKE 'ix_task%'"
+        )
+    )
+    return sum(found.scalars())
+
+
+async def test_sqlite_reads_the_indexes_too(sqlite_url: str) -> None:
+    database = Database(sqlite_url)
+    await database.run(fill)
+    plan: list[str] = []
+
+    def explain(session: Session) -> None:
+        connection = session.connection().connection.driver_connection
+        assert connection is not None
+        statements: list[str] = []
+        connection.set_trace_callback(statements.append)
+        store.lease(session, lease(rules(1)))
+        connection.set_trace_callback(None)
+        (claiming,) = [one for one in statements if one.startswith("UPDATE")]
+        plan.extend(row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {claiming}"))
+
+    await database.run(explain)
+    await database.close()
+    reads = [line for line in plan if " task " in f"{line} "]
+    assert len(reads) == 19  # 9 priorities, retries and fresh tasks of each, and the row that is taken
+    assert all("USING" in line and "INDEX ix_task_" in line or "INTEGER PRIMARY KEY" in line for line in reads)
+    assert not any("SCAN task" in line for line in plan)
+
+
+async def test_while_the_window_is_closed_for_everybody_no_task_is_touched(db: Database) -> None:
+    await db.run(fill)
+    own = rules(1, "windows: [{times: [09:00-20:00]}]")
+    night = datetime(2026, 1, 5, 15, 0, tzinfo=UTC)  # 23:00 in China
+    result = await db.run(lambda session: store.lease(session, lease(own, now=night)))
+    assert (result.leases, result.put_off) == ((), 0)
+    assert result.opens_at == datetime(2026, 1, 6, 1, 0, tzinfo=UTC)
+    states = await db.read(lambda session: set(session.scalars(select(Task.state).where(Task.campaign_id == 1))))
+    assert states == {TaskState.READY}
+
+
+async def test_one_number_of_another_zone_opens_the_list(db: Database) -> None:
+    def abroad(session: Session) -> None:
+        fill(session)
+        # A number of London, where it is 15:00 then; it comes last in the list.
+        session.execute(update(Contact).where(Contact.id == CONTACTS).values(phone="+442079460958"))
+
+    await db.run(abroad)
+    own = rules(1, "windows: [{times: [09:00-20:00]}]")
+    night = datetime(2026, 1, 5, 15, 0, tzinfo=UTC)
+    result = await db.run(lambda session: store.lease(session, lease(own, CONTACTS, now=night)))
+    assert result.opens_at is None
+    assert [one.phone for one in result.leases] == ["+442079460958"]
+    assert result.put_off == CONTACTS - 1
