@@ -12,6 +12,7 @@ from typing import Any, cast
 from sqlalchemy import ColumnElement, CursorResult, select, update
 from sqlalchemy.orm import Session
 
+from ivr import deliveries
 from ivr.campaigns.actors import SYSTEM, Actor, place_of
 from ivr.campaigns.errors import CampaignError
 from ivr.campaigns.life_cycle import By, Event, step
@@ -161,6 +162,7 @@ def close_waiting(session: Session, these: Sequence[ColumnElement[bool]], result
         .where(*waiting, Engagement.state == EngagementState.RESERVED)
         .order_by(Engagement.task_id)
     ).all()
+    told = session.scalars(select(Task.id).where(*waiting)).all() if deliveries.wants_tasks(session) else ()
     closed = cast(
         CursorResult[Any],
         session.execute(
@@ -172,4 +174,5 @@ def close_waiting(session: Session, these: Sequence[ColumnElement[bool]], result
     ).rowcount
     for start in range(0, len(reserved), AT_ONCE):
         engagements.release(session, reserved[start : start + AT_ONCE], now)
+    deliveries.tasks_done(session, told)
     return closed

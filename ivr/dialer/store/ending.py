@@ -12,6 +12,7 @@ from sqlalchemy import update as update_of
 from sqlalchemy.orm import Session
 
 from flows.sprint import Scalar
+from ivr import deliveries
 from ivr.dialer.store.following import Following, follow, tried_before
 from ivr.dialer.store.placing import Placing, place
 from ivr.dialer.store.tables import attempt_table, task_table
@@ -81,7 +82,11 @@ def finish(session: Session, ending: Ending) -> datetime | None:
         message_left=record.message_left,
         callback_at=record.callback_at,
     )
-    return follow(session, _following(ending), ended)
+    again = follow(session, _following(ending), ended)
+    deliveries.attempts_ended(session, [record.attempt_id])
+    if again is None:
+        deliveries.tasks_done(session, [ending.task_id])
+    return again
 
 
 def _following(ending: Ending) -> Following:

@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, or_, select
 from sqlalchemy import update as update_of
 from sqlalchemy.orm import Session
 
+from ivr import deliveries
 from ivr.dialer.store.tables import IDS_AT_ONCE, attempt_table, task_table
 from ivr.dialer.store.tasks import close_tasks, release
 from ivr.model import AttemptState, Campaign, HungUpBy, Intention, TaskState, Worker, WorkerState
@@ -88,6 +89,8 @@ def close_unknown(session: Session, ids: Sequence[str], now: datetime) -> int:
     )
     close_tasks(session, tasks, DialOutcome.UNKNOWN.value)
     engagements.commit(session, tasks, now)
+    deliveries.attempts_ended(session, ids)
+    deliveries.tasks_done(session, tasks)
     return len(tasks)
 
 

@@ -10,6 +10,7 @@ from sqlalchemy import bindparam, case, exists, or_, select
 from sqlalchemy import update as update_of
 from sqlalchemy.orm import Session
 
+from ivr import deliveries
 from ivr.dialer.store.tables import task_table
 from ivr.model import Campaign, CampaignState, EmergencyStop, TaskState, UtcDateTime
 from ivr.policy import engagements
@@ -48,6 +49,7 @@ def apply(session: Session, decided: Mapping[int, Decision], now: datetime) -> C
     for rule, ids in closed.items():
         close_tasks(session, ids, rule)
         engagements.release(session, ids, now)
+        deliveries.tasks_done(session, ids)
     return Counter(decision.verdict for decision in decided.values())
 
 
