@@ -108,7 +108,7 @@ class Task(Base):
     __table_args__ = (
         UniqueConstraint("campaign_id", "contact_id"),
         # A lease reads these two in their own order, priority by priority: it never meets a task that waits.
-        part_index("ix_task_ready", "campaign_id", "priority", "id", where="state = 'ready'"),
+        part_index("ix_task_ready", "campaign_id", "priority", "next_at", "id", where="state = 'ready'"),
         part_index("ix_task_waiting", "campaign_id", "priority", "next_at", "id", where="state = 'waiting'"),
         part_index("ix_task_leased", "campaign_id", "lease_owner", where="state = 'leased'"),
     )

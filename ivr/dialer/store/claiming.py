@@ -107,8 +107,9 @@ def _due(count: int, priority: ColumnElement[int]) -> Select[Any]:
 
 
 def _fresh(count: int, priority: ColumnElement[int]) -> Select[Any]:
-    """Tasks that nobody has tried, of one priority."""
-    return _of(TaskState.READY, count, priority).order_by(task_table.c.id)
+    """Tasks that nobody has tried, of one priority. They have no `next_at`: it is named so that no other index
+    than their own has this order. PostgreSQL would else look for the few that are ready among all there are."""
+    return _of(TaskState.READY, count, priority).order_by(task_table.c.next_at, task_table.c.id)
 
 
 def _of(state: TaskState, count: int, priority: ColumnElement[int]) -> Select[Any]:

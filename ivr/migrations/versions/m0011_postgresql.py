@@ -12,7 +12,7 @@ branch_labels = None
 depends_on = None
 
 LEASING = (
-    ("ix_task_ready", ["campaign_id", "priority", "id"], "state = 'ready'"),
+    ("ix_task_ready", ["campaign_id", "priority", "next_at", "id"], "state = 'ready'"),
     ("ix_task_waiting", ["campaign_id", "priority", "next_at", "id"], "state = 'waiting'"),
     ("ix_task_leased", ["campaign_id", "lease_owner"], "state = 'leased'"),
 )
