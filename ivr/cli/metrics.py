@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+import sys
+from datetime import datetime, timedelta
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import click
@@ -18,6 +20,8 @@ from ivr.i18n import current_language, translate
 from ivr.metrics import words
 from ivr.metrics.book import BOOK, metric
 from ivr.metrics.filters import Filter, period, zone_of
+from ivr.metrics.invariants import Found, Scope
+from ivr.metrics.invariants import check as check_books
 from ivr.metrics.measure import Figure, Question, Spans, measure, statement_text
 from ivr.metrics.metric import Metric
 from ivr.metrics.slices import SLICES
@@ -131,3 +135,33 @@ def _value(one: Metric, figure: Figure) -> str:
     if figure.whole is None or figure.value is None:
         return shown
     return f"{shown} ({figure.part:,.10g} / {figure.whole:,.10g})"
+
+
+@command.command(help=translate("Look whether the books balance. Exit 1 when a rule doesn't hold."))
+@click.option(
+    "--days",
+    type=click.IntRange(1, 3660),
+    default=2,
+    show_default=True,
+    help=translate("Of the last so many days."),
+)
+@click.option(
+    "--recordings",
+    type=click.Path(path_type=Path, file_okay=False, exists=True),
+    help=translate("Look for the recordings' files here."),
+)
+@DATABASE
+def check(days: int, recordings: Path | None, db: Place | None) -> None:
+    longest_s = load_settings().reports.longest_call_s
+
+    async def look(database: Database) -> tuple[Found, ...]:
+        now = database.clock.now()
+        return await check_books(database, Scope(now, now - timedelta(days=days), longest_s, recordings))
+
+    found = with_database(db, look, must_exist=True)
+    for one in found:
+        click.echo(f"{'✗' if one.faults else '✓'} {one.sentence(current_language())}")
+    broken = sum(one.faults > 0 for one in found)
+    click.echo(translate("Rules: {rules}, broken: {broken}", rules=len(found), broken=broken))
+    if broken:
+        sys.exit(1)

@@ -185,7 +185,7 @@ def _retry_notes(found: Advice, language: str) -> list[str]:
     return [
         translate_into(
             language,
-            "After “{outcome}” the next call reached {count}, surely less than {most}: calling again brings little.",
+            "After “{outcome}” the next call reached {count}, at most {most}: calling again brings little.",
             outcome=label("outcome", one.outcome, language), count=words.of(one.connected),
             most=words.percent(wilson(one.connected).high),
         )
