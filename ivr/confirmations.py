@@ -15,6 +15,7 @@ from pathlib import Path
 from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
+from ivr import deliveries
 from ivr.contacts_import import CellError, normalise_phone
 from ivr.contacts_import.cells import Cell, Row, text_of
 from ivr.contacts_import.text_table import TextTable
@@ -101,6 +102,7 @@ def confirm(session: Session, word: Word, now: datetime) -> None:
     session.add(
         AuditEntry(at=now, who=word.who, action=f"success.{word.state}", subject=attempt.id, details=details)
     )
+    deliveries.success_confirmed(session, attempt.id)
 
 
 async def import_replies(database: Database, path: Path, who: str) -> Taken:

@@ -15,6 +15,7 @@ from typing import ClassVar, Protocol
 
 from flows.flow import Flow
 from flows.linter import load_checked
+from ivr import deliveries
 from ivr.agents import missing_queues
 from ivr.campaigns.opening import (
     CampaignPlan,
@@ -176,6 +177,8 @@ async def run_campaign(options: RunOptions, run: Run) -> Results:
         warnings: _Warnings = (*reached, *missing_queues(flow, options.settings.queues))
         recognizer = recognizer_of(options.settings, flow.language, options.recognizer, clock)
         database = Database(run.database_url, clock, durable=run.durable)
+        if run.durable:  # nobody is told of rehearsals
+            deliveries.attach(database, options.settings)
         stack.push_async_callback(database.close)
         await database.upgrade()
         plan = _plan(options, flow, (policy, strategy), recognizer.name, run.network)
@@ -231,7 +234,9 @@ async def _call_everybody(ready: _Ready, opened: OpenedCampaign) -> None:
         deps = studio.deps(ready.flow, speaker, ready.recognizer, ready.database, ready.bus)
         station = Station(ready.database, routes)
         stack.push_async_callback(station.close)
-        dialer = Dialer(_dialer_options(ready, opened), ready.database, routes, deps, station)
+        pacer, within_s = await _pacer(ready, opened, deps)
+        deps = replace(deps, agent_within_s=within_s)
+        dialer = Dialer(_dialer_options(ready, opened), ready.database, routes, deps, station, pacer)
         ready.run.brake.attach(dialer)
         await start_campaign(ready.database, opened.campaign_id)
         ready.bus.publish(_began(ready, opened, deps.planner))
@@ -239,6 +244,22 @@ async def _call_everybody(ready: _Ready, opened: OpenedCampaign) -> None:
             ready.bus.publish(TasksSkipped(opened.never))
         async with heeding_stops(ready.database, dialer, options.settings) as stopped:
             await _dial(dialer, ready, opened.campaign_id, stopped)
+
+
+async def _pacer(ready: _Ready, opened: OpenedCampaign, deps: CallDeps) -> tuple[Pacer, float]:
+    """Of the strategy's pace; with how soon an agent is to be found. Raises PacingError."""
+    pace, clock = opened.strategy.spec.pace, ready.run.clock
+    if ready.options.concurrency is not None:
+        pace = pace.model_copy(update={"concurrency": ready.options.concurrency})
+    given = PaceDeps(
+        bus=ready.bus,
+        clock=clock,
+        concurrency=ready.options.calls_at_once,
+        agents=deps.agents,
+        queues=own_queues(ready.flow),
+        before=await callees_in_need(ready.database, clock, opened.campaign_id, pace),
+    )
+    return pacer_of(pace, given), pace.abandoned.within_s
 
 
 async def _dial(dialer: Dialer, ready: _Ready, campaign_id: int, stopped: asyncio.Event) -> None:

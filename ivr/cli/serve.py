@@ -11,6 +11,7 @@ from pathlib import Path
 import click
 
 from admin.app import AdminSettings, serve
+from ivr import deliveries
 from ivr.cli.options import DATABASE
 from ivr.config import Settings, load_settings
 from ivr.database import Database, Place, url_of
@@ -43,7 +44,9 @@ def command(
 
 
 def _database(settings: Settings, db: Place | None) -> Database:
-    return Database(settings.database_url if db is None else url_of(db))
+    database = Database(settings.database_url if db is None else url_of(db))
+    deliveries.attach(database, settings)
+    return database
 
 
 async def _serve(database: Database, settings: AdminSettings) -> None:

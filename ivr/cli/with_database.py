@@ -7,6 +7,7 @@ import getpass
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
+from ivr import deliveries
 from ivr.config import load_settings
 from ivr.database import Database, Place, file_of, url_of
 from ivr.errors import IvrError
@@ -19,13 +20,15 @@ def with_database(place: Place | None, work: Callable[[Database], Awaitable[T]],
 
     `must_exist` is for commands that only read or change what is there: a mistyped path makes no new database.
     Raises IvrError for it."""
-    url = load_settings().database_url if place is None else url_of(place)
+    settings = load_settings()
+    url = settings.database_url if place is None else url_of(place)
     file = file_of(url)
     if must_exist and place is not None and file is not None and not file.exists():
         raise IvrError("There is no database {path}; check the path.", path=file)
 
     async def run() -> T:
         database = Database(url)
+        deliveries.attach(database, settings)
         try:
             await database.upgrade()
             return await work(database)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
+from ivr.complaints import Complained, record
+from ivr.config import ComplaintSettings
 from ivr.database.locks import lock_name
 from ivr.feeds.rows import Incoming
 from ivr.feeds.schema import FeedSpec
@@ -41,13 +42,12 @@ def take_payments(session: Session, source: str, rows: Sequence[Incoming], now: 
 
 
 def take_complaints(
-    session: Session, spec: FeedSpec, rows: Sequence[Incoming], rules: Any, now: datetime
+    session: Session, spec: FeedSpec, rows: Sequence[Incoming], complaints: ComplaintSettings, now: datetime
 ) -> int:
     """Register complaints, each with its do-not-disturb; how many are new."""
-    from ivr.complaints import Complained, record
     purpose = spec.purpose or ANY_PURPOSE
     told = (Complained(row.phone, row.at, spec.feed, row.source_id, purpose) for row in rows)
-    return sum(record(session, one, by=f"feed:{spec.feed}", now=now, rules=rules) for one in told)
+    return sum(record(session, one, f"feed:{spec.feed}", now, complaints) for one in told)
 
 
 def _unknown(session: Session, source: str, rows: Sequence[Incoming]) -> list[Incoming]:
