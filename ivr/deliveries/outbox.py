@@ -109,7 +109,10 @@ def _tell_of_attempts(session: Session, event: DeliveryEvent, ids: Sequence[str]
     answers = select(Answer.attempt_id, Answer.name, Answer.value).where(Answer.attempt_id.in_(ids))
     for attempt_id, name, value in session.execute(answers.order_by(Answer.attempt_id, Answer.number)):
         found[attempt_id][name] = value
-    rows = [_Row(*facts, attempt, found[attempt.id]) for *facts, attempt in session.execute(query)]
+    rows = [
+        _Row(task, contact, campaign, purpose, flow, attempt, found[attempt.id])
+        for task, contact, campaign, purpose, flow, attempt in session.execute(query)
+    ]
     _enqueue(session, event, sinks, rows)
 
 
