@@ -119,6 +119,7 @@ class Dialer:
             self.stop()
             await self._drain()
             self._routes.forget(self._news.set)
+            self._pacer.close()
 
     async def _call_all(self) -> bool:
         while not self._stopping:
@@ -221,6 +222,8 @@ class Dialer:
             count=count,
             now=self._deps.clock.now(),
             lease_s=self._options.longest_call_s + LEASE_MARGIN_S,
+            strategy=self._options.strategy,
+            hours=self._options.hours,
         )
         leased = await self._database.run(lambda session: store.lease(session, request))
         if leased.skipped:

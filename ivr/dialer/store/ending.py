@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from flows.sprint import Scalar
 from ivr import deliveries
-from ivr.dialer.store.following import Following, follow, tried_before
+from ivr.dialer.store.following import Following, follow, tried_of
 from ivr.dialer.store.placing import Placing, place
 from ivr.dialer.store.tables import attempt_table, task_table
 from ivr.model import (
@@ -65,7 +65,7 @@ def finish(session: Session, ending: Ending) -> datetime | None:
 
     Returns when the number is called next, or None. Raises AlreadyEnded when the outcome is there already."""
     record = ending.record
-    before = tried_before(session, ending.task_id, record.attempt_id)
+    before = tried_of(session, ending.task_id, without=record.attempt_id)
     facts = record.facts(attempts=1 + sum(not one.failed_over for one in before))
     grade = grade_of(ending.strategy, facts)
     ended_at, why = _write_end(session, ending, grade=grade, intention=class_of(ending.strategy, grade))

@@ -47,12 +47,12 @@ class Following:
     segment: str = ""  # of the number; empty: hours don't matter
 
 
-def tried_before(session: Session, task_id: int, attempt_id: str) -> list[Tried]:
-    """The task's ended attempts in order, without this one."""
+def tried_of(session: Session, task_id: int, without: str | None = None) -> list[Tried]:
+    """The task's ended attempts in order, `without` one that is about to end."""
     rows = session.execute(
         select(*_COLUMNS).where(attempt_table.c.task_id == task_id).order_by(attempt_table.c.number)
     )
-    return [_tried(row) for row in rows if row.id != attempt_id and row.outcome is not None]
+    return [_tried(row) for row in rows if row.id != without and row.outcome is not None]
 
 
 def _tried(row: Any) -> Tried:
@@ -75,18 +75,18 @@ def follow(session: Session, following: Following, ended: Ended) -> datetime | N
     """Plan the task's next call, or close the task with its result; when that call is, or None."""
     found = case_of(following).after(ended)
     if isinstance(found, EndWhy):
-        _close(session, following, _result(ended), ended.at)
+        close(session, following, result_of(ended), ended.at)
         return None
     better = _better(following, found)
     if better is not None:
         found = replace(found, at=better.at)
     if over_at(session, following.rules.campaign_id, found.at):
         talked = any(one.talked for one in ended.tried)
-        _close(session, following, _result(ended) if talked else CAMPAIGN_ENDED, ended.at)
+        close(session, following, result_of(ended) if talked else CAMPAIGN_ENDED, ended.at)
         return None
     if better is not None:
         note_better(session, following, better, ended.at, DecisionStage.END)
-    _plan(session, following, found)
+    plan(session, following, found)
     return found.at
 
 
@@ -142,7 +142,8 @@ def note_better(
     )
 
 
-def _plan(session: Session, following: Following, found: Next) -> None:
+def plan(session: Session, following: Following, found: Next) -> None:
+    """The task waits for its next call."""
     table = task_table.c
     values: dict[str, Any] = {
         "state": TaskState.WAITING,
@@ -157,12 +158,13 @@ def _plan(session: Session, following: Following, found: Next) -> None:
     session.execute(update(task_table).where(table.id == following.task_id).values(**values))
 
 
-def _close(session: Session, following: Following, result: str, now: datetime) -> None:
+def close(session: Session, following: Following, result: str, now: datetime) -> None:
+    """Nothing is left to do for the task."""
     close_tasks(session, [following.task_id], result)
     engagements.release(session, [following.task_id], now)
 
 
-def _result(ended: Ended) -> str:
+def result_of(ended: Ended) -> str:
     """What the last conversation came to; without one, how the last attempt ended."""
     talks = (one.disposition for one in reversed(ended.tried) if one.talked)
     return next(talks, ended.last.disposition)

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from flows.sprint import Scalar
 from ivr.dialer.store.claiming import Claim, Claimed, claim
 from ivr.dialer.store.opening import opens_at
+from ivr.dialer.store.steering import steer
 from ivr.dialer.store.tables import IDS_AT_ONCE
 from ivr.dialer.store.tasks import apply, running
 from ivr.model import DecisionStage
@@ -22,6 +23,8 @@ from ivr.policy.facts import Asked
 from ivr.policy.glance import Glance
 from ivr.policy.policy import CampaignRules
 from ivr.policy.record import judge, note
+from ivr.strategy.hours import NO_HOURS, Hours
+from ivr.strategy.strategy import Strategy
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +52,8 @@ class LeaseRequest:
     count: int
     now: datetime
     lease_s: float
+    strategy: Strategy | None = None  # whose first calls may wait for better hours
+    hours: Hours = NO_HOURS
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,11 +88,15 @@ def lease(session: Session, request: LeaseRequest) -> Leased:
         )
         apply(session, not_now, now)
     ours = [one for one in claimed if decided[one.task_id].verdict is Verdict.CALL]
+    waiting = (
+        steer(session, rules, (request.strategy, request.hours), ours, now) if request.strategy else frozenset()
+    )
     leases = (
         Lease(one.task_id, one.contact_id, one.phone, dict(one.attributes), one.attempts, request.owner)
         for one in ours
+        if one.task_id not in waiting
     )
-    return Leased(tuple(leases), verdicts[Verdict.NEVER], verdicts[Verdict.LATER])
+    return Leased(tuple(leases), verdicts[Verdict.NEVER], verdicts[Verdict.LATER] + len(waiting))
 
 
 def _decided(

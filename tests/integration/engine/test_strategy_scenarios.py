@@ -1,7 +1,7 @@
 """Each rule of a strategy on the real engine, in virtual time: who is called again, when, and what for.
 
-The runs begin on Monday, 5 January 2026, at 10:00. Marketing may call on working days, 09:00-12:00 and 14:00-21:00,
-service every day, 08:00-21:00."""
+The runs begin on Monday, 5 January 2026, at 10:00. Marketing may call on working days, 09:00-12:00 and
+14:00-21:00, service every day, 08:00-21:00."""
 
 from __future__ import annotations
 
@@ -48,7 +48,8 @@ def test_the_shipped_strategy_rule_by_rule(bench: Any) -> None:
     people: dict[str, tuple[dict[str, Any], list[str], str]] = {
         "accepts, and never answers the message": (
             {"does": ACCEPTS},
-            ["Mon 05 10:00 first answered B", "Wed 07 10:01 follow_up answered B", "Fri 09 10:02 follow_up answered B"],
+            ["Mon 05 10:00 first answered B", "Wed 07 10:01 follow_up answered B",
+             "Fri 09 10:02 follow_up answered B"],
             "accepted",
         ),
         "says yes, and then nothing": (
