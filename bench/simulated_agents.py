@@ -98,6 +98,9 @@ class SimulatedAgents:
     def watch(self, changed: Callable[[], None]) -> None:
         self._watchers.append(changed)
 
+    def forget(self, changed: Callable[[], None]) -> None:
+        self._watchers.remove(changed)
+
     def _over(self, agent: Agent) -> None:
         self.count()
         del self._engaged[agent.number]

@@ -79,6 +79,9 @@ class ConfiguredAgents:
     def watch(self, changed: Callable[[], None]) -> None:
         self._watchers.append(changed)
 
+    def forget(self, changed: Callable[[], None]) -> None:
+        self._watchers.remove(changed)
+
     def _take(self, queue: str, tried: frozenset[str]) -> Agent | None:
         """The first of the queue who is free: engaged from now on."""
         agents = self._lists[queue]

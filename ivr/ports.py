@@ -53,6 +53,9 @@ class AgentSupply(Protocol):
     def watch(self, changed: Callable[[], None]) -> None:
         """From now on call `changed()`, on the loop, whenever `staff` says something else."""
 
+    def forget(self, changed: Callable[[], None]) -> None:
+        """No more of that."""
+
 
 class SecondLegs(Protocol):
     """Places legs beside one call, where the two can be bridged, each on a channel of its own."""

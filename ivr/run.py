@@ -9,14 +9,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import ClassVar, Protocol
 
 from flows.flow import Flow
 from flows.linter import load_checked
 from ivr import deliveries
-from ivr.agents import missing_queues
+from ivr.agents import missing_queues, own_queues
 from ivr.campaigns.opening import (
     CampaignPlan,
     OpenedCampaign,
@@ -32,18 +32,22 @@ from ivr.database import Database, Place
 from ivr.dialer.calling import DialerOptions
 from ivr.dialer.dialer import Dialer
 from ivr.dialer.live import LiveRows
+from ivr.dialer.pacer import Pacer
 from ivr.dialer.recordings import Compressor
 from ivr.dialer.routes import Routes
 from ivr.dialer.station import Station
 from ivr.dialer.stops import heeding_stops
+from ivr.pacing.factory import PaceDeps, callees_in_need, pacer_of
 from ivr.policy.loader import default_policy, load
 from ivr.policy.policy import Policy, PolicyError
 from ivr.report.build import build_results
 from ivr.results import Results
+from ivr.session.deps import CallDeps
 from ivr.session.progress import Bus, Observer, RunBegan, TasksSkipped
 from ivr.session.turns import TurnPlanner, questions_of
 from ivr.strategy import Strategy, default_strategy, once
 from ivr.strategy import load as load_strategy
+from ivr.strategy.learning import hours_for
 from ivr.studio import open_studio, recognizer_of
 from prompts.catalogue import Catalogue
 from speech.ports import Recognizer
@@ -236,7 +240,9 @@ async def _call_everybody(ready: _Ready, opened: OpenedCampaign) -> None:
         stack.push_async_callback(station.close)
         pacer, within_s = await _pacer(ready, opened, deps)
         deps = replace(deps, agent_within_s=within_s)
-        dialer = Dialer(_dialer_options(ready, opened), ready.database, routes, deps, station, pacer)
+        hours = await ready.database.read(lambda session: hours_for(session, opened.strategy))
+        dialer_options = replace(_dialer_options(ready, opened), hours=hours)
+        dialer = Dialer(dialer_options, ready.database, routes, deps, station, pacer)
         ready.run.brake.attach(dialer)
         await start_campaign(ready.database, opened.campaign_id)
         ready.bus.publish(_began(ready, opened, deps.planner))

@@ -25,6 +25,9 @@ class Pacer(Protocol):
         """From now on call `changed()`, on the loop, when more calls may begin than `ready` last said,
         or when `surplus` says something else."""
 
+    def close(self) -> None:
+        """The campaign calls nobody any more: what the pacer held is others'."""
+
 
 class FixedPacer:
     """At most `concurrency` calls at once."""
@@ -40,3 +43,6 @@ class FixedPacer:
 
     def watch(self, changed: Callable[[], None]) -> None:
         del changed  # it never changes
+
+    def close(self) -> None:
+        pass

@@ -59,11 +59,12 @@ def pacer_of(pace: PaceSpec, deps: PaceDeps) -> Pacer:
         deps.bus.subscribe(limit.observe)
         pacers.append(limit)
     if pace.by_people:
-        pacers.append(_by_people(pace, deps))
+        pacers.append(people_pacer(pace, deps))
     return Least(*pacers) if len(pacers) > 1 else pacers[0]
 
 
-def _by_people(pace: PaceSpec, deps: PaceDeps) -> Power | Predictive:
+def people_pacer(pace: PaceSpec, deps: PaceDeps) -> Power | Predictive:
+    """The part of `pacer_of` that looks at people, of power and predictive. Raises PacingError as it does."""
     queues = pace.queues or deps.queues
     if not queues:
         raise PacingError(

@@ -50,6 +50,9 @@ class PerSecond:
     def watch(self, changed: Callable[[], None]) -> None:
         del changed  # time alone changes it
 
+    def close(self) -> None:
+        pass
+
 
 class Least:
     """As many calls as all of its pacers allow; what one of them would hang up is hung up."""
@@ -72,3 +75,7 @@ class Least:
     def watch(self, changed: Callable[[], None]) -> None:
         for pacer in self._pacers:
             pacer.watch(changed)
+
+    def close(self) -> None:
+        for pacer in self._pacers:
+            pacer.close()

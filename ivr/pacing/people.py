@@ -101,8 +101,8 @@ class ByPeople(ABC):
         self._changed.append(changed)
 
     def close(self) -> None:
-        """The campaign calls nobody any more: others may count on its agents."""
         self.people.floor.leave(self)
+        self.people.agents.forget(self._staff_changed)
 
     @property
     def promised(self) -> int:
@@ -180,6 +180,7 @@ class Predictive(ByPeople):
     def __init__(self, people: People) -> None:
         super().__init__(people)
         self._surplus = 0
+        self._most = 0  # calls, counted from the first one on, that the last look ahead allows to begin
         self._looked_at_s = -math.inf
         self._there = self._staff().there
         self._left_at_s = -math.inf  # when there were last fewer people than before
@@ -192,23 +193,28 @@ class Predictive(ByPeople):
         return stance
 
     def _open(self, staff: Staff, calls: int, spared: int) -> int:
-        """Looks ahead, but not at every call's end: between two looks only free agents get their line."""
+        """Looks ahead, but not at every call's end: between two looks the last one's answer holds."""
+        lines, now_s = self.people.lines, self.people.time()
+        unplaced = max(0, calls - len(lines.live))
+        begun = lines.placed + unplaced
+        if now_s >= self._looked_at_s + LOOK_AGAIN_S:
+            self._looked_at_s = now_s
+            self._most = begun + self._look(staff, calls, unplaced)
+        return max(spared, self._most - begun)
+
+    def _look(self, staff: Staff, calls: int, unplaced: int) -> int:
         lines, now_s = self.people.lines, self.people.time()
         self._left_at_s = now_s if staff.there < self._there else self._left_at_s
         self._there = staff.there
-        if now_s < self._looked_at_s + LOOK_AGAIN_S:
-            return spared
-        self._looked_at_s = now_s
         rivals = self._rivals()
         in_flight = lines.in_flight(calls) + sum(other.lines_and_promises for other in rivals)
         most = min(AT_ONCE, int(self.people.spec.lines * staff.there) - in_flight)
         theirs = [(other.people.lines, other.promised) for other in rivals]
-        unplaced = max(0, calls - len(lines.live))
         outlook = outlook_of(lines, theirs, staff, unplaced, self.people.spec.abandoned.within_s)
         relief = RELIEF if now_s < self._left_at_s + RELIEF_S else 1.0
         verdict = judge(outlook, lines.tally.aim(), most, relief, len(lines.dialled()))
         self._surplus = verdict.surplus
-        return max(spared, verdict.more)
+        return verdict.more
 
     def _too_many(self, staff: Staff) -> int:
         """As the last look found; once, since those who go aren't there any more."""

@@ -7,11 +7,15 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 
 from flows.flow import Flow
+from ivr.agents import own_queues
 from ivr.database import Database
 from ivr.dialer.pacer import Pacer
 from ivr.dialer.recordings import Compressor
 from ivr.dialer.station import Station
 from ivr.dialer.trunk_routes import TrunkAccount
+from ivr.pacing.factory import PaceDeps, callees_in_need, people_pacer
+from ivr.pacing.limits import Least
+from ivr.pacing.people import Floor
 from ivr.pacing.schema import PaceSpec
 from ivr.session.deps import CallDeps
 from ivr.session.progress import Bus
@@ -38,6 +42,7 @@ class WorkerParts:
     recognizer: str | None = None  # for every campaign; None: each one's own
     compressor: Compressor | None = None
     look_again_s: float = 2.0
+    floor: Floor = field(default_factory=Floor)  # people who take calls, for whom campaigns compete
     _recognizers: dict[tuple[str, str | None], Recognizer] = field(default_factory=dict)
     _opening: asyncio.Lock = field(default_factory=asyncio.Lock)
 
@@ -53,9 +58,22 @@ class WorkerParts:
             return known
 
     async def paced(self, limit: CampaignLimit, flow: Flow, pace: PaceSpec, deps: CallDeps) -> Pacer:
-        """The campaign's own limits: its share of the concurrency, and the people that its calls end at."""
-        del flow, pace, deps
-        return limit
+        """The campaign's own limits: its share of the concurrency, and the people that its calls end at.
+
+        Raises PacingError when it counts on people and there are none to count on."""
+        if not pace.by_people:
+            return limit
+        before = await callees_in_need(self.database, deps.clock, limit.campaign_id, pace)
+        given = PaceDeps(
+            bus=deps.bus,
+            clock=deps.clock,
+            concurrency=limit.concurrency,
+            agents=deps.agents,
+            queues=own_queues(flow),
+            before=before,
+            floor=self.floor,
+        )
+        return Least(limit, people_pacer(pace, given))
 
     async def join(self, limit: CampaignLimit) -> None:
         """The campaign begins here."""

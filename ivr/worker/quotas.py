@@ -61,6 +61,9 @@ class CampaignLimit:
     def watch(self, changed: Callable[[], None]) -> None:
         self._watchers.append(changed)
 
+    def close(self) -> None:
+        self._watchers.clear()
+
     def give(self, grant: Grant) -> None:
         """From now on this much."""
         if grant == self.grant:

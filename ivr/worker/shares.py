@@ -81,3 +81,6 @@ class _Shared:
 
     def watch(self, changed: Callable[[], None]) -> None:
         self._own.watch(changed)
+
+    def close(self) -> None:
+        self._own.close()
