@@ -1,0 +1,5 @@
+"""The databases of the rig, for every test here."""
+
+from tests.database_rig.fixture import database_url, postgresql_rig, postgresql_url, sqlite_template, sqlite_url
+
+__all__ = ["database_url", "postgresql_rig", "postgresql_url", "sqlite_template", "sqlite_url"]
