@@ -17,6 +17,7 @@ from flows.flow import Flow
 from flows.linter import load_checked
 from ivr import deliveries
 from ivr.agents import missing_queues, own_queues
+from ivr.arms import arm_deps
 from ivr.campaigns.opening import (
     CampaignPlan,
     OpenedCampaign,
@@ -37,6 +38,7 @@ from ivr.dialer.recordings import Compressor
 from ivr.dialer.routes import Routes
 from ivr.dialer.station import Station
 from ivr.dialer.stops import heeding_stops
+from ivr.eligibility import eligibility_of
 from ivr.pacing.factory import PaceDeps, callees_in_need, pacer_of
 from ivr.policy.loader import default_policy, load
 from ivr.policy.policy import Policy, PolicyError
@@ -241,7 +243,13 @@ async def _call_everybody(ready: _Ready, opened: OpenedCampaign) -> None:
         pacer, within_s = await _pacer(ready, opened, deps)
         deps = replace(deps, agent_within_s=within_s)
         hours = await ready.database.read(lambda session: hours_for(session, opened.strategy))
-        dialer_options = replace(_dialer_options(ready, opened), hours=hours)
+        arms = await arm_deps(stack, studio, ready.database, opened.strategy, deps)
+        dialer_options = replace(_dialer_options(ready, opened), hours=hours, arms=arms)
+        if ready.run.durable:  # nobody is asked about made-up people
+            eligibility = await eligibility_of(options.settings, opened.rules, ready.database)
+            dialer_options = replace(dialer_options, eligibility=eligibility)
+            if eligibility is not None:
+                stack.push_async_callback(eligibility.close)
         dialer = Dialer(dialer_options, ready.database, routes, deps, station, pacer)
         ready.run.brake.attach(dialer)
         await start_campaign(ready.database, opened.campaign_id)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from flows.sprint import Scalar
@@ -19,6 +19,7 @@ from ivr.dialer.recordings import Compressor, early_media_path, recording_facts
 from ivr.dialer.routes import NOBODY, NoRoute, Route, Routes
 from ivr.dialer.second_legs import RoutedLegs
 from ivr.dialer.station import Station
+from ivr.eligibility import Eligibility
 from ivr.policy.policy import CampaignRules
 from ivr.session.deps import CallDeps, PlacedAttempt
 from ivr.session.faults import log_fault
@@ -27,6 +28,7 @@ from ivr.session.record import CallRecord
 from ivr.session.session import CallSession
 from ivr.session.slots import next_slots
 from ivr.strategy.hours import NO_HOURS, Hours
+from ivr.strategy.split import arm_of
 from ivr.strategy.strategy import Strategy
 from trunk.ports import Cause, DialOutcome, OriginateRequest, TrunkError
 
@@ -50,13 +52,16 @@ class DialerOptions:
     attempt_id: Callable[[str, int], str]  # of phone and attempt number: uuid4, or derived from a rehearsal's seed
     agents_talk_s: float = 0.0  # so long people may talk in one call; the flow's limit is the robot's time alone
     compressor: Compressor | None = None  # takes recordings after the call; None: the WAV is what is kept
+    eligibility: Eligibility | None = None  # asked about each number just before it is dialled
+    arms: Mapping[str, CallDeps] = field(default_factory=dict)  # of an A/B test, that hear something else
     hours: Hours = NO_HOURS  # at which who answers, where the strategy waits for better ones
     may_finish: Callable[[], Awaitable[bool]] | None = None  # asked when every task is done: False: more may come
     look_again_s: float | None = None  # new tasks may come from outside: look so often; None: they don't
 
     @property
     def longest_call_s(self) -> float:
-        return self.ring_timeout_s + self.call_limit_s + self.agents_talk_s
+        call_limit_s = max(self.call_limit_s, *(deps.call_limit_s for deps in self.arms.values()), 0.0)
+        return self.ring_timeout_s + call_limit_s + self.agents_talk_s
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,8 +108,12 @@ class Caller:
 
     async def call(self, lease: store.Lease, routed: Callable[[], None]) -> None:
         """From the lease to the written outcome. `routed()` is called as soon as the trunk's channel is taken."""
-        contact = self._contact(lease)
         try:
+            asked = await self._ask(lease)
+            if asked is None:
+                return
+            lease = asked
+            contact = self._contact(lease)
             way = await self._prepare(lease, contact) or await self._take(lease.phone, NOBODY)
         finally:
             routed()
@@ -135,16 +144,28 @@ class Caller:
 
     # ---- before the call ------------------------------------------------------------------------------------
 
+    async def _ask(self, lease: store.Lease) -> store.Lease | None:
+        """The lease with what holds now; None: its number isn't to be called, which its task says already."""
+        eligibility = self._options.eligibility
+        if eligibility is None:
+            return lease
+        return await self._deps.clock.outside(eligibility.ask(lease, self._options.rules))
+
     def _contact(self, lease: store.Lease) -> dict[str, Scalar]:
         """What the flow is started with: the list's values, the number, and slots for calling back."""
         slots = next_slots(self._deps.clock.now(), OFFERED_SLOTS)
         offered: dict[str, Scalar] = {f"slot_{number}": slot for number, slot in enumerate(slots, start=1)}
         return {**offered, **lease.attributes, "phone": lease.phone}
 
+    def _deps_of(self, phone: str) -> CallDeps:
+        """What the number hears: its arm's, when there is an A/B test."""
+        arm = arm_of(self._options.strategy, phone)
+        return self._deps if arm is None else self._options.arms.get(arm.name, self._deps)
+
     async def _prepare(self, lease: store.Lease, contact: Mapping[str, Scalar]) -> Cause | None:
         """Render what only this contact hears; a cause to fail the attempt when that can't be done."""
         try:
-            await self._deps.clock.outside(self._deps.speaker.prepare(contact))
+            await self._deps.clock.outside(self._deps_of(lease.phone).speaker.prepare(contact))
         except Exception as error:  # noqa: BLE001 one contact's odd data must not end the campaign
             log_fault(log, "prompts_failed", error, task_id=lease.task_id)
             return Cause(DialOutcome.FAILED, f"prompts: {type(error).__name__}", "us")
@@ -186,6 +207,7 @@ class Caller:
         None: the number isn't to be called after all; its task has been given back or closed."""
         attempt, way = placed.attempt, placed.way
         route = way if isinstance(way, Route) else None
+        arm = arm_of(self._options.strategy, lease.phone)
         placing = store.Placing(
             attempt_id=attempt.attempt_id,
             rules=self._options.rules,
@@ -193,6 +215,7 @@ class Caller:
             now=self._deps.clock.now(),
             trunk=route.name if route else None,
             caller_id=route.caller_id if route else None,
+            arm=arm.name if arm else None,
         )
         written = False
         self._station.open_attempts.add(attempt.attempt_id)
@@ -222,7 +245,7 @@ class Caller:
 
     async def _talk(self, placed: _Placed) -> tuple[CallRecord, Route | None]:
         """The attempt from its row to its end; with the route, if its trunk refused the call before it rang."""
-        session = CallSession(placed.attempt, self._deps)
+        session = CallSession(placed.attempt, self._deps_of(placed.attempt.phone))
         attempt_id, way = placed.attempt.attempt_id, placed.way
         self.sessions[attempt_id] = self._station.sessions[attempt_id] = session
         refused = False

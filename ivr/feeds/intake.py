@@ -16,14 +16,13 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
-from flows.loader import load_document as load_flow
+from ivr.campaigns.running import rules_of
 from ivr.database.locks import lock_name, lock_numbers
 from ivr.dialer.entry import enter_tasks
 from ivr.feeds.rows import Incoming
-from ivr.model import Campaign, CampaignState, Contact, FlowVersion, IntakeDay, Task, TaskState
+from ivr.model import Campaign, CampaignState, Contact, IntakeDay, Task, TaskState
 from ivr.policy.decide import Decision, Verdict
 from ivr.policy.facts import Asked
-from ivr.policy.loader import load_document as load_policy
 from ivr.policy.policy import CampaignRules
 
 AT_ONCE = 500  # rows in one transaction: the policy is asked about as many at once
@@ -76,17 +75,9 @@ class Taken:
         return sum(decision.verdict is Verdict.NEVER for decision in self.decided.values())
 
 
-def rules_of(session: Session, campaign: Campaign) -> CampaignRules:
-    """What the campaign's numbers are judged by."""
-    version = session.get_one(FlowVersion, campaign.flow_version_id)
-    assert campaign.policy is not None, "a campaign from before policies takes nothing in"
-    needs = load_flow(version.source).needs
-    return CampaignRules(load_policy(campaign.policy), campaign.id, campaign.purpose, version.flow, needs)
-
-
 def into(session: Session, campaign: Campaign, list_id: int) -> Into:
     """The campaign and one of its lists as a place for contacts."""
-    rules = rules_of(session, campaign)
+    rules = rules_of(session, campaign.id)
     return Into(
         rules=rules,
         optional=frozenset(rules.policy.spec.attributes),

@@ -11,8 +11,8 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from ivr.campaigns.changing import find_campaign, void
+from ivr.campaigns.running import rules_of
 from ivr.feeds.definition import Definition, FeedError
-from ivr.feeds.intake import rules_of
 from ivr.feeds.loader import load_document
 from ivr.feeds.matching import fields_of
 from ivr.feeds.store import find
@@ -87,7 +87,7 @@ def _check(session: Session, definition: Definition, campaign: Campaign) -> None
         raise FeedError("a feed of {kind} fills no campaign; leave --campaign out", kind=definition.spec.kind)
     if campaign.state is CampaignState.FINISHED:
         raise FeedError("The campaign {campaign} has finished; it takes nobody in.", campaign=campaign.name)
-    fields_of(definition, rules_of(session, campaign))
+    fields_of(definition, rules_of(session, campaign.id))
 
 
 def list_for(session: Session, campaign: Campaign, name: str, by: By) -> int:

@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping
 from ivr.policy.decide import ANY_PURPOSE, Rule
 
 Translate = Callable[..., str]
+NO_ANSWER = "no answer"  # in a decision's detail: of the system that is asked just before dialling
+WORDS: Mapping[object, str] = {ANY_PURPOSE: "every purpose", NO_ANSWER: "no answer in time"}
 
 TITLES: Mapping[Rule, str] = {
     Rule.DO_NOT_DISTURB: "do not disturb",
@@ -55,5 +57,5 @@ def rule_title(rule: Rule, translate: Translate) -> str:
 
 def reason(rule: Rule, detail: Mapping[str, object], translate: Translate) -> str:
     """Why, in a sentence without its beginning capital; `detail` is the decision's."""
-    shown = {name: translate("every purpose") if value == ANY_PURPOSE else value for name, value in detail.items()}
+    shown = {name: translate(WORDS[value]) if value in WORDS else value for name, value in detail.items()}
     return str(translate(SENTENCES[rule], **shown))

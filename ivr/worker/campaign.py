@@ -19,6 +19,7 @@ from ivr.campaigns.running import finish_if_done, rules_of
 from ivr.dialer.calling import DialerOptions
 from ivr.dialer.dialer import Dialer
 from ivr.dialer.trunk_routes import RoutingError, check_caller_ids
+from ivr.eligibility import eligibility_of
 from ivr.errors import IvrError
 from ivr.model import Campaign, FlowVersion
 from ivr.policy.policy import CampaignRules
@@ -147,7 +148,9 @@ class HostedCampaign:
         paced = await parts.paced(limit, plan.flow, pace, deps)
         pacer = parts.shares.add(self.id, paced, plan.strategy.spec.priority, plan.strategy.spec.share)
         routes = parts.account.routes(plan.rules.purpose, plan.edition.trunks)
-        self._dialer = Dialer(self._options(plan), parts.database, routes, deps, parts.station, pacer)
+        eligibility = await eligibility_of(parts.studio.settings, plan.rules, parts.database)
+        options = replace(self._options(plan), eligibility=eligibility)
+        self._dialer = Dialer(options, parts.database, routes, deps, parts.station, pacer)
         parts.shares.at_work(self.id, self._dialer)
         try:
             await parts.join(limit)
@@ -161,6 +164,8 @@ class HostedCampaign:
         finally:
             parts.shares.remove(self.id)
             await parts.part(limit)
+            if eligibility is not None:
+                await eligibility.close()
 
     def _check(self, plan: CampaignPlan) -> None:
         if not plan.prompts_hold:
