@@ -187,7 +187,8 @@ class Caller:
         """The number isn't called now: it goes back to the list, untried; None: it may be leased at once."""
         log.info("given_back", extra={"task_id": lease.task_id, "reason": reason})
         again = None if again_in_s is None else self._deps.clock.now() + timedelta(seconds=again_in_s)
-        await self._database.run(lambda session: store.release(session, lease.task_id, again))
+        owner = self._station.worker
+        await self._database.run(lambda session: store.release(session, lease.task_id, again, owner))
 
     def _attempt(self, lease: store.Lease, contact: Mapping[str, Scalar]) -> PlacedAttempt:
         number = lease.attempts + 1

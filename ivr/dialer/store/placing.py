@@ -31,6 +31,7 @@ class Placing:
     now: datetime
     trunk: str | None = None  # None: the attempt ends before it leaves
     caller_id: str | None = None
+    arm: str | None = None  # of an A/B test
 
 
 def place(session: Session, placing: Placing) -> bool:
@@ -94,6 +95,7 @@ def _insert(session: Session, placing: Placing) -> bool:
             worker=lease.owner,
             trunk=placing.trunk,
             caller_id=placing.caller_id,
+            arm=placing.arm,
             failed_over=False,
         )
         .on_conflict_do_nothing(index_elements=["phone"], index_where=text("ended_at IS NULL"))
