@@ -72,8 +72,9 @@ def retag(session: Session, regrading: Regrading, now: datetime) -> str | None:
     rules = CampaignRules(policy, campaign.id, campaign.purpose, flow, {})
     following = Following(task.id, attempt.phone, rules, strategy, NO_HOURS)
     if attempt.number == task.attempts:  # what was said later counts more
-        tried = tried_of(session, task.id)
-        _plan_again(session, following, task, Ended(tried=tried, at=attempt.ended_at, grade=grade), now)
+        ended_at = attempt.ended_at or now
+        ended = Ended(tried=tried_of(session, task.id), at=ended_at, grade=grade)
+        _plan_again(session, following, task, ended, now)
     return before
 
 
