@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 
 from sqlalchemy import select
@@ -14,6 +15,7 @@ from sqlalchemy.orm import Session
 
 from flows.flow import Flow
 from flows.loader import load_document
+from ivr.arms import arm_deps
 from ivr.campaigns.hashing import prompts_as_approved
 from ivr.campaigns.running import finish_if_done, rules_of
 from ivr.dialer.calling import DialerOptions
@@ -26,6 +28,7 @@ from ivr.policy.policy import CampaignRules
 from ivr.session.progress import Bus
 from ivr.strategy import Strategy, default_strategy
 from ivr.strategy import load_document as load_strategy
+from ivr.strategy.learning import hours_for
 from ivr.worker.parts import WorkerParts
 from ivr.worker.quotas import CampaignLimit
 
@@ -131,6 +134,10 @@ class HostedCampaign:
 
     async def run(self) -> None:
         """Raises what keeps the campaign from running here."""
+        async with AsyncExitStack() as stack:
+            await self._run(stack)
+
+    async def _run(self, stack: AsyncExitStack) -> None:
         parts = self._parts
         plan = await parts.database.read(lambda session: plan_of(session, self.id, parts))
         self.edition, self.name = plan.edition, plan.name
@@ -149,7 +156,9 @@ class HostedCampaign:
         pacer = parts.shares.add(self.id, paced, plan.strategy.spec.priority, plan.strategy.spec.share)
         routes = parts.account.routes(plan.rules.purpose, plan.edition.trunks)
         eligibility = await eligibility_of(parts.studio.settings, plan.rules, parts.database)
-        options = replace(self._options(plan), eligibility=eligibility)
+        hours = await parts.database.read(lambda session: hours_for(session, plan.strategy))
+        arms = await arm_deps(stack, parts.studio, parts.database, plan.strategy, deps)
+        options = replace(self._options(plan), eligibility=eligibility, hours=hours, arms=arms)
         self._dialer = Dialer(options, parts.database, routes, deps, parts.station, pacer)
         parts.shares.at_work(self.id, self._dialer)
         try:
