@@ -16,6 +16,7 @@ from ivr import deliveries
 from ivr.campaigns.actors import SYSTEM, Actor, place_of
 from ivr.campaigns.errors import CampaignError
 from ivr.campaigns.life_cycle import By, Event, step
+from ivr.campaigns.words import part_words
 from ivr.model import (
     CAMPAIGN_ENDED,
     AuditEntry,
@@ -123,8 +124,8 @@ def note(session: Session, campaign: Campaign, change: Change, before: CampaignS
     )
 
 
-def void(session: Session, campaign_id: int, by: str, now: datetime, what: str) -> bool:
-    """Something that an approval was bound to has changed (`what`: a part of ivr.campaigns.hashing): the approval
+def void(session: Session, campaign_id: int, by: str, now: datetime, what: str, *more: str) -> bool:
+    """Something that an approval was bound to has changed (words of ivr.campaigns.words.PARTS): the approval
     is gone, and a running campaign pauses. Whether there was anything to take away.
 
     Drafts, finished campaigns and those that need no approval are left as they are."""
@@ -133,10 +134,9 @@ def void(session: Session, campaign_id: int, by: str, now: datetime, what: str) 
         return False
     campaign.approved_sha256 = None
     before, campaign.state = campaign.state, step(campaign.name, campaign.state, Event.EDIT).to
-    why = Reason("What was approved has changed ({parts}): it is submitted again.", {"parts": what})
     if campaign.state is CampaignState.PAUSED:
-        campaign.paused_why = str(why)
-    note(session, campaign, Change(Event.EDIT, Actor(by), now, why), before)
+        campaign.paused_why = f"what was approved has changed: {part_words((what, *more))}"
+    note(session, campaign, Change(Event.EDIT, Actor(by), now, details={"parts": (what, *more)}), before)
     return True
 
 

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from flows.loader import load_document as load_flow
 from ivr.campaigns.actors import Actor, place_of
 from ivr.campaigns.approval import Demand, Paper, Signature, Signed, next_stage, signed
-from ivr.campaigns.changing import Change, Reason, find_campaign, hold_campaign, move
+from ivr.campaigns.changing import Change, find_campaign, hold_campaign, move
 from ivr.campaigns.changing import note as write_note
 from ivr.campaigns.creating import Schedule, check_schedule
 from ivr.campaigns.errors import CampaignError
@@ -168,12 +168,13 @@ def _send_back(
     session: Session, campaign: Campaign, actor: Actor, now: datetime, changed: tuple[str, ...]
 ) -> CampaignError:
     """Not what was submitted: nobody signs it, and its owner submits it again."""
-    words = part_words(changed)
     before, campaign.state = campaign.state, step(campaign.name, campaign.state, Event.EDIT).to
-    template = "{name} isn't what was submitted: {parts} changed since; it goes back to be submitted again."
-    why = Reason(template, {"name": campaign.name, "parts": str(words)})
-    write_note(session, campaign, Change(Event.EDIT, actor, now, why), before)
-    return CampaignError(template, name=campaign.name, parts=words)
+    write_note(session, campaign, Change(Event.EDIT, actor, now, details={"parts": changed}), before)
+    return CampaignError(
+        "{name} isn't what was submitted: {parts} changed since; it goes back to be submitted again.",
+        name=campaign.name,
+        parts=part_words(changed),
+    )
 
 
 def _signature(campaign: Campaign, actor: Actor, needed: Demand, now: datetime) -> Approval:

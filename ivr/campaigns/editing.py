@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from flows.flow import Flow
 from flows.loader import load_document as load_flow
 from ivr.campaigns.actors import Actor
-from ivr.campaigns.changing import Change, Reason, close_waiting, find_campaign, hold_campaign, may_manage, move
+from ivr.campaigns.changing import Change, close_waiting, find_campaign, hold_campaign, may_manage, move
 from ivr.campaigns.creating import Schedule, check_schedule, check_statistics, check_trunks
 from ivr.campaigns.errors import CampaignError
 from ivr.campaigns.life_cycle import Event, step
@@ -138,8 +138,7 @@ def _write(session: Session, actor: Actor, name: str, given: _Given, now: dateti
     voided = before is not CampaignState.DRAFT
     campaign.approved_sha256 = None
     campaign.authors = [*dict.fromkeys((*campaign.authors, actor.name))]
-    why = Reason("{parts} changed", {"parts": ", ".join(what)})
-    move(session, campaign, Change(Event.EDIT, actor, now, why, {"parts": what}))
+    move(session, campaign, Change(Event.EDIT, actor, now, details={"parts": what}))
     return Edited(what, campaign.state, voided)
 
 
@@ -160,8 +159,8 @@ def _values(
         ("schedule", "timezone"): edit.zone,
         ("trunks", "trunks"): list(edit.trunks) or None,
         ("concurrency", "concurrency"): edit.concurrency,
-        ("project type", "project_type"): edit.project_type,
-        ("statistics form", "statistics"): list(edit.statistics) or None,
+        ("project_type", "project_type"): edit.project_type,
+        ("statistics", "statistics"): list(edit.statistics) or None,
         ("maxima", "max_per_day"): edit.max_per_day,
         ("maxima", "max_total"): edit.max_total,
     }

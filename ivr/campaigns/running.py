@@ -74,6 +74,8 @@ def finish_done(session: Session, campaign_id: int, now: datetime) -> bool:
         return True
     if campaign.state is not CampaignState.RUNNING or feeds_of(session, campaign_id) or campaign.max_total:
         return False
+    if session.get(Intake, campaign_id) is not None:  # contacts come over the API
+        return False
     left = select(Task.id).where(Task.campaign_id == campaign_id, Task.state != TaskState.DONE).limit(1)
     if session.execute(left).first() is not None:
         return False
@@ -117,7 +119,7 @@ def _void_if_changed(
     campaign = session.get_one(Campaign, campaign_id)
     changed = changed_parts(campaign.submitted_parts, parts) if campaign.needs_approval else ()
     if changed:
-        void(session, campaign_id, actor.name, now, str(part_words(changed)))
+        void(session, campaign_id, actor.name, now, *changed)
     return changed
 
 

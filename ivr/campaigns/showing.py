@@ -69,6 +69,7 @@ class HistoryLine:
     params: Mapping[str, Any]
     stage: str | None = None  # of a signature
     before: str | None = None  # the state
+    parts: tuple[str, ...] = ()  # that an edit changed: words of ivr.campaigns.words.PARTS
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,6 +211,7 @@ def _line(row: AuditEntry) -> HistoryLine:
         params=details.get("params") or {},
         stage=details.get("stage"),
         before=details.get("from"),
+        parts=tuple(details.get("parts") or ()),
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from ivr.model import ApprovalStage, CampaignState, OrganisationLevel, ProjectType
 
@@ -31,7 +31,7 @@ PROJECT_TYPES: Mapping[ProjectType, str] = {
     ProjectType.QUESTIONNAIRE: "questionnaire",
     ProjectType.INVITATION: "invitation",
 }
-# The parts of what is approved (ivr.campaigns.hashing).
+# What can change: the parts of what is approved (ivr.campaigns.hashing), and what an edit names more exactly.
 PARTS: Mapping[str, str] = {
     "flow": "flow",
     "prompts": "prompts",
@@ -42,6 +42,12 @@ PARTS: Mapping[str, str] = {
     "strategy": "strategy",
     "trunks": "trunks",
     "plan": "organisation, project type, statistics form or concurrency",
+    "feed": "feeds",
+    "organisation": "organisation",
+    "project_type": "project type",
+    "statistics": "statistics form",
+    "concurrency": "calls at once",
+    "maxima": "most contacts of feeds",
 }
 
 
@@ -106,5 +112,5 @@ def project_type_word(kind: ProjectType) -> Term:
     return Term(PROJECT_TYPES[kind])
 
 
-def part_words(parts: tuple[str, ...]) -> Terms:
+def part_words(parts: Sequence[str]) -> Terms:
     return Terms(Term(PARTS[part]) for part in parts)

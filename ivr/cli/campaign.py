@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from ivr.campaigns.changing import find_campaign
 from ivr.campaigns.creating import Created, Draft, Schedule, create_campaign
 from ivr.campaigns.editing import Edit, Edited, edit_campaign
+from ivr.campaigns.words import part_words
 from ivr.cli.campaign_options import (
     NAME,
     acting,
@@ -110,7 +111,7 @@ def edit(name: str, db: Place | None, user: str | None, **given: Any) -> None:
     if not edited.changed:
         click.echo(translate("Nothing is different: {name} stays as it is.", name=name))
         return
-    click.echo(translate("Changed: {parts}", parts=", ".join(translate(part) for part in edited.changed)))
+    click.echo(translate("Changed: {parts}", parts=part_words(edited.changed).render(translate)))
     if edited.voided:
         click.echo(translate("Its approval is gone. Next: ivr campaign submit"))
 

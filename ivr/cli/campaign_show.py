@@ -14,6 +14,7 @@ from ivr.campaigns.showing import CampaignDetails, HistoryLine, SignatureView, l
 from ivr.campaigns.words import (
     EVENTS,
     event_word,
+    part_words,
     project_type_word,
     stage_word,
     state_word,
@@ -77,8 +78,9 @@ def show(name: str, db: Place | None) -> None:
     table = Table(title=f"{found.name}: {_state(found.state)}", show_header=False)
     table.add_column(no_wrap=True)
     table.add_column(overflow="fold")
-    for title, value in _rows(found):
-        table.add_row(translate(title), value)
+    for title, value in _rows(found).items():
+        if value:
+            table.add_row(title, value)
     Console().print(table)
     for line in _approval(found):
         click.echo(line)
@@ -87,28 +89,39 @@ def show(name: str, db: Place | None) -> None:
         click.echo(f"  {_moment(told.at)}  {told.who}: {_told(told)}")
 
 
-def _rows(found: CampaignDetails) -> Iterator[tuple[str, str]]:
-    progress, zone = found.progress, ZoneInfo(found.timezone)
-    if found.paused_why is not None and found.paused_why.why is not None:
-        yield "paused because", _why(found.paused_why)
-    yield "flow", f"{found.flow} {found.flow_version} ({found.content_hash[:SHOWN_HASH_CHARS]})"
-    yield "purpose", found.purpose
-    if found.project_type is not None:
-        yield "project type", project_type_word(found.project_type).render(translate)
-    yield "organisation", found.organisation or "–"
-    yield "owner", found.owner
-    yield "lists", ", ".join(f"{one.name} ({one.id}): {one.numbers}" for one in found.lists) or "–"
-    if found.feeds or found.max_total is not None:
-        yield "feeds", ", ".join(found.feeds) or "–"
-        yield "at most", f"{found.max_per_day or '–'} / {found.max_total or '–'}"
-    yield "policy", found.policy or "–"
-    yield "strategy", found.strategy or "–"
-    yield "schedule", f"{_in_zone(found.starts_at, zone)} – {_in_zone(found.ends_at, zone)} ({found.timezone})"
-    yield "trunks", ", ".join(found.trunks) or translate("all for its purpose")
-    yield "calls at once", str(found.concurrency)
-    yield "statistics form", ", ".join(found.statistics) or translate("everything")
+def _rows(found: CampaignDetails) -> dict[str, str]:
+    """What it is; a value that is empty isn't shown."""
+    progress, zone, kind = found.progress, ZoneInfo(found.timezone), found.project_type
     counts = {"done": progress.done, "contacts": progress.contacts, "live": progress.live}
-    yield "progress", translate("{done} of {contacts} contacts done, {live} calls on", **counts)
+    maxima = f"{found.max_per_day or '–'} / {found.max_total or '–'}" if found.feeds or found.max_total else ""
+    return {
+        translate("paused because"): _because(found.paused_why),
+        translate("flow"): f"{found.flow} {found.flow_version} ({found.content_hash[:SHOWN_HASH_CHARS]})",
+        translate("purpose"): found.purpose,
+        translate("project type"): "" if kind is None else project_type_word(kind).render(translate),
+        translate("organisation"): found.organisation or "",
+        translate("owner"): found.owner,
+        translate("lists"): ", ".join(f"{one.name} ({one.id}): {one.numbers}" for one in found.lists),
+        translate("feeds"): ", ".join(found.feeds),
+        translate("at most a day / in all"): maxima,
+        translate("policy"): found.policy or "",
+        translate("strategy"): found.strategy or "",
+        translate("schedule"): (
+            f"{_in_zone(found.starts_at, zone)} – {_in_zone(found.ends_at, zone)} ({found.timezone})"
+        ),
+        translate("trunks"): ", ".join(found.trunks) or translate("all for its purpose"),
+        translate("calls at once"): str(found.concurrency),
+        translate("statistics form"): ", ".join(found.statistics) or translate("everything"),
+        translate("progress"): translate("{done} of {contacts} contacts done, {live} calls on", **counts),
+    }
+
+
+def _because(line: HistoryLine | None) -> str:
+    if line is None:
+        return ""
+    if line.parts:
+        return translate("what was approved has changed: {parts}", parts=part_words(line.parts).render(translate))
+    return _why(line)
 
 
 def _approval(found: CampaignDetails) -> Iterator[str]:
@@ -145,6 +158,8 @@ def _told(line: HistoryLine) -> str:
         what += f" ({stage_word(ApprovalStage(line.stage)).render(translate)})"
     if line.state is not None and line.state != line.before:
         what += f" → {_state(CampaignState(line.state))}"
+    if line.parts:
+        what += f": {part_words(line.parts).render(translate)}"
     return what if line.why is None else f"{what}: {_why(line)}"
 
 
