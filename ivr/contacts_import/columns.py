@@ -15,7 +15,7 @@ from ivr.i18n import translate
 SYNONYMS: dict[str, tuple[str, ...]] = {
     "phone": (
         "手机号", "手机号码", "手机", "号码", "电话", "电话号码", "联系电话", "联系号码", "联系方式", "用户号码",
-        "客户号码", "业务号码", "移动电话", "被叫号码", "外呼号码",
+        "客户号码", "业务号码", "移动电话", "被叫号码", "外呼号码", "投诉号码",
         "手機號碼", "手機", "電話", "電話號碼", "聯絡電話",
         "mobile", "mobile number", "mobile phone", "phone number", "telephone", "tel", "cell", "cellphone",
         "cell phone", "msisdn", "contact number", "number",

@@ -152,7 +152,7 @@ async def _stoppable(parser: Parser, work: Callable[[], T]) -> T:
 def _look_around(session: Session, path: Path, options: ImportOptions) -> Elsewhere:
     """Before the work: whether the lists are there, and which numbers are to be left out."""
     own = None if options.mode is ImportMode.NEW else find_list(session, options.into or "").id
-    if options.new_name:
+    if own is None and options.new_name:
         _check_new(session, options.name or path.stem)
     found = [find_list(session, name) for name in options.not_in]
     if options.not_in_use_for is not None:
@@ -221,7 +221,7 @@ def _target(session: Session, job: _Job) -> ContactList:
     options = job.options
     if options.mode is not ImportMode.NEW:
         people = find_list(session, options.into or "", lock=True)
-        people.optional_fields = {**people.optional_fields, **options.optional}
+        people.optional_fields = {**people.optional_fields, **_brought(job)}
         return people
     if options.new_name:
         _check_new(session, options.name or job.path.stem)
@@ -230,13 +230,19 @@ def _target(session: Session, job: _Job) -> ContactList:
         created_at=job.at,
         created_by=options.by,
         fields=dict(job.needs),
-        optional_fields=dict(options.optional),
+        optional_fields=_brought(job),
         revision=0,
         content_sha256="",
     )
     session.add(people)
     session.flush()
     return people
+
+
+def _brought(job: _Job) -> dict[str, str]:
+    """The optional fields that the file has columns for."""
+    columns = job.parsed.columns
+    return {name: type_name for name, type_name, _ in columns.fields if name in columns.optional}
 
 
 def _forget_before(session: Session, list_id: int) -> None:

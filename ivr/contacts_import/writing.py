@@ -138,5 +138,7 @@ def _rows(session: Session, statement: str, given: Mapping[str, Any]) -> int:
     """Run it with those of the parameters that it names; how many rows it touched."""
     named = {name: value for name, value in given.items() if f":{name}" in statement}
     moment = [bindparam("now", type_=UtcDateTime())] if "now" in named else []
-    result: Any = session.execute(text(statement).bindparams(*moment), named)
+    result: Any = session.execute(
+        text(statement).bindparams(*moment), named, execution_options={"preserve_rowcount": True}
+    )
     return int(result.rowcount)

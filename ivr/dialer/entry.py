@@ -6,7 +6,7 @@ for each list; facts are gathered of those numbers alone that something is on re
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session, aliased
 
 from ivr.database.locks import lock_name
 from ivr.dialer import store
-from ivr.model import CampaignList, Contact, DecisionStage, Task, TaskState
+from ivr.model import CampaignList, Contact, ContactList, DecisionStage, Task, TaskState
 from ivr.policy.decide import Decision, Facts, Rule, Verdict, decide_ahead
 from ivr.policy.facts import AT_ONCE, Asked
 from ivr.policy.hold_out import settle
@@ -98,7 +98,10 @@ def _fill(session: Session, campaign_id: int, list_id: int, *, alone: bool) -> i
         .order_by(Contact.id)
     )
     columns = ["campaign_id", "contact_id", "state", "attempts"]
-    result: Any = session.execute(insert(Task).from_select(columns, contacts, include_defaults=False))
+    result: Any = session.execute(
+        insert(Task).from_select(columns, contacts, include_defaults=False),
+        execution_options={"preserve_rowcount": True},
+    )
     return int(result.rowcount)
 
 
@@ -121,7 +124,7 @@ def enter(session: Session, rules: CampaignRules, now: datetime, after: int = 0)
         ).scalars()
     )
     never = 0
-    if knows_more(rules):
+    if knows_more(rules) and not _lists_say_nothing(session, rules, now):
         for asked in _pages(session, fresh):
             never += _by_attributes(session, rules, asked, frozenset(known), now)
     for start in range(0, len(known), AT_ONCE):
@@ -152,11 +155,11 @@ def _by_attributes(
     session: Session, rules: CampaignRules, asked: Sequence[Asked], known: Container[int | None], now: datetime
 ) -> int:
     """Decide about those that nothing is on record about; how many are never to be called."""
-    silent = _says_nothing(rules, now)
+    named = _asked_for(rules, now)
     rest = [one for one in asked if one.task_id not in known]
     decided: dict[int, Decision] = {}
     for one in rest:
-        if one.task_id is not None and not silent(one):
+        if one.task_id is not None and (named is None or not named.isdisjoint(one.attributes)):
             decision = decide_ahead(rules, Facts(one.phone, one.attributes), now)
             if decision.verdict is Verdict.NEVER:
                 decided[one.task_id] = decision
@@ -164,20 +167,32 @@ def _by_attributes(
     return len(_close(session, rules, rest, decided, now))
 
 
-def _says_nothing(rules: CampaignRules, now: datetime) -> Callable[[Asked], bool]:
-    """Whether no rule says never to a contact by its attributes: none of those that exclusions ask for is there,
-    and having none isn't excluded. (Whoever slips through is asked about again before anyone calls.)"""
+def _asked_for(rules: CampaignRules, now: datetime) -> frozenset[str] | None:
+    """The attributes by which the policy may say never to a number that it knows nothing else of; None: it says so
+    to those that have none, too. (Whoever slips through is asked about again before anyone calls.)"""
     policy = rules.policy
-    nobody = decide_ahead(rules, Facts(NO_PHONE), now)
-    if nobody.verdict is Verdict.NEVER:
-        return lambda asked: False
-    named = {
+    if decide_ahead(rules, Facts(NO_PHONE), now).verdict is Verdict.NEVER:
+        return None
+    return frozenset(
         variable
         for name, condition in policy.conditions.items()
         if rules.purpose in policy.spec.exclude[name].purposes
         for variable in condition.variables - {TODAY}
-    }
-    return lambda asked: named.isdisjoint(asked.attributes)
+    )
+
+
+def _lists_say_nothing(session: Session, rules: CampaignRules, now: datetime) -> bool:
+    """Whether no row of the campaign's lists can have an attribute that the policy asks for."""
+    named = _asked_for(rules, now)
+    if named is None or rules.policy.spec.hold_out is not None:
+        return False
+    lists = session.execute(
+        select(ContactList.fields, ContactList.optional_fields)
+        .join(CampaignList, CampaignList.list_id == ContactList.id)
+        .where(CampaignList.campaign_id == rules.campaign_id)
+    )
+    # Of a list that names no fields (a feed's) nobody knows what its rows have.
+    return all(fields and named.isdisjoint({*fields, *optional}) for fields, optional in lists)
 
 
 def _close(

@@ -18,6 +18,7 @@ from ivr.spreadsheets import safe_text
 MAX_SHEET_ROWS = 1_048_576  # what a sheet holds; a longer table goes on in the next one
 MAX_CELL_CHARS = 32_767
 FLUSH_ROWS = 1_000
+MIN_BYTES = 4_096  # of a file: msoffcrypto keeps a shorter one where readers of its container don't look
 COMPRESSION = 3  # of zlib's 9: half the time of its usual 6 for a tenth more bytes
 
 Value = str | int | float | bool | None
@@ -38,7 +39,8 @@ STYLES = (
     '<fill><patternFill patternType="solid"><fgColor rgb="FF1F3A5F"/></patternFill></fill></fills>'
     '<borders count="1"><border/></borders><cellStyleXfs count="1"><xf/></cellStyleXfs>'
     '<cellXfs count="3"><xf/><xf numFmtId="49" applyNumberFormat="1"/><xf fontId="1" fillId="2" applyFont="1"'
-    ' applyFill="1"/></cellXfs></styleSheet>'
+    ' applyFill="1"/></cellXfs>'
+    '<cellStyles count="1"><cellStyle name="Normal" xfId="0" builtinId="0"/></cellStyles></styleSheet>'
 )
 
 
@@ -139,7 +141,8 @@ class Workbook:
         self._part(
             "xl/workbook.xml", f'<workbook {_MAIN} xmlns:r="{_OFFICE}"><sheets>{sheets}</sheets></workbook>'
         )
-        self._part("xl/styles.xml", STYLES)
+        # Stored as it is: shorter files can't be encrypted, see MIN_BYTES.
+        self._parts.writestr("xl/styles.xml", (_DECLARED + STYLES).ljust(MIN_BYTES), zipfile.ZIP_STORED)
         self._part(
             "xl/_rels/workbook.xml.rels",
             f'<Relationships xmlns="{_PACKAGE}/relationships">{related}'
