@@ -26,7 +26,7 @@ from ivr.campaigns.words import part_words
 from ivr.config import Settings
 from ivr.database import Database
 from ivr.dialer.entry import take_in
-from ivr.model import Campaign, CampaignState, FlowVersion, Task, TaskState
+from ivr.model import Campaign, CampaignState, FlowVersion, Intake, Task, TaskState
 from ivr.policy.loader import default_policy, load_document
 from ivr.policy.policy import CampaignRules
 

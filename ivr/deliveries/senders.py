@@ -80,6 +80,7 @@ class Webhook:
     async def close(self) -> None:
         if self._http is not None:
             await self._http.close()
+            self._http = None
 
 
 class Table:

@@ -51,6 +51,7 @@ class FeedRunner:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Run feeds as they fall due, until `stop` is set and the rows that are being written are."""
+        self._stopping = False
         runs: set[asyncio.Task[Report]] = set()
         stopped = asyncio.create_task(stop.wait())
         try:

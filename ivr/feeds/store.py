@@ -21,7 +21,7 @@ from ivr.feeds.loader import load_document
 from ivr.feeds.matching import fields_of
 from ivr.feeds.position import Mark
 from ivr.feeds.rows import Fields, Incoming, Rejected
-from ivr.model import Campaign, Feed, FeedReject, FeedRun, FeedRunState, FeedState, Intake
+from ivr.model import Campaign, Feed, FeedReject, FeedRun, FeedRunState, FeedState
 
 LEASE_MARGIN_S = 120.0  # a claim outlives the source's own limit by this
 FIRST_WAIT_S = 30.0  # after a failed run; doubled with each one that follows
@@ -278,16 +278,3 @@ def _hold(session: Session, owner: str, ours: Claim) -> Feed:
 
 def _owner(owner: str, ours: Claim) -> str:
     return f"{owner} run {ours.run_id}"
-
-
-def fed(session: Session, campaign_id: int) -> bool:
-    """Whether contacts may still come by themselves: a campaign that has called all it has isn't finished then."""
-    feeds = select(Feed.id).where(Feed.campaign_id == campaign_id, Feed.state != FeedState.REMOVED)
-    intake = select(Intake.campaign_id).where(Intake.campaign_id == campaign_id)
-    return any(session.execute(query.limit(1)).first() is not None for query in (feeds, intake))
-
-
-def definitions(session: Session, campaign_id: int) -> tuple[tuple[str, str], ...]:
-    """The feeds of a campaign by name, each with the SHA-256 of its definition: what an approval is bound to."""
-    query = select(Feed.name, Feed.version).where(Feed.campaign_id == campaign_id, Feed.state != FeedState.REMOVED)
-    return tuple((row.name, row.version) for row in session.execute(query.order_by(Feed.name)))

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import uvloop
 
+from ivr import deliveries
 from ivr.clock import Clock, RealClock
 from ivr.config import Settings
 from ivr.database import Database
@@ -132,6 +133,8 @@ async def run_worker(
     async with AsyncExitStack() as stack:
         await network.reach(stack)
         database = Database(options.url, clock, durable=options.callees is None)
+        if options.callees is None:  # nobody is told of made-up people
+            deliveries.attach(database, settings)
         stack.push_async_callback(database.close)
         await database.upgrade()
         catalogue = Catalogue.load(settings.paths.prompts)

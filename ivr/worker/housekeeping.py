@@ -7,15 +7,21 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
+import socket
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 
 from ivr.campaigns.keeping import KEEP_EVERY_S, keep
 from ivr.config import Settings
 from ivr.database import Database
+from ivr.deliveries.runner import DeliveryRunner
+from ivr.feeds.runner import FeedRunner
 from ivr.session.faults import log_fault
 
 log = logging.getLogger(__name__)
+AGAIN_S = 5.0  # after a fault of what goes on by itself
 STOP_S = 10.0  # how long what is being done may take to end
 
 
@@ -30,24 +36,36 @@ class Housekeeping:
     """`start` it beside the calls; `close` ends it."""
 
     def __init__(self, database: Database, settings: Settings) -> None:
-        self._chores = [Chore("keep campaigns", KEEP_EVERY_S, lambda: keep(database, settings))]
+        feeds = FeedRunner(database, settings, f"{socket.gethostname()} {os.getpid()}")
+        results = DeliveryRunner(database, settings)
+        self._stop = asyncio.Event()
+        self._chores = [
+            Chore("keep campaigns", KEEP_EVERY_S, lambda: keep(database, settings)),
+            Chore("feeds", AGAIN_S, lambda: feeds.run(self._stop)),
+            Chore("push results", AGAIN_S, lambda: results.run(self._stop)),
+        ]
         self._tasks: list[asyncio.Task[None]] = []
 
     def start(self) -> None:
         for chore in self._chores:
-            self._tasks.append(asyncio.create_task(_again_and_again(chore), name=chore.name))
+            self._tasks.append(asyncio.create_task(_again_and_again(chore, self._stop), name=chore.name))
 
     async def close(self) -> None:
+        self._stop.set()
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=STOP_S)
         for task in self._tasks:
             task.cancel()
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=STOP_S)
 
 
-async def _again_and_again(chore: Chore) -> None:
-    while True:
+async def _again_and_again(chore: Chore, stop: asyncio.Event) -> None:
+    while not stop.is_set():
         try:
             await chore.work()
         except Exception as error:  # noqa: BLE001 a task's top: the next time may go well
             log_fault(log, "chore_failed", error, chore=chore.name)
-        await asyncio.sleep(chore.every_s)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(chore.every_s):
+                await stop.wait()
