@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from contextlib import suppress
+from datetime import datetime
 
 from ivr.database import Database, DatabaseError
 from ivr.dialer import store
@@ -208,7 +209,7 @@ class Dialer:
             call.add_done_callback(lambda _: self._news.set())
         if leased.leases or leased.skipped or leased.put_off:
             return True, None
-        pause_s, again_s = await self._until_next(), self._options.look_again_s
+        pause_s, again_s = self._until(leased.opens_at or await self._next_due()), self._options.look_again_s
         if again_s is not None:
             pause_s = again_s if pause_s is None else min(pause_s, again_s)
         if pause_s is not None:
@@ -240,11 +241,14 @@ class Dialer:
         now = self._deps.clock.now()
         return await self._database.read(lambda session: store.standing(session, campaign_id, now))
 
-    async def _until_next(self) -> float | None:
-        """Seconds until the first retry is due; None when none is."""
+    async def _next_due(self) -> datetime | None:
+        """When the first retry is due; None when none is."""
         campaign_id = self._options.rules.campaign_id
-        next_at = await self._database.read(lambda session: store.next_due(session, campaign_id))
-        return None if next_at is None else max(SOONEST_S, (next_at - self._deps.clock.now()).total_seconds())
+        return await self._database.read(lambda session: store.next_due(session, campaign_id))
+
+    def _until(self, moment: datetime | None) -> float | None:
+        """Seconds until then."""
+        return None if moment is None else max(SOONEST_S, (moment - self._deps.clock.now()).total_seconds())
 
     async def _wait_for_news(self, pause_s: float | None) -> None:
         """Until a call ends, a retry is due, or we are to stop; then free the slots of calls that are over."""

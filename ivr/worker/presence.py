@@ -45,7 +45,7 @@ class Presence:
     async def enter(self) -> None:
         worker, here = self._station.worker, self._database.clock.now()
         unknown = await self._database.run(lambda session: rows.join(session, worker, here))
-        log.warning("worker_began", extra={"worker": worker, "ownerless": unknown})
+        log.info("worker_began", extra={"worker": worker, "ownerless": unknown})
         await self.renew()
 
     async def run(self) -> None:
@@ -87,7 +87,7 @@ class Presence:
             self._quotas.close()
         if not self.lost.is_set():
             await self._database.run(lambda session: rows.leave(session, worker))
-        log.warning("worker_left", extra={"worker": worker})
+        log.info("worker_left", extra={"worker": worker})
 
     async def _beat(self) -> None:
         worker, state, here = self._station.worker, self._state, self._database.clock.now()
