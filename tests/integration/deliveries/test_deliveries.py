@@ -142,8 +142,8 @@ def _fill(session: Session) -> None:
     for id_, task, number, outcome in (("a", 0, 1, "busy"), ("b", 0, 2, "answered"), ("c", 1, 1, "answered")):
         session.add(
             Attempt(id=id_, task_id=tasks[task].id, campaign_id=campaign.id, number=number,
-                    phone=contacts[task].phone, state=AttemptState.ENDED, started_at=NOW + timedelta(minutes=number),
-                    ended_at=NOW + timedelta(minutes=number + 1), outcome=DialOutcome(outcome))
+                    phone=contacts[task].phone, state=AttemptState.ENDED,
+                    started_at=NOW + timedelta(minutes=number), ended_at=NOW + timedelta(minutes=number + 1), outcome=DialOutcome(outcome))
         )  # fmt: skip
     session.flush()
     session.add(
@@ -286,7 +286,7 @@ async def test_a_table_gets_one_row_for_each_attempt(house: House, tmp_path: Pat
 
 async def test_a_secret_that_isnt_there_is_told(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("SINK_SECRET")
-    with pytest.raises(ConfigError, match="deliveries.crm: the environment variable SINK_SECRET isn't set"):
+    with pytest.raises(ConfigError, match=r"deliveries\.crm: the environment variable SINK_SECRET isn't set"):
         DeliveryRunner(house.db, settings("http://127.0.0.1:1/"))
 
 

@@ -66,7 +66,8 @@ class Billing:
 
 
 TABLES = (
-    "CREATE TABLE reminders (id INTEGER, msisdn VARCHAR(40), balance VARCHAR(40), pay_by VARCHAR(20), sent_at TIMESTAMP)",
+    "CREATE TABLE reminders (id INTEGER, msisdn VARCHAR(40), balance VARCHAR(40), pay_by VARCHAR(20),"
+    " sent_at TIMESTAMP)",
     "CREATE TABLE payments (id INTEGER, msisdn VARCHAR(40), amount NUMERIC, paid_at TIMESTAMP)",
 )
 
@@ -191,7 +192,7 @@ async def town(database_url: str, billing: Billing) -> AsyncIterator[Town]:
                 state=CampaignState.RUNNING,
                 created_at=NOW,
                 created_by="ann",
-            )  # fmt: skip
+            )
         )
 
     await database.run(fill)
