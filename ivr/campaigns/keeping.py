@@ -13,11 +13,12 @@ from sqlalchemy.orm import Session
 
 from ivr.campaigns.actors import SYSTEM
 from ivr.campaigns.changing import Change, Reason, close_left, move
-from ivr.campaigns.guard import Share, Watched, alarm
+from ivr.campaigns.guard import Watched, alarm
 from ivr.campaigns.life_cycle import STEPS, Event
 from ivr.config import GuardSettings, Settings
 from ivr.database import Database
 from ivr.database.locks import try_lead
+from ivr.metrics.statistics import Share
 from ivr.model import Attempt, Campaign, CampaignState, Complaint, HungUpBy, Task, TaskState
 from ivr.policy.facts import NOT_REACHED
 from trunk.ports import DialOutcome

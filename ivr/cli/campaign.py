@@ -41,6 +41,14 @@ COMMANDS = {
     "pause": Elsewhere(_STEPS, "No new calls; those that are on go on.", "pause"),
     "resume": Elsewhere(_STEPS, "Go on after a pause.", "resume"),
     "stop": Elsewhere(_STEPS, "End a campaign for good.", "stop"),
+    "report": Elsewhere(
+        "ivr.cli.report",
+        "The results of one campaign: figures, who answers, uplift, arms, confirmations.",
+        "campaign",
+    ),
+    "export": Elsewhere(
+        _SHOW, "Write a campaign's rows to a CSV or XLSX file, with a password on request.", "export"
+    ),
     "list": Elsewhere(_SHOW, "List the campaigns, the newest first.", "list_"),
     "show": Elsewhere(_SHOW, "Show what a campaign is, who signed it and what happened to it.", "show"),
 }

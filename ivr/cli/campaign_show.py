@@ -1,15 +1,17 @@
-"""`ivr campaign list` and `ivr campaign show`."""
+"""`ivr campaign list`, `ivr campaign show` and `ivr campaign export`."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import click
 from rich.console import Console
 from rich.table import Table
 
+from ivr.campaigns.changing import find_campaign
 from ivr.campaigns.showing import CampaignDetails, HistoryLine, SignatureView, list_campaigns, show_campaign
 from ivr.campaigns.words import (
     EVENTS,
@@ -21,11 +23,14 @@ from ivr.campaigns.words import (
 )
 from ivr.cli.campaign_options import NAME
 from ivr.cli.campaign_steps import demand_line, missing_line
+from ivr.cli.lists import new_password
 from ivr.cli.options import DATABASE
+from ivr.cli.passwords import PASSWORD_FILE
 from ivr.cli.with_database import with_database
 from ivr.config import load_settings
-from ivr.database import Place
-from ivr.i18n import translate
+from ivr.database import Database, Place
+from ivr.exports.campaign import KINDS, Kind, export_campaign
+from ivr.i18n import current_language, translate
 from ivr.model import ApprovalStage, CampaignState
 
 SHOWN_HASH_CHARS = 12
@@ -87,6 +92,25 @@ def show(name: str, db: Place | None) -> None:
     click.echo(translate("What happened:"))
     for told in found.history:
         click.echo(f"  {_moment(told.at)}  {told.who}: {_told(told)}")
+
+
+@click.command(help=translate("Write a campaign's rows to a CSV or XLSX file, with a password on request."))
+@NAME
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@click.option(
+    "--kind", type=click.Choice(KINDS), default="tasks", show_default=True, help=translate("Which rows.")
+)
+@click.option("--password", "locked", is_flag=True, help=translate("Ask for a password for the workbook."))
+@PASSWORD_FILE
+@DATABASE
+def export(name: str, file: Path, kind: Kind, locked: bool, password_file: Path | None, db: Place | None) -> None:
+    password = new_password(file, password_file, locked)
+
+    async def work(database: Database) -> int:
+        campaign_id = await database.read(lambda session: find_campaign(session, name).id)
+        return await export_campaign(database, campaign_id, kind, file, password, current_language())
+
+    click.echo(translate("Written: {path}, {rows} rows", path=file, rows=with_database(db, work, must_exist=True)))
 
 
 def _rows(found: CampaignDetails) -> dict[str, str]:

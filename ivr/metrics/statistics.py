@@ -75,10 +75,10 @@ def wilson(share: Share, confidence: float = USUAL) -> Interval:
     return Interval(max(0.0, middle - half), min(1.0, middle + half))
 
 
-def difference(of: Share, against: Share, comparisons: int = 1) -> Difference:
+def difference(of: Share, against: Share, comparisons: int = 1, together: float = USUAL) -> Difference:
     """The difference of two shares. With several `comparisons` each interval is widened (Bonferroni), so that all
-    of them hold together with the usual confidence."""
-    confidence = 1 - (1 - USUAL) / max(1, comparisons)
+    of them hold `together` with that confidence."""
+    confidence = 1 - (1 - together) / max(1, comparisons)
     first, second = wilson(of, confidence), wilson(against, confidence)
     p, q = of.value or 0.0, against.value or 0.0
     if not of.whole or not against.whole:

@@ -42,7 +42,7 @@ def test_one_approver_below_five_thousand_two_from_there_on() -> None:
     assert [demand_of(size, USUAL).step.form for size in (4999, 5000)] == ["业务联系单", "呈批件"]
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(
     contacts=st.integers(0, 12_000) | st.none(),
     author=st.sampled_from(PEOPLE),
@@ -68,7 +68,7 @@ def test_whoever_signs_in_whatever_order(contacts: int | None, author: str, sign
         assert {one.stage for one in signatures[first_plan:]} == {ApprovalStage.PLAN}  # the request came first
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(
     parts=st.lists(st.integers(1, 6000), min_size=1, max_size=6),
     hours=st.lists(st.floats(0, 24), min_size=6, max_size=6),

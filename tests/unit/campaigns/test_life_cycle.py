@@ -15,7 +15,7 @@ pytestmark = pytest.mark.unit
 EVENTS = st.lists(st.sampled_from(list(Event)), max_size=30)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(EVENTS)
 def test_nothing_runs_that_wasnt_approved_and_nothing_finished_lives_again(events: list[Event]) -> None:
     """Walk by the table alone: an edit takes the approval away, and only APPROVE gives it."""
