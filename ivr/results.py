@@ -84,9 +84,26 @@ class Summary(_Model):
     mean_talk_s: float  # over connected attempts
     talk_s: float
     finished: bool
+    successes: int = 0  # attempts; gross: acceptances that are still to be confirmed count
+    confirmed_successes: int = 0
+    unconfirmed_successes: int = 0  # accepted by voice, nobody has confirmed or rejected it yet
+
+
+class Charts(_Model):
+    """What charts are drawn from, counted over all attempts."""
+
+    funnel: dict[str, int] = Field(default_factory=dict)  # contacts -> dialled -> connected -> answered -> success
+    talk_step_s: int = 0  # width of a bin of `talk`
+    talk: tuple[int, ...] = ()  # connected calls by talk time
+    time_step_s: int = 0  # width of a bin of `connected` and `others`
+    connected: tuple[int, ...] = ()  # calls by when they began, from the campaign's start
+    others: tuple[int, ...] = ()
+    hang_ups: dict[str, int] = Field(default_factory=dict)  # node in which callees hung up -> connected calls
 
 
 class Results(_Model):
     schema_version: int = Field(default=RESULTS_SCHEMA, alias="schema")
     summary: Summary
+    charts: Charts = Charts()
     attempts: tuple[AttemptResult, ...]
+    attempts_left_out: int = 0  # of `summary.attempts`: a long campaign's list ends somewhere

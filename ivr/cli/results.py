@@ -74,6 +74,9 @@ def show_summary(console: Console, summary: Summary) -> None:
             for question, values in summary.answers.items()
         },
         "answered by": _counts(summary.modalities, partial(label, "modality", language=language)),
+        "successes": str(summary.successes),
+        "of them confirmed": str(summary.confirmed_successes),
+        "not confirmed yet": str(summary.unconfirmed_successes),
         "opted out": str(summary.opted_out),
         "mean talk": f"{summary.mean_talk_s:.1f} s",
     }

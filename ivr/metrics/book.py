@@ -50,7 +50,7 @@ BOOK: tuple[Metric, ...] = (
     # ---- whom it is about -----------------------------------------------------------------------------------
     Metric(
         name="customer_data_volume",
-        title="Customer data volume",
+        title=Said("Customer data volume"),
         formula=Said("Contacts that were taken into the campaign."),
         excluded=_CUSTOMERS_ALONE,
         unit=Unit.COUNT,
@@ -60,7 +60,7 @@ BOOK: tuple[Metric, ...] = (
     ),
     Metric(
         name="valid_number_rate",
-        title="Valid-number rate",
+        title=Said("Valid-number rate"),
         formula=Said(
             "Valid numbers / customer data volume. Not valid: suspended, not in service, excluded by the policy "
             "(an exclusive service, a data card), or this month's contacts are used up."
@@ -75,7 +75,7 @@ BOOK: tuple[Metric, ...] = (
     # ---- calls ----------------------------------------------------------------------------------------------
     Metric(
         name="attempts",
-        title="Attempts",
+        title=Said("Attempts"),
         formula=Said("Tries over the network that have ended."),
         excluded=Said("Calls that are still going on."),
         unit=Unit.COUNT,
@@ -85,7 +85,7 @@ BOOK: tuple[Metric, ...] = (
     ),
     Metric(
         name="customers_dialled",
-        title="Customers dialled",
+        title=Said("Customers dialled"),
         formula=Said("Contacts with at least one attempt that has ended."),
         excluded=Said("Calls that are still going on."),
         unit=Unit.COUNT,
@@ -95,7 +95,7 @@ BOOK: tuple[Metric, ...] = (
     ),
     Metric(
         name="connected_calls",
-        title="Connected calls",
+        title=Said("Connected calls"),
         formula=Said("Attempts with talk time above 0 s."),
         excluded=_NOT_TALKED,
         unit=Unit.COUNT,
@@ -105,7 +105,7 @@ BOOK: tuple[Metric, ...] = (
     ),
     Metric(
         name="customers_reached",
-        title="Customers reached",
+        title=Said("Customers reached"),
         formula=Said("Contacts with at least one connected call."),
         excluded=_NOT_TALKED,
         unit=Unit.COUNT,
@@ -115,7 +115,7 @@ BOOK: tuple[Metric, ...] = (
     ),
     Metric(
         name="contact_rate",
-        title="Contact rate",
+        title=Said("Contact rate"),
         formula=Said("Customers reached / customers dialled."),
         excluded=Said("Contacts that weren't dialled."),
         unit=Unit.SHARE,
@@ -126,7 +126,7 @@ BOOK: tuple[Metric, ...] = (
     ),
     Metric(
         name="connection_rate",
-        title="Connection rate",
+        title=Said("Connection rate"),
         formula=Said("Connected calls / attempts."),
         excluded=Said("Attempts that another trunk took over before anything rang."),
         unit=Unit.SHARE,
@@ -137,7 +137,7 @@ BOOK: tuple[Metric, ...] = (
     ),
     Metric(
         name="attempts_per_customer",
-        title="Attempts per customer",
+        title=Said("Attempts per customer"),
         formula=Said("Attempts / customers dialled."),
         excluded=Said("Attempts that another trunk took over before anything rang."),
         unit=Unit.NUMBER,
@@ -148,7 +148,7 @@ BOOK: tuple[Metric, ...] = (
     ),
     Metric(
         name="talk_time",
-        title="Talk time",
+        title=Said("Talk time"),
         formula=Said("Seconds from the answer to the hang-up, summed over connected calls."),
         excluded=Said("Ringing, and work after the call."),
         unit=Unit.SECONDS,
@@ -158,7 +158,7 @@ BOOK: tuple[Metric, ...] = (
     ),
     Metric(
         name="mean_talk_time",
-        title="Mean talk time",
+        title=Said("Mean talk time"),
         formula=Said("Talk time / connected calls."),
         excluded=Said("Ringing, and work after the call."),
         unit=Unit.SECONDS,
@@ -169,7 +169,7 @@ BOOK: tuple[Metric, ...] = (
     ),
     Metric(
         name="calls_per_hour",
-        title="Calls per hour",
+        title=Said("Calls per hour"),
         formula=Said(
             "Attempts / hours of calling. The source leaves hours undefined; here they are the ten-minute slots "
             "of the clock in which at least one call began, a sixth of an hour each. By hour it shows the day's "
@@ -186,7 +186,7 @@ BOOK: tuple[Metric, ...] = (
     ),
     Metric(
         name="hang_ups_under_5_s",
-        title="Hang-ups under 5 s",
+        title=Said("Hang-ups under 5 s"),
         formula=Said("Connected calls that the callee ended within 5 s / connected calls."),
         excluded=_NOT_TALKED,
         unit=Unit.SHARE,
@@ -197,7 +197,7 @@ BOOK: tuple[Metric, ...] = (
     ),
     Metric(
         name="conversation_completion",
-        title="Conversations completed",
+        title=Said("Conversations completed"),
         formula=Said("Answered calls that we ended ourselves, at the flow's end / answered calls."),
         excluded=Said("Answering machines."),
         unit=Unit.SHARE,
@@ -208,7 +208,7 @@ BOOK: tuple[Metric, ...] = (
     ),
     Metric(
         name="opt_out_rate",
-        title="Opt-out rate",
+        title=Said("Opt-out rate"),
         formula=Said("Connected calls in which the callee asked for no more calls / connected calls."),
         excluded=_NOT_TALKED,
         unit=Unit.SHARE,
@@ -219,7 +219,7 @@ BOOK: tuple[Metric, ...] = (
     ),
     Metric(
         name="opt_outs",
-        title="Opt-outs",
+        title=Said("Opt-outs"),
         formula=Said("Attempts in which the callee asked for no more calls."),
         excluded=NOTHING,
         unit=Unit.COUNT,
@@ -229,7 +229,7 @@ BOOK: tuple[Metric, ...] = (
     ),
     Metric(
         name="complaint_rate",
-        title="Complaint rate",
+        title=Said("Complaint rate"),
         formula=Said(
             "Connected calls that were complained about / connected calls: in the call itself, or afterwards by a "
             "complaint that is put down to it."
@@ -244,7 +244,7 @@ BOOK: tuple[Metric, ...] = (
     # ---- successes ------------------------------------------------------------------------------------------
     Metric(
         name="successes",
-        title="Successes (gross)",
+        title=Said("Successes (gross)"),
         formula=Said(
             "Calls whose flow says so: a sale made in telemarketing, a survey completed, a reminder taken note "
             "of. Acceptances by voice that are still to be confirmed count here."
@@ -257,7 +257,7 @@ BOOK: tuple[Metric, ...] = (
     ),
     Metric(
         name="success_rate",
-        title="Success rate (gross)",
+        title=Said("Success rate (gross)"),
         formula=Said("Successes (gross) / connected calls."),
         excluded=_NOT_TALKED,
         unit=Unit.SHARE,
@@ -268,7 +268,7 @@ BOOK: tuple[Metric, ...] = (
     ),
     Metric(
         name="confirmed_successes",
-        title="Successes (confirmed)",
+        title=Said("Successes (confirmed)"),
         formula=Said(
             "Successes that a text message, an inspection or a person has confirmed, and those that need no "
             "confirmation, unless somebody rejected them."
@@ -281,7 +281,7 @@ BOOK: tuple[Metric, ...] = (
     ),
     Metric(
         name="confirmed_success_rate",
-        title="Success rate (confirmed)",
+        title=Said("Success rate (confirmed)"),
         formula=Said("Successes (confirmed) / connected calls."),
         excluded=_NOT_TALKED,
         unit=Unit.SHARE,
@@ -292,7 +292,7 @@ BOOK: tuple[Metric, ...] = (
     ),
     Metric(
         name="contact_success_rate",
-        title="Contact success rate",
+        title=Said("Contact success rate"),
         formula=Said("Contacts with a success (gross) / customers reached."),
         excluded=Said("Contacts without a connected call."),
         unit=Unit.SHARE,
@@ -303,7 +303,7 @@ BOOK: tuple[Metric, ...] = (
     ),
     Metric(
         name="customers_won",
-        title="Customers won (gross)",
+        title=Said("Customers won (gross)"),
         formula=Said("Contacts with a success (gross) / customers dialled."),
         excluded=Said("Contacts that weren't dialled."),
         unit=Unit.SHARE,
@@ -314,7 +314,7 @@ BOOK: tuple[Metric, ...] = (
     ),
     Metric(
         name="customers_won_confirmed",
-        title="Customers won (confirmed)",
+        title=Said("Customers won (confirmed)"),
         formula=Said("Contacts with a success (confirmed) / customers dialled."),
         excluded=Said("Contacts that weren't dialled."),
         unit=Unit.SHARE,
@@ -325,7 +325,7 @@ BOOK: tuple[Metric, ...] = (
     ),
     Metric(
         name="rejected_successes",
-        title="Successes taken away",
+        title=Said("Successes taken away"),
         formula=Said("Successes that a text message, an inspection or a person has rejected."),
         excluded=NOTHING,
         unit=Unit.COUNT,
@@ -335,7 +335,7 @@ BOOK: tuple[Metric, ...] = (
     ),
     Metric(
         name="pending_successes",
-        title="Successes still to be confirmed",
+        title=Said("Successes still to be confirmed"),
         formula=Said("Acceptances by voice without any confirmation, for at most {confirm_days} days."),
         excluded=Said("Those that have waited for longer: they are overdue."),
         unit=Unit.COUNT,
@@ -345,7 +345,7 @@ BOOK: tuple[Metric, ...] = (
     ),
     Metric(
         name="overdue_successes",
-        title="Successes nobody confirmed in time",
+        title=Said("Successes nobody confirmed in time"),
         formula=Said("Acceptances by voice without any confirmation for more than {confirm_days} days."),
         excluded=NOTHING,
         unit=Unit.COUNT,
@@ -355,7 +355,7 @@ BOOK: tuple[Metric, ...] = (
     ),
     Metric(
         name="success_value",
-        title="Success value",
+        title=Said("Success value"),
         formula=Said("Successes (gross) × success rate (gross)."),
         excluded=_NOT_TALKED,
         unit=Unit.NUMBER,
@@ -367,7 +367,7 @@ BOOK: tuple[Metric, ...] = (
     # ---- what came of it ------------------------------------------------------------------------------------
     Metric(
         name="payment_rate_after_call",
-        title="Payment rate after the call",
+        title=Said("Payment rate after the call"),
         formula=Said(
             "Customers dialled who paid within {payment_days} days after their first call / customers dialled. It "
             "doesn't say what the calls did: the hold-out group in `ivr report campaign` does."
@@ -381,7 +381,7 @@ BOOK: tuple[Metric, ...] = (
     ),
     Metric(
         name="abandoned_rate",
-        title="Abandoned rate",
+        title=Said("Abandoned rate"),
         formula=Said("Calls that wanted a person and got none in time / calls that wanted a person."),
         excluded=Said("Callees who left within two seconds, calls that never asked for a person."),
         unit=Unit.SHARE,
@@ -392,7 +392,7 @@ BOOK: tuple[Metric, ...] = (
     ),
     Metric(
         name="transfer_answer_rate",
-        title="Transfer answer rate",
+        title=Said("Transfer answer rate"),
         formula=Said("Calls in which a person took over / calls that wanted a person."),
         excluded=Said("Calls that never asked for a person."),
         unit=Unit.SHARE,
@@ -403,7 +403,7 @@ BOOK: tuple[Metric, ...] = (
     ),
     Metric(
         name="voice_satisfaction",
-        title="Satisfaction by voice or keys",
+        title=Said("Satisfaction by voice or keys"),
         formula=Said("Marks of 4 or 5 / marks given to the question `rating`, the last one of each call."),
         excluded=Said("Calls in which no mark was given."),
         unit=Unit.SHARE,
@@ -414,7 +414,7 @@ BOOK: tuple[Metric, ...] = (
     ),
     Metric(
         name="agent_satisfaction",
-        title="Satisfaction with the agent",
+        title=Said("Satisfaction with the agent"),
         formula=Said("Marks of 4 or 5 / marks given to the question `agent_rating`, the last one of each call."),
         excluded=Said("Calls in which no mark was given."),
         unit=Unit.SHARE,
@@ -425,7 +425,7 @@ BOOK: tuple[Metric, ...] = (
     ),
     Metric(
         name="sms_satisfaction",
-        title="Satisfaction by text message",
+        title=Said("Satisfaction by text message"),
         formula=Said(
             "Marks of 4 or 5 / marks that came by text message (`ivr confirm --ratings`), one for each call."
         ),
@@ -438,7 +438,7 @@ BOOK: tuple[Metric, ...] = (
     ),
     Metric(
         name="speech_share",
-        title="Answers by speech",
+        title=Said("Answers by speech"),
         formula=Said("Answers that were spoken / answers, the last one to each question."),
         excluded=Said("Answers that a person noted."),
         unit=Unit.SHARE,
@@ -449,7 +449,7 @@ BOOK: tuple[Metric, ...] = (
     ),
     Metric(
         name="prompt_completion",
-        title="Prompts heard to the end",
+        title=Said("Prompts heard to the end"),
         formula=Said("Answers that came after the end of their prompt / answers whose moment is known."),
         excluded=Said("Questions that nobody answered."),
         unit=Unit.SHARE,
@@ -461,7 +461,7 @@ BOOK: tuple[Metric, ...] = (
     # ---- distributions --------------------------------------------------------------------------------------
     Metric(
         name="outcomes",
-        title="Outcomes",
+        title=Said("Outcomes"),
         formula=Said("Attempts by how they ended over the network."),
         excluded=NOTHING,
         unit=Unit.COUNT,
@@ -472,7 +472,7 @@ BOOK: tuple[Metric, ...] = (
     ),
     Metric(
         name="dispositions",
-        title="Results",
+        title=Said("Results"),
         formula=Said("Contacts by the result of their last attempt."),
         excluded=Said("Contacts that weren't dialled."),
         unit=Unit.COUNT,
@@ -483,7 +483,7 @@ BOOK: tuple[Metric, ...] = (
     ),
     Metric(
         name="intentions",
-        title="Intention classes",
+        title=Said("Intention classes"),
         formula=Said("Contacts by the class of their last attempt."),
         excluded=Said("Contacts that weren't dialled."),
         unit=Unit.COUNT,
@@ -494,7 +494,7 @@ BOOK: tuple[Metric, ...] = (
     ),
     Metric(
         name="grades",
-        title="Intention grades",
+        title=Said("Intention grades"),
         formula=Said("Contacts by the grade of their last attempt, A to F."),
         excluded=Said("Contacts that weren't dialled."),
         unit=Unit.COUNT,
@@ -505,7 +505,7 @@ BOOK: tuple[Metric, ...] = (
     ),
     Metric(
         name="answers",
-        title="Answers",
+        title=Said("Answers"),
         formula=Said("Attempts by their last answer to each question."),
         excluded=Said("Questions that nobody answered."),
         unit=Unit.COUNT,
@@ -516,7 +516,7 @@ BOOK: tuple[Metric, ...] = (
     ),
     Metric(
         name="modalities",
-        title="How answers were given",
+        title=Said("How answers were given"),
         formula=Said("Answers by speech, by keys, or noted by a person, the last one to each question."),
         excluded=Said("Questions that nobody answered."),
         unit=Unit.COUNT,

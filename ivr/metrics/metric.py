@@ -44,7 +44,7 @@ class Metric:
     SECONDS(later, earlier). Parameters: :now, :confirm_s, :payment_s."""
 
     name: str
-    title: str  # English; Chinese in ivr/locale
+    title: Said
     formula: Said
     excluded: Said
     unit: Unit

@@ -17,7 +17,7 @@ def sentence(said: Said, spans: Spans, language: str) -> str:
 
 
 def title(metric: Metric, language: str) -> str:
-    return translate_into(language, metric.title)
+    return translate_into(language, metric.title.template)
 
 
 def shown(value: float | None, unit: Unit, language: str) -> str:

@@ -1,12 +1,13 @@
 """From rows to results: what `ivr.results` promises, with the formulas of docs/results.md.
 
-Everything is counted from the attempts that are shown, read in one transaction, so that no figure can disagree
-with the rows beside it. The order is the order of the calls, and the same rows give the same results."""
+Sums come from the metrics book, counted in SQL over all attempts; of the attempts themselves a bounded number is
+listed. All is read in one transaction, so that no figure disagrees with the rows beside it. The order is the order
+of the calls, and the same rows give the same results."""
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -16,6 +17,9 @@ from sqlalchemy.orm import Session
 
 from ivr.database import Database
 from ivr.errors import IvrError
+from ivr.metrics.book import metrics
+from ivr.metrics.filters import Filter
+from ivr.metrics.measure import Figure, Question, measure_all
 from ivr.model import (
     Answer,
     Attempt,
@@ -28,22 +32,17 @@ from ivr.model import (
     Segment,
     Task,
 )
+from ivr.report.charts import charts_of
 from ivr.results import AnswerResult, AttemptResult, Results, SegmentResult, Summary
 from trunk.ports import DialOutcome
 
 ROUNDED_TO = 3  # decimals of seconds and rates
+MOST_LISTED = 10_000  # attempts in one document; the sums count all
+AT_ONCE = 500  # attempts in one statement
 
 
 class ReportError(IvrError):
     """There is nothing to report on."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Called:
-    """One attempt's result, and whose it is."""
-
-    task_id: int
-    result: AttemptResult
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,12 +54,15 @@ class _Details:
     recording: str | None
 
 
-async def build_results(db: Database, campaign_id: int) -> Results:
-    """A campaign's results so far: its ended attempts and their sums. Raises ReportError when there is none."""
-    return await db.read(lambda session: _results(session, campaign_id))
+async def build_results(db: Database, campaign_id: int, most: int = MOST_LISTED) -> Results:
+    """A campaign's results so far: its sums, and its ended attempts, the first `most` of them.
+
+    Raises ReportError when there is no such campaign."""
+    now = db.clock.now()
+    return await db.read(lambda session: _results(session, campaign_id, most, now))
 
 
-def _results(session: Session, campaign_id: int) -> Results:
+def _results(session: Session, campaign_id: int, most: int, now: datetime) -> Results:
     found = session.execute(
         select(Campaign, FlowVersion)
         .join(FlowVersion, Campaign.flow_version_id == FlowVersion.id)
@@ -69,7 +71,10 @@ def _results(session: Session, campaign_id: int) -> Results:
     if found is None:
         raise ReportError("there is no campaign {number}", number=campaign_id)
     campaign, version = found
-    called = _called(session, campaign)
+    start = campaign.started_at or _first_call(session, campaign_id) or campaign.created_at
+    contacts = session.scalar(select(func.count()).where(Task.campaign_id == campaign_id)) or 0
+    figures = _figures(session, campaign, now)
+    listed = _listed(session, campaign_id, start, most)
     summary = Summary(
         campaign=campaign.name,
         flow=version.flow,
@@ -78,12 +83,27 @@ def _results(session: Session, campaign_id: int) -> Results:
         purpose=campaign.purpose,
         recognizer=campaign.recognizer,
         seed=campaign.seed,
-        contacts=session.scalar(select(func.count()).where(Task.campaign_id == campaign_id)) or 0,
+        contacts=contacts,
         rejected_rows=_left_out(session, campaign_id),
         finished=campaign.state is CampaignState.FINISHED,
-        **_figures(called),
+        **figures,
     )
-    return Results(schema=1, summary=summary, attempts=tuple(one.result for one in called))
+    return Results(
+        schema=1,
+        summary=summary,
+        charts=charts_of(session, campaign_id, contacts, start),
+        attempts=listed,
+        attempts_left_out=summary.attempts - len(listed),
+    )
+
+
+def _first_call(session: Session, campaign_id: int) -> datetime | None:
+    first: datetime | None = session.scalar(
+        select(func.min(Attempt.started_at)).where(
+            Attempt.campaign_id == campaign_id, Attempt.ended_at.is_not(None)
+        )
+    )
+    return first
 
 
 def _left_out(session: Session, campaign_id: int) -> int:
@@ -99,31 +119,37 @@ def _left_out(session: Session, campaign_id: int) -> int:
 # ---- attempts -----------------------------------------------------------------------------------------------
 
 
-def _called(session: Session, campaign: Campaign) -> list[_Called]:
-    of_campaign = (Attempt.campaign_id == campaign.id, Attempt.ended_at.is_not(None))
+def _listed(session: Session, campaign_id: int, start: datetime, most: int) -> tuple[AttemptResult, ...]:
+    rows = session.scalars(
+        select(Attempt)
+        .where(Attempt.campaign_id == campaign_id, Attempt.ended_at.is_not(None))
+        .order_by(Attempt.started_at, Attempt.task_id, Attempt.number)
+        .limit(most)
+    ).all()
+    listed: list[AttemptResult] = []
+    for at in range(0, len(rows), AT_ONCE):
+        some = rows[at : at + AT_ONCE]
+        details = _details(session, [row.id for row in some])
+        listed += [_attempt(row, start, details(row.id)) for row in some]
+    return tuple(listed)
+
+
+def _details(session: Session, ids: Sequence[str]) -> Callable[[str], _Details]:
+    """What other tables hold about these attempts, by attempt."""
     answers: dict[str, dict[str, AnswerResult]] = defaultdict(dict)
-    given = select(Answer).join(Attempt).where(*of_campaign).order_by(Answer.attempt_id, Answer.number)
+    given = select(Answer).where(Answer.attempt_id.in_(ids)).order_by(Answer.attempt_id, Answer.number)
     for answer in session.scalars(given):
         # The last answer to a question counts, and stands where that answer was given.
         answers[answer.attempt_id].pop(answer.name, None)
         answers[answer.attempt_id][answer.name] = _answer(answer)
-    recorded = select(Recording.attempt_id, Recording.file).join(Attempt).where(*of_campaign)
+    recorded = select(Recording.attempt_id, Recording.file).where(Recording.attempt_id.in_(ids))
     recordings = {row.attempt_id: row.file for row in session.execute(recorded.order_by(Recording.id))}
     segments: dict[str, list[Segment]] = defaultdict(list)
     for segment in session.scalars(
-        select(Segment).join(Attempt).where(*of_campaign).order_by(Segment.attempt_id, Segment.number)
+        select(Segment).where(Segment.attempt_id.in_(ids)).order_by(Segment.attempt_id, Segment.number)
     ):
         segments[segment.attempt_id].append(segment)
-    rows = session.scalars(
-        select(Attempt).where(*of_campaign).order_by(Attempt.started_at, Attempt.task_id, Attempt.number)
-    ).all()
-    start = campaign.started_at or (rows[0].started_at if rows else campaign.created_at)
-    return [
-        _Called(
-            row.task_id, _attempt(row, start, _Details(answers[row.id], segments[row.id], recordings.get(row.id)))
-        )
-        for row in rows
-    ]
+    return lambda one: _Details(answers[one], segments[one], recordings.get(one))
 
 
 def _answer(row: Answer) -> AnswerResult:
@@ -184,36 +210,60 @@ def _rounded(value: float) -> float:
 
 # ---- sums ---------------------------------------------------------------------------------------------------
 
+_COUNTED = {
+    "attempts": "attempts",
+    "connected": "connected_calls",
+    "opted_out": "opt_outs",
+    "successes": "successes",
+    "confirmed_successes": "confirmed_successes",
+}
+_RATES = {"contact_rate": "contact_rate", "mean_talk_s": "mean_talk_time", "talk_s": "talk_time"}
+_WAITING = ("pending_successes", "overdue_successes")
+_DISTRIBUTIONS = ("outcomes", "dispositions", "intentions", "modalities", "answers")
 
-def _figures(called: list[_Called]) -> dict[str, Any]:
+
+def _figures(session: Session, campaign: Campaign, now: datetime) -> dict[str, Any]:
     """The counted fields of Summary, by name."""
-    attempts = [one.result for one in called]
-    last = {one.task_id: one.result for one in called}  # in order of calls: the last one stays
-    connected = [one for one in called if one.result.talk_s > 0]
-    talk_s = sum(one.result.talk_s for one in connected)
-    given = [(question, answer) for one in attempts for question, answer in one.answers.items()]
+    question = Question(now=now, wanted=Filter((campaign.name,)))
+    names = (*_COUNTED.values(), *_RATES.values(), *_WAITING, *_DISTRIBUTIONS)
+    found = measure_all(session, metrics(*names), question)
+
+    def value(name: str) -> float:
+        return found[name][0].value or 0.0
+
+    distributions = {
+        name: _counts({figure.keys[0]: int(figure.part) for figure in found[name] if figure.keys[0]})
+        for name in _DISTRIBUTIONS
+        if name != "answers"
+    }
     return {
-        "attempts": len(attempts),
-        "connected": len(connected),
-        "contact_rate": _ratio(len({one.task_id for one in connected}), len(last)),
-        "outcomes": _counts(one.outcome for one in attempts),
-        "dispositions": _counts(one.disposition for one in last.values()),
-        "intentions": _counts(one.intention for one in last.values() if one.intention is not None),
-        "answers": {
-            question: _counts(answer.value for asked, answer in given if asked == question)
-            for question in dict.fromkeys(question for question, _ in given)
-        },
-        "modalities": _counts(answer.modality for _, answer in given),
-        "opted_out": sum(one.opted_out for one in attempts),
-        "mean_talk_s": _ratio(talk_s, len(connected)),
-        "talk_s": _rounded(talk_s),
+        **{field: int(value(name)) for field, name in _COUNTED.items()},
+        **{field: _rounded(value(name)) for field, name in _RATES.items()},
+        "unconfirmed_successes": int(sum(map(value, _WAITING))),
+        **distributions,
+        "answers": _answers(session, campaign.id, found["answers"]),
     }
 
 
-def _counts(values: Iterable[str]) -> dict[str, int]:
+def _answers(session: Session, campaign_id: int, figures: Sequence[Figure]) -> dict[str, dict[str, int]]:
+    """Counts by question and value, questions in the order in which calls come to them."""
+    places = session.execute(
+        select(Answer.name, func.min(Answer.number))
+        .join(Attempt, Answer.attempt_id == Attempt.id)
+        .where(Attempt.campaign_id == campaign_id)
+        .group_by(Answer.name)
+    )
+    place = {row[0]: row[1] for row in places}
+    values: dict[str, dict[str, int]] = defaultdict(dict)
+    for figure in figures:
+        question, value = figure.keys
+        values[question][value] = int(figure.part)
+    return {
+        question: _counts(values[question])
+        for question in sorted(values, key=lambda question: (place.get(question, 0), question))
+    }
+
+
+def _counts(counts: Mapping[str, int]) -> dict[str, int]:
     """Most frequent first, then by name: an order that doesn't depend on who was called first."""
-    return dict(sorted(Counter(values).items(), key=lambda item: (-item[1], item[0])))
-
-
-def _ratio(part: float, whole: int) -> float:
-    return _rounded(part / whole) if whole else 0.0
+    return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))

@@ -127,11 +127,11 @@ class _Sheets:
     def _uplift(self, uplift: Uplift) -> Sheet:
         def row(name: str, group: Group) -> tuple[Cell, ...]:
             return (
-                self._say(name), group.numbers, group.called, group.open, words.of(group.paid), group.paid.value,
+                name, group.numbers, group.called, group.open, words.of(group.paid), group.paid.value,
                 words.span(wilson(group.paid)),
             )  # fmt: skip
 
-        rows = [row("could be called", uplift.treated), row("held out", uplift.held_out)]
+        rows = [row(self._say("could be called"), uplift.treated), row(self._say("held out"), uplift.held_out)]
         columns = (
             self._column("Group"), self._column("Numbers", "count"), self._column("Called", "count"),
             self._column("Days not over", "count"), self._column("Paid"), self._column("Payment rate", "share"),
@@ -195,7 +195,10 @@ class _Sheets:
             )
             for one in report.words
         ]  # fmt: skip
-        columns = tuple(map(self._column, ("At", "State", "By", "Who", "Why", "Call")))
+        columns = (
+            self._column("At"), self._column("State"), self._column("By"), self._column("Who"),
+            self._column("Why"), self._column("Call"),
+        )  # fmt: skip
         notes: tuple[str, ...] = ()
         if report.words_total > len(report.words):
             notes = (

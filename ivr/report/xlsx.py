@@ -84,7 +84,7 @@ def write_xlsx(results: Results, path: Path, language: str = "zh-CN") -> None:
     """Write `results` to `path` as a workbook in `language`. Raises OSError when `path` can't be written."""
     book = Workbook(write_only=True)
     writer = _Writer(book, language)
-    writer.summary(results.summary)
+    writer.summary(results.summary, results.attempts_left_out)
     writer.table("Attempts", ATTEMPT_COLUMNS, map(writer.attempt, results.attempts))
     writer.table("Answers", ANSWER_COLUMNS, writer.answers(results.attempts))
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -98,10 +98,10 @@ class _Writer:
         self._book = book
         self._language = language
 
-    def summary(self, summary: Summary) -> None:
+    def summary(self, summary: Summary, left_out: int) -> None:
         sheet = self._sheet("Summary", (34, 30))
         rows = 0
-        for figure in self._figures(summary):
+        for figure in self._figures(summary, left_out):
             section = figure.value is None
             title = self._cell(sheet, figure.title, font=_SECTION if section else None)
             sheet.append([title] if section else [title, self._cell(sheet, figure.value, figure.format)])
@@ -109,7 +109,7 @@ class _Writer:
         if summary.outcomes:
             self._outcome_chart(sheet, rows, len(summary.outcomes))
 
-    def _figures(self, summary: Summary) -> Iterator[_Figure]:
+    def _figures(self, summary: Summary, left_out: int) -> Iterator[_Figure]:
         say, language = self._say, self._language
         yield _Figure(say("Campaign"), summary.campaign)
         yield _Figure(say("Flow"), f"{summary.flow} ({summary.flow_version[:12]})")
@@ -123,7 +123,12 @@ class _Writer:
         yield _Figure(say("Contact rate"), summary.contact_rate, RATE)
         yield _Figure(say("Talk time (s)"), summary.talk_s, SECONDS)
         yield _Figure(say("Mean talk time (s)"), summary.mean_talk_s, SECONDS)
+        yield _Figure(say("Successes (gross)"), summary.successes)
+        yield _Figure(say("Successes (confirmed)"), summary.confirmed_successes)
+        yield _Figure(say("Successes not confirmed yet"), summary.unconfirmed_successes)
         yield _Figure(say("Opted out"), summary.opted_out)
+        if left_out:
+            yield _Figure(say("Attempts that aren't listed here"), left_out)
         yield _Figure(say("Answers"))
         for question, counts in summary.answers.items():
             for value, count in counts.items():

@@ -1,9 +1,7 @@
 // The report of a campaign: headline figures, charts, and (in report.html) the list of attempts.
 // The web's report tab and report.html both call `mountReport`; html.py joins these modules into one script.
 import { barOption, chartSet, columnOption, ringOption } from "./charts.js";
-import {
-  funnel, gradeCounts, hangUpNodes, meanGrade, overTime, questionShape, spokenDispositions, talkTimes, topEntries,
-} from "./figures.js";
+import { gradeCounts, meanGrade, questionShape, spokenDispositions, topEntries } from "./figures.js";
 import { element } from "./format.js";
 import { attemptTable } from "./table.js";
 
@@ -33,6 +31,8 @@ export function mountReport(root, { results, words, echarts, recordings = null, 
     headline(results, words),
     element("div", { class: "rep-grid" }, cards(results, words, card)),
     table ? element("section", {}, element("h2", {}, words.t("report.attempts")),
+      results.attempts_left_out ? element("p", { class: "rep-note" }, words.t("report.left_out", {
+        shown: words.count(results.attempts.length), left_out: words.count(results.attempts_left_out) })) : "",
       attemptTable([...results.attempts], words, recordings)) : "");
   // Only now, when the boxes have their width.
   for (const [box, option] of waiting) charts.draw(box, option);
@@ -53,6 +53,8 @@ function headline({ summary }, words) {
     rating ? ["rating", words.decimal(meanGrade(rating[1]), 2), words.t("tile.of_ratings", {
       count: words.count(gradeCounts(rating[1]).reduce((sum, count) => sum + count, 0)) })] : null,
     ["talk", words.duration(summary.mean_talk_s), words.t("tile.talk_note", { total: words.duration(summary.talk_s) })],
+    summary.successes ? ["success", words.count(summary.successes), words.t("tile.success_note", {
+      confirmed: words.count(summary.confirmed_successes), waiting: words.count(summary.unconfirmed_successes) })] : null,
     ["opted_out", words.count(summary.opted_out), words.t("tile.opted_out_note")],
   ].filter(Boolean);
   return element("div", { class: "rep-tiles" }, tiles.map(([key, figure, note]) => element("div", { class: "rep-tile" },
@@ -61,7 +63,7 @@ function headline({ summary }, words) {
 }
 
 function cards(results, words, card) {
-  const { summary, attempts } = results;
+  const { summary, charts } = results;
   const bars = (title, note, entries, total, kind, tint) => {
     const rows = entries.map(([value, count], index) => ({
       name: value === REST ? words.t("chart.rest") : kind ? words.label(kind, value) : value, value: count, tint: typeof tint === "function" ? tint(value, index) : tint,
@@ -78,7 +80,7 @@ function cards(results, words, card) {
   const drawn = ([question, counts]) => questionCard(question, counts, words, card, bars);
   const intentions = INTENTIONS.map((name) => [name, summary.intentions[name] ?? 0]);
   return [
-    bars(words.t("chart.funnel"), words.t("chart.funnel_note"), funnel(results), summary.contacts, "funnel", 1),
+    bars(words.t("chart.funnel"), words.t("chart.funnel_note"), Object.entries(charts.funnel), summary.contacts, "funnel", 1),
     bars(words.t("chart.outcomes"), words.t("chart.outcomes_note"), falling(summary.outcomes), summary.attempts,
       "outcome", (value) => (value === "answered" ? 3 : value === "voicemail" ? 5 : 6)),
     sum(summary.intentions) ? bars(words.t("chart.intentions"), words.t("chart.intentions_note"), intentions,
@@ -87,9 +89,9 @@ function cards(results, words, card) {
       sum(spoken), "disposition", 1),
     ...questions.filter(asksMany).map(drawn),
     modalityCard(summary, words, card),
-    ...timeCards(attempts, words, card),
+    ...timeCards(charts, words, card),
     ...questions.filter((question) => !asksMany(question)).map(drawn),
-    bars(words.t("chart.hang_up"), words.t("chart.hang_up_note"), falling(hangUpNodes(attempts)), null, null, 4),
+    bars(words.t("chart.hang_up"), words.t("chart.hang_up_note"), falling(charts.hang_ups), null, null, 4),
   ].filter(Boolean);
 }
 
@@ -119,21 +121,18 @@ function modalityCard(summary, words, card) {
   return rows.length ? card(words.t("chart.modalities"), words.t("chart.modalities_note"), 196, ringOption(rows, words, middle)) : null;
 }
 
-function timeCards(attempts, words, card) {
-  if (!attempts.length) return [];
-  const talk = talkTimes(attempts);
-  const over = overTime(attempts);
+function timeCards(charts, words, card) {
   const edge = (index, step) => (step < 60 ? String(index * step) : step < 3600 ? String((index * step) / 60) : String((index * step) / 3600));
   const unit = (step) => words.t(step < 60 ? "axis.seconds" : step < 3600 ? "axis.minutes" : "axis.hours");
   const labels = (count, step) => Array.from({ length: count }, (_, index) => `${edge(index, step)}–${edge(index + 1, step)}`);
-  const spoken = talk.counts.some(Boolean)
-    ? card(words.t("chart.talk"), words.t("chart.talk_note"), 212, columnOption(labels(talk.counts.length, talk.step),
-      [{ name: "", values: talk.counts, tint: 1 }], words, { axis: unit(talk.step) })) : null;
+  const spoken = charts.talk.some(Boolean)
+    ? card(words.t("chart.talk"), words.t("chart.talk_note"), 212, columnOption(labels(charts.talk.length, charts.talk_step_s),
+      [{ name: "", values: charts.talk, tint: 1 }], words, { axis: unit(charts.talk_step_s) })) : null;
   const series = [
-    { name: words.t("chart.connected"), values: over.connected, tint: 3 },
-    { name: words.t("chart.not_connected"), values: over.others, tint: 6 },
+    { name: words.t("chart.connected"), values: charts.connected, tint: 3 },
+    { name: words.t("chart.not_connected"), values: charts.others, tint: 6 },
   ];
-  const starts = over.connected.map((_, index) => edge(index, over.step));
-  return [spoken, over.connected.length > 1 ? card(words.t("chart.over_time"), words.t("chart.over_time_note"), 212,
-    columnOption(starts, series, words, { axis: unit(over.step) })) : null];
+  const starts = charts.connected.map((_, index) => edge(index, charts.time_step_s));
+  return [spoken, starts.length > 1 ? card(words.t("chart.over_time"), words.t("chart.over_time_note"), 212,
+    columnOption(starts, series, words, { axis: unit(charts.time_step_s) })) : null];
 }

@@ -55,7 +55,26 @@ async def test_every_figure_by_hand(db: Database, campaign_id: int) -> None:
         "mean_talk_s": 25.25,
         "talk_s": 50.5,
         "finished": False,
+        "successes": 1,
+        "confirmed_successes": 1,
+        "unconfirmed_successes": 0,
     }
+    assert results.charts.model_dump() == {
+        "funnel": {"contacts": 4, "dialled": 3, "connected": 2, "answered": 2, "success": 1},
+        "talk_step_s": 5,
+        "talk": (0, 0, 1, 0, 0, 0, 0, 0, 1),
+        "time_step_s": 10,
+        "connected": (0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1),
+        "others": (1, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0),
+        "hang_ups": {"consent": 1},
+    }
+
+
+async def test_a_long_list_ends_somewhere_its_sums_dont(db: Database, campaign_id: int) -> None:
+    results = await build_results(db, campaign_id, most=3)
+    assert [one.attempt_id for one in results.attempts] == ["a", "b", "d"]
+    assert (results.summary.attempts, results.attempts_left_out) == (4, 1)
+    assert results.summary == (await build_results(db, campaign_id)).summary
 
 
 async def test_attempts_in_the_order_of_the_calls(db: Database, campaign_id: int) -> None:
