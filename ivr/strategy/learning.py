@@ -1,19 +1,22 @@
 """Who answers at which hour, learnt from one's own calls: read from the attempts of all campaigns, kept in
 `hour_rate`.
 
-Only outcomes count that the hour may have a part in: a number that doesn't exist says nothing about hours. An hour
-is the callee's."""
+The database counts, by the beginning of the number and the hour; what is left to do here is small, so that a
+worker can do it beside its calls. Only outcomes count that the hour may have a part in: a number that doesn't
+exist says nothing about hours. An hour is the callee's."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import Integer, cast, delete, func, insert, select
 from sqlalchemy.orm import Session
 
+from ivr.database import Database
+from ivr.database.locks import is_postgresql, lock_name
 from ivr.model import Attempt, Campaign, CampaignState, Contact, HourRate, Task
 from ivr.policy.calendar import is_working_day, timezone_of
 from ivr.policy.loader import default_policy
@@ -22,9 +25,10 @@ from ivr.strategy.loader import load_document
 from ivr.strategy.strategy import Strategy
 from trunk.ports import DialOutcome
 
-MOST_CALLS = 2_000_000  # the newest
+HEAD_CHARS = {PREFIX: 7, REGION: 10}  # of an E.164 number: "+" and what tells operator and region
 MOST_SEGMENTS = 2_000  # the biggest: an attribute with a value for everybody teaches nothing
 ROWS = 500  # in one statement
+STALE = timedelta(hours=20)
 TOLD_BY_HOUR = (
     DialOutcome.ANSWERED,
     DialOutcome.NO_ANSWER,
@@ -36,13 +40,49 @@ TOLD_BY_HOUR = (
 )
 
 
-def learn(session: Session, now: datetime, more: Sequence[Strategy] = ()) -> int:
+async def learn(database: Database, more: Sequence[Strategy] = (), now: datetime | None = None) -> int:
     """Work the table out anew, for the segments of every campaign that isn't finished and uses it, and of `more`.
 
-    Returns how many rows it has now."""
+    `now`: the end of the days that are looked at. Returns how many rows the table has now."""
+    now = now or database.clock.now()
+    found = await database.read(lambda session: learnt(session, now, more))
+    await database.run(lambda session: _keep(session, found, now))
+    return len(found)
+
+
+async def learn_nightly(database: Database) -> None:
+    """`learn`, when some campaign uses it and nobody has done it for the better part of a day."""
+    now = database.clock.now()
+
+    def due(session: Session) -> bool:
+        newest = session.execute(select(func.max(HourRate.computed_at))).scalar_one()
+        return (newest is None or newest < now - STALE) and bool(_in_use(session))
+
+    if await database.read(due):
+        await learn(database)
+
+
+def learnt(session: Session, now: datetime, more: Sequence[Strategy] = ()) -> dict[HourKey, Rate]:
+    """What the calls say."""
     found: dict[HourKey, Rate] = {}
     for strategy in _schemes([*_in_use(session), *more]):
         found |= _biggest(_rates(session, strategy, now))
+    return found
+
+
+def hours_for(session: Session, strategy: Strategy) -> Hours:
+    """What the strategy may go by; nothing when it doesn't use best hours."""
+    return known_hours(session) if strategy.spec.best_hour.use else NO_HOURS
+
+
+def known_hours(session: Session) -> Hours:
+    """Everything that was learnt."""
+    rows = session.execute(select(HourRate)).scalars()
+    return Hours.of({(row.segment, row.working_day, row.hour): Rate(row.tried, row.answered) for row in rows})
+
+
+def _keep(session: Session, found: Mapping[HourKey, Rate], now: datetime) -> None:
+    lock_name(session, "learn hours")
     rows = [
         {
             "segment": segment,
@@ -57,18 +97,6 @@ def learn(session: Session, now: datetime, more: Sequence[Strategy] = ()) -> int
     session.execute(delete(HourRate))
     for start in range(0, len(rows), ROWS):
         session.execute(insert(HourRate), rows[start : start + ROWS])
-    return len(rows)
-
-
-def hours_for(session: Session, strategy: Strategy) -> Hours:
-    """What the strategy may go by; nothing when it doesn't use best hours."""
-    return known_hours(session) if strategy.spec.best_hour.use else NO_HOURS
-
-
-def known_hours(session: Session) -> Hours:
-    """Everything that was learnt."""
-    rows = session.execute(select(HourRate)).scalars()
-    return Hours.of({(row.segment, row.working_day, row.hour): Rate(row.tried, row.answered) for row in rows})
 
 
 def _in_use(session: Session) -> list[Strategy]:
@@ -94,33 +122,48 @@ def _schemes(strategies: Iterable[Strategy]) -> Iterable[Strategy]:
 
 def _rates(session: Session, strategy: Strategy, now: datetime) -> Mapping[HourKey, Rate]:
     policy = default_policy().spec
-    tried: defaultdict[HourKey, int] = defaultdict(int)
-    answered: defaultdict[HourKey, int] = defaultdict(int)
-    for row in _calls(session, strategy, now):
-        local = row.started_at.astimezone(timezone_of(row.phone, policy.timezone))
-        working = is_working_day(policy.holidays, local.date())
-        key = segment_of(strategy, row.phone, getattr(row, "attributes", {})), working, local.hour
-        tried[key] += 1
-        answered[key] += row.outcome is DialOutcome.ANSWERED
-    return {key: Rate(count, answered[key]) for key, count in tried.items()}
+    names = _attributes(strategy)
+    found: defaultdict[HourKey, Rate] = defaultdict(Rate)
+    for row in session.execute(_counts(session, strategy, now)):
+        moment = datetime.strptime(row.hour, "%Y-%m-%d %H").replace(tzinfo=UTC)
+        local = moment.astimezone(timezone_of(row.phone, policy.timezone))
+        attributes = {name: getattr(row, f"trait_{index}") for index, name in enumerate(names)}
+        segment = segment_of(strategy, row.phone, attributes)
+        key = segment, is_working_day(policy.holidays, local.date()), local.hour
+        found[key] += Rate(row.tried, int(row.answered))
+    return found
 
 
-def _calls(session: Session, strategy: Strategy, now: datetime) -> Iterable[Any]:
+def _attributes(strategy: Strategy) -> list[str]:
+    return [name for name in strategy.spec.best_hour.segments if name not in HEAD_CHARS]
+
+
+def _counts(session: Session, strategy: Strategy, now: datetime) -> Any:
+    """Calls and answers by the number's beginning, the hour (UTC) and the attributes; with one number of each."""
     spec = strategy.spec.best_hour
-    # Without an attribute among the segments there is no need for the contacts' rows.
-    attributes = any(name not in (PREFIX, REGION) for name in spec.segments)
-    query: Any = select(Attempt.phone, Attempt.started_at, Attempt.outcome)
-    if attributes:
-        query = (
-            query.add_columns(Contact.attributes)
-            .join(Task, Attempt.task_id == Task.id)
-            .join(Contact, Task.contact_id == Contact.id)
-        )
-    return session.execute(
-        query.where(Attempt.started_at > now - timedelta(days=spec.days), Attempt.outcome.in_(TOLD_BY_HOUR))
-        .order_by(Attempt.started_at.desc())
-        .limit(MOST_CALLS)
-        .execution_options(yield_per=2000)
+    head_chars = max((HEAD_CHARS.get(name, 0) for name in spec.segments), default=0)
+    # With attributes alone, the beginning still tells the time zone.
+    head = func.substr(Attempt.phone, 1, head_chars or HEAD_CHARS[PREFIX])
+    if is_postgresql(session):
+        hour = func.to_char(func.timezone("UTC", Attempt.started_at), "YYYY-MM-DD HH24")
+    else:
+        hour = func.strftime("%Y-%m-%d %H", Attempt.started_at)
+    names = _attributes(strategy)
+    traits = [Contact.attributes[name].label(f"trait_{index}") for index, name in enumerate(names)]
+    calls: Any = select(
+        Attempt.phone,
+        head.label("head"),
+        hour.label("hour"),
+        (Attempt.outcome == DialOutcome.ANSWERED).label("answered"),
+        *traits,
+    ).where(Attempt.started_at > now - timedelta(days=spec.days), Attempt.outcome.in_(TOLD_BY_HOUR))
+    if names:  # else there is no need for the contacts' rows
+        calls = calls.join(Task, Attempt.task_id == Task.id).join(Contact, Task.contact_id == Contact.id)
+    each = calls.subquery().c
+    by = [each.hour, *(each[f"trait_{index}"] for index in range(len(names)))]
+    answered = func.sum(cast(each.answered, Integer)).label("answered")
+    return select(func.min(each.phone).label("phone"), *by, func.count().label("tried"), answered).group_by(
+        each.head, *by
     )
 
 
