@@ -27,6 +27,7 @@ COMMANDS = {
     "dial": Elsewhere("ivr.cli.dial", "Call a list over real trunks."),
     "doctor": Elsewhere("ivr.cli.doctor", "Say what is present, what is missing, and what mends it."),
     "flow": Elsewhere("ivr.cli.flow", "Check, draw, test, publish and roll back flows."),
+    "grade": Elsewhere("ivr.cli.grade", "Give a call another grade (A to F) than the rules did."),
     "metrics": Elsewhere("ivr.cli.metrics", "The metrics book, its figures, and whether the books balance."),
     "lists": Elsewhere("ivr.cli.lists", "Import lists, change them, undo that; look at them and export them."),
     "models": Elsewhere("ivr.cli.models", "List and fetch speech models."),
@@ -42,6 +43,9 @@ COMMANDS = {
     "serve": Elsewhere("ivr.cli.serve", "Serve the web pages and the API."),
     "stop": Elsewhere(
         "ivr.cli.stop", "End all dialling, in every process, within a second; without options: show."
+    ),
+    "strategy": Elsewhere(
+        "ivr.cli.strategy", "Check strategies, see what follows each call, learn who answers when."
     ),
     "user": Elsewhere("ivr.cli.user", "Add users who may sign in, and change their passwords."),
     "worker": Elsewhere("ivr.cli.worker", "Run every running campaign of the database, several of them together."),

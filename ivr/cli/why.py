@@ -69,9 +69,11 @@ def _verdict(now: Now) -> str:
         return translate("{subject}: may be called now", subject=now.subject)
     if decision.rule is None:
         assert decision.until is not None
-        return translate(
-            "{subject}: is tried again at {until}", subject=now.subject, until=shown_moment(decision.until)
-        )
+        until = shown_moment(decision.until)
+        if now.call is None:
+            return translate("{subject}: is called at {until}", subject=now.subject, until=until)
+        why = now.call.render(translate)
+        return translate("{subject}: is called at {until}: {reason}", subject=now.subject, until=until, reason=why)
     why = Why(decision.rule.value, decision.detail).render(translate)
     if decision.until is None:
         return translate("{subject}: is not to be called: {reason}", subject=now.subject, reason=why)

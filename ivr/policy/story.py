@@ -16,6 +16,7 @@ from flows.loader import load_document as load_flow
 from ivr.i18n import current_language
 from ivr.model import (
     Attempt,
+    Callback,
     Campaign,
     Complaint,
     Consent,
@@ -26,7 +27,9 @@ from ivr.model import (
     Engagement,
     EngagementState,
     FlowVersion,
+    GradeChange,
     HoldOut,
+    InvalidNumber,
     PaymentEvent,
     Task,
     TaskState,
@@ -38,6 +41,7 @@ from ivr.policy.policy import CampaignRules, Policy
 from ivr.policy.schema import PURPOSES
 from ivr.policy.words import reason
 from ivr.report.labels import label
+from ivr.strategy.words import Reason
 
 Translate = Callable[..., str]
 MOST_TOLD = 1000  # of each kind, the newest
@@ -90,6 +94,7 @@ class Now:
 
     subject: str
     decision: Decision
+    call: Reason | None = None  # what the next call is for, where one is planned
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +110,9 @@ def story_of(session: Session, phone: str, policy: Policy, now: datetime) -> Sto
         *_decisions(session, phone),
         *_engagements(session, phone),
         *_attempts(session, phone),
+        *_grade_changes(session, phone),
+        *_callbacks(session, phone),
+        *_invalid(session, phone),
         *_opt_outs(session, phone),
         *_complaints(session, phone),
         *_consents(session, phone),
@@ -140,7 +148,7 @@ def _open_tasks(session: Session, phone: str, policy: Policy, now: datetime) -> 
         decision = _decision(session, rules, Asked(phone, attributes, task.id, task.attempts), now)
         if decision.verdict is Verdict.CALL and task.next_at is not None and task.next_at > now:
             decision = Decision(Verdict.LATER, None, task.next_at)  # its retry's time
-        yield Now(campaign.name, decision)
+        yield Now(campaign.name, decision, task.next_why and Reason(task.next_why))
 
 
 def _lists(session: Session, phone: str) -> Iterator[Told]:
@@ -221,9 +229,44 @@ def _attempts(session: Session, phone: str) -> Iterator[Told]:
         params |= {
             "outcome": Labelled(row.outcome.value),
             "result": Labelled(row.disposition or row.outcome.value),
+            "why": Reason(row.why),
+            "grade": row.grade or "–",
         }
         params["talk_s"] = f"{row.talk_ms / 1000:.0f}"
-        yield Told(row.started_at, "{campaign}: call {number}: {outcome}, {result}, {talk_s} s of talk", params)
+        told = "{campaign}: call {number} ({why}): {outcome}, {result}, {talk_s} s of talk, grade {grade}"
+        yield Told(row.started_at, told, params)
+
+
+def _grade_changes(session: Session, phone: str) -> Iterator[Told]:
+    rows = session.execute(
+        select(GradeChange, Attempt.number, Campaign.name)
+        .join(Attempt, GradeChange.attempt_id == Attempt.id)
+        .join(Campaign, Attempt.campaign_id == Campaign.id)
+        .where(Attempt.phone == phone)
+        .order_by(GradeChange.id.desc())
+        .limit(MOST_TOLD)
+    )
+    for row, number, campaign in rows:
+        params: dict[str, object] = {"campaign": campaign, "number": number, "who": row.who, "grade": row.grade}
+        params |= {"before": row.grade_before or "–", "note": row.note or "–"}
+        told = "{campaign}: {who} changed call {number} from grade {before} to {grade}: {note}"
+        yield Told(row.at, told, params)
+
+
+def _callbacks(session: Session, phone: str) -> Iterator[Told]:
+    for row in session.execute(select(Callback).where(Callback.phone == phone).limit(MOST_TOLD)).scalars():
+        due: object = row.due_at or row.wanted or "–"
+        if row.queue is None:
+            yield Told(row.created_at, "asked to be called again: {due}", {"due": due})
+        else:
+            params = {"due": due, "queue": row.queue}
+            yield Told(row.created_at, "asked to be called again by a person of {queue}: {due}", params)
+
+
+def _invalid(session: Session, phone: str) -> Iterator[Told]:
+    rows = session.execute(select(InvalidNumber).where(InvalidNumber.phone == phone).limit(MOST_TOLD)).scalars()
+    for row in rows:
+        yield Told(row.since, "no such number; closed in every campaign until {until}", {"until": row.until})
 
 
 def _opt_outs(session: Session, phone: str) -> Iterator[Told]:
