@@ -38,8 +38,10 @@ from ivr.dialer.recordings import Compressor
 from ivr.dialer.routes import Routes
 from ivr.dialer.station import Station
 from ivr.dialer.stops import heeding_stops
+from ivr.dialer.trunk_routes import TrunkRoutes
 from ivr.eligibility import eligibility_of
 from ivr.pacing.factory import PaceDeps, callees_in_need, pacer_of
+from ivr.pacing.limits import Least
 from ivr.policy.loader import default_policy, load
 from ivr.policy.policy import Policy, PolicyError
 from ivr.report.build import build_results
@@ -51,6 +53,8 @@ from ivr.strategy import Strategy, default_strategy, once
 from ivr.strategy import load as load_strategy
 from ivr.strategy.learning import hours_for
 from ivr.studio import open_studio, recognizer_of
+from ivr.worker.presence import presence_of
+from ivr.worker.quotas import CampaignLimit
 from prompts.catalogue import Catalogue
 from speech.ports import Recognizer
 from speech.tts import EspeakSynthesizer
@@ -240,6 +244,8 @@ async def _call_everybody(ready: _Ready, opened: OpenedCampaign) -> None:
         deps = studio.deps(ready.flow, speaker, ready.recognizer, ready.database, ready.bus)
         station = Station(ready.database, routes)
         stack.push_async_callback(station.close)
+        account = routes.account if isinstance(routes, TrunkRoutes) else None
+        presence, quotas = presence_of(ready.database, station, account, options.settings.worker)
         pacer, within_s = await _pacer(ready, opened, deps)
         deps = replace(deps, agent_within_s=within_s)
         hours = await ready.database.read(lambda session: hours_for(session, opened.strategy))
@@ -250,13 +256,20 @@ async def _call_everybody(ready: _Ready, opened: OpenedCampaign) -> None:
             dialer_options = replace(dialer_options, eligibility=eligibility)
             if eligibility is not None:
                 stack.push_async_callback(eligibility.close)
-        dialer = Dialer(dialer_options, ready.database, routes, deps, station, pacer)
+        limit = CampaignLimit(opened.campaign_id, options.calls_at_once, None, by_people=False, bus=ready.bus)
+        dialer = Dialer(dialer_options, ready.database, routes, deps, station, Least(pacer, limit))
+        limit.calls = lambda: dialer.calls
+        if quotas is not None:
+            quotas.add(limit)
         ready.run.brake.attach(dialer)
         await start_campaign(ready.database, opened.campaign_id)
         ready.bus.publish(_began(ready, opened, deps.planner))
         if opened.never:
             ready.bus.publish(TasksSkipped(opened.never))
-        async with heeding_stops(ready.database, dialer, options.settings) as stopped:
+        async with (
+            presence.here(dialer.give_up),
+            heeding_stops(ready.database, dialer, options.settings) as stopped,
+        ):
             await _dial(dialer, ready, opened.campaign_id, stopped)
 
 

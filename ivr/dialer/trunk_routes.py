@@ -246,44 +246,44 @@ class TrunkRoutes:
     """`ivr.dialer.routes.Routes` of one campaign over the account of all."""
 
     def __init__(self, account: TrunkAccount, use: Use) -> None:
-        self._account = account
+        self.account = account
         self._use = use
         self._preparing = 0
 
     @property
     def channels(self) -> int:
-        return self._account.router.channels(self._use)
+        return self.account.router.channels(self._use)
 
     def prepare(self, calls: int) -> None:
         self._preparing += calls
-        self._account.preparing += calls
+        self.account.preparing += calls
 
     def ready(self) -> Ready:
-        return self._account.ready(self._use)
+        return self.account.ready(self._use)
 
     def take(self, phone: str, tried: frozenset[str] = NOBODY) -> Route | NoRoute:
-        return self._account.take(self._use, phone, tried)
+        return self.account.take(self._use, phone, tried)
 
     def take_beside(self, route: Route, trunk: str | None) -> Route | NoRoute:
-        return self._account.take_beside(route, trunk)
+        return self.account.take_beside(route, trunk)
 
     async def originate(self, route: Route, request: OriginateRequest, handler: CallHandler) -> Call:
-        return await self._account.originate(route, request, handler)
+        return await self.account.originate(route, request, handler)
 
     def ended(self, route: Route, cause: Cause | None) -> bool:
-        return self._account.ended(route, cause)
+        return self.account.ended(route, cause)
 
     def watch(self, changed: Callable[[], None]) -> None:
-        self._account.watch(changed)
+        self.account.watch(changed)
 
     def forget(self, changed: Callable[[], None]) -> None:
-        self._account.forget(changed)
+        self.account.forget(changed)
 
     async def reconcile(self) -> frozenset[str]:
-        return await self._account.reconcile()
+        return await self.account.reconcile()
 
     async def drop(self, attempt_ids: frozenset[str]) -> None:
-        await self._account.drop(attempt_ids)
+        await self.account.drop(attempt_ids)
 
 
 class _Overheard:

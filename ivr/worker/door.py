@@ -24,24 +24,18 @@ from ivr.dialer.lock import dialling_lock
 from ivr.dialer.recordings import Compressor
 from ivr.dialer.station import Station
 from ivr.dialer.stops import LOOK_EVERY_S
-from ivr.errors import IvrError
 from ivr.session.progress import Bus, Observer
 from ivr.studio import open_studio
 from ivr.worker.host import CampaignTold, Host, Told
 from ivr.worker.housekeeping import Housekeeping
 from ivr.worker.networks import AsteriskNetwork, SimulatedNetwork
 from ivr.worker.parts import WorkerParts
-from ivr.worker.presence import QUOTAS_OUTLIVE, Presence
-from ivr.worker.quotas import Quotas
+from ivr.worker.presence import DeclaredDead, presence_of
 from ivr.worker.shares import Shares
 from prompts.catalogue import Catalogue
 
 log = logging.getLogger(__name__)
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
-
-
-class DeclaredDead(IvrError):  # noqa: N818 it says what happened
-    """This worker was silent for so long that others have taken it for dead. Start it again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,10 +144,7 @@ async def run_worker(
         bus.subscribe(live.observe)
         station = Station(database, account)
         stack.push_async_callback(station.close)
-        quotas = None
-        if station.shared:
-            quotas = Quotas(database, station.worker, account, QUOTAS_OUTLIVE * settings.worker.dead_after_s)
-        presence = Presence(database, station, settings.worker, quotas)
+        presence, quotas = presence_of(database, station, account, settings.worker)
         parts = WorkerParts(
             stack=stack,
             studio=studio,
@@ -170,35 +161,16 @@ async def run_worker(
         )
         host = Host(parts, watching.told, look_every_s=options.look_every_s, until_done=options.until_done)
         brake.attach(host, network)
-        await _work(parts, host, settings)
+        await _work(parts, host, Housekeeping(database, settings))
 
 
-async def _work(parts: WorkerParts, host: Host, settings: Settings) -> None:
-    presence = parts.presence
-    await presence.enter()
-    housekeeping = Housekeeping(parts.database, settings)
-    beating = asyncio.create_task(presence.run(), name="heartbeat")
-    losing = asyncio.create_task(_stop_when_lost(presence, host), name="declared dead")
-    housekeeping.start()
-    try:
-        await host.run()
-    finally:
-        await housekeeping.close()
-        for task in (beating, losing):
-            task.cancel()
-        await asyncio.wait({beating, losing})
-        await presence.leave()
-    if presence.lost.is_set():
-        raise DeclaredDead(
-            "This worker was silent for more than {seconds} s: others have taken it for dead and cleared up after "
-            "it. Start it again.",
-            seconds=settings.worker.dead_after_s,
-        )
-
-
-async def _stop_when_lost(presence: Presence, host: Host) -> None:
-    await presence.lost.wait()
-    host.give_up()
+async def _work(parts: WorkerParts, host: Host, housekeeping: Housekeeping) -> None:
+    async with parts.presence.here(host.give_up):
+        housekeeping.start()
+        try:
+            await host.run()
+        finally:
+            await housekeeping.close()
 
 
 def _network(options: WorkerOptions) -> AsteriskNetwork | SimulatedNetwork:

@@ -12,12 +12,16 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 
 from sqlalchemy.exc import NoResultFound
 
 from ivr.config import WorkerSettings
 from ivr.database import Database, DatabaseError
 from ivr.dialer.station import Station
+from ivr.dialer.trunk_routes import TrunkAccount
+from ivr.errors import IvrError
 from ivr.model import WorkerState
 from ivr.session.faults import log_fault
 from ivr.worker import rows
@@ -26,6 +30,10 @@ from trunk.ports import TrunkError
 
 log = logging.getLogger(__name__)
 QUOTAS_OUTLIVE = 2.0  # times `dead_after_s`: a dead worker's calls are dropped before its quotas run out
+
+
+class DeclaredDead(IvrError):  # noqa: N818 it says what happened
+    """This process was silent for so long that others have taken it for dead. Start it again."""
 
 
 class Presence:
@@ -64,6 +72,33 @@ class Presence:
                 log_fault(log, "no_heartbeat", error, worker=self._station.worker)
             except Exception as error:  # noqa: BLE001 a task's top: without the heartbeat we would be declared dead
                 log_fault(log, "heartbeat_failed", error, worker=self._station.worker)
+
+    @asynccontextmanager
+    async def here(self, lost: Callable[[], None]) -> AsyncIterator[None]:
+        """Be there while the block runs. `lost()` is called when this worker was declared dead: its calls are to
+        be given up; then DeclaredDead is raised at the block's end."""
+        await self.enter()
+        tasks = [
+            asyncio.create_task(self.run(), name="heartbeat"),
+            asyncio.create_task(self._tell_when_lost(lost), name="declared dead"),
+        ]
+        try:
+            yield
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.wait(tasks)
+            await self.leave()
+        if self.lost.is_set():
+            raise DeclaredDead(
+                "This process was silent for more than {seconds} s: others have taken it for dead and cleared up "
+                "after it. Start it again.",
+                seconds=self._settings.dead_after_s,
+            )
+
+    async def _tell_when_lost(self, lost: Callable[[], None]) -> None:
+        await self.lost.wait()
+        lost()
 
     def drain(self) -> None:
         """Say from now on that no new calls begin here."""
@@ -115,3 +150,13 @@ class Presence:
         buried = await self._database.run(lambda session: rows.bury(session, dead, here))
         if buried is not None:
             log.warning("buried", extra={"worker": dead, "unknown": buried.unknown, "freed": buried.freed})
+
+
+def presence_of(
+    database: Database, station: Station, account: TrunkAccount | None, settings: WorkerSettings
+) -> tuple[Presence, Quotas | None]:
+    """This process's, with its quotas where others dial beside it. `account` None: its trunk is nobody else's."""
+    quotas = None
+    if station.shared:
+        quotas = Quotas(database, station.worker, account, QUOTAS_OUTLIVE * settings.dead_after_s)
+    return Presence(database, station, settings, quotas), quotas

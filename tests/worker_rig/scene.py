@@ -10,8 +10,9 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -100,7 +101,7 @@ class Scene:
 
         def work(session: Session) -> int:
             flow = loads(FLOW.format(name=f"flow_{purpose}", purpose=purpose).encode())
-            now = database.clock.now()
+            now = datetime.now(UTC)
             people = ContactList(name=name, created_at=now, created_by="test")
             session.add(people)
             session.flush()
@@ -126,26 +127,26 @@ class Scene:
             session.add_all(Task(campaign_id=campaign.id, contact_id=contact.id) for contact in contacts)
             return campaign.id
 
-        database = Database(self.url)
-        return self._with(database, work)
+        return self.run(work)
 
-    def run(self, work: Callable[[Session], T]) -> T:
-        return self._with(Database(self.url), work)
+    def with_open(self, story: Callable[[Database], Awaitable[T]]) -> T:
+        """Run it with the database open."""
 
-    @staticmethod
-    def _with(database: Database, work: Callable[[Session], T]) -> T:
         async def do() -> T:
+            database = Database(self.url)
             try:
-                return await database.run(work)
+                return await story(database)
             finally:
                 await database.close()
 
         return asyncio.run(do())
 
+    def run(self, work: Callable[[Session], T]) -> T:
+        return self.with_open(lambda database: database.run(work))
+
     def stop_all(self, *, hang_up: bool = False) -> None:
         def work(session: Session) -> None:
-            now = session.execute(select(Campaign.created_at).limit(1)).scalar_one()
-            session.add(EmergencyStop(at=now, by="test", why="test", hang_up=hang_up))
+            session.add(EmergencyStop(at=datetime.now(UTC), by="test", why="test", hang_up=hang_up))
 
         self.run(work)
 
