@@ -37,19 +37,15 @@ class EngagementState(StrEnum):
 
 
 class Engagement(Base):
-    """One contact of a number in a calendar month (the callee's), by one task: what the month's cap counts.
-
-    `turn` numbers a phone's engagements of a month in the order of their reservation. It is unique, so that of two
-    campaigns that look at the same moment and both see room for one more only one gets it."""
+    """One contact of a number in a calendar month (the callee's), by one task: what the month's cap counts."""
 
     __tablename__ = "engagement"
-    __table_args__ = (UniqueConstraint("phone", "month", "turn"),)
+    __table_args__ = (Index("ix_engagement_phone_month", "phone", "month"),)
 
     task_id: Mapped[int] = mapped_column(ForeignKey("task.id"), primary_key=True)
     phone: Mapped[str] = mapped_column(String(PHONE_CHARS))
     purpose: Mapped[str] = mapped_column(String(32))
     month: Mapped[str] = mapped_column(String(7))  # 2026-01
-    turn: Mapped[int]  # 1, 2, 3 …
     state: Mapped[EngagementState] = mapped_column(text_enum(EngagementState))
     changed_at: Mapped[datetime]
 

@@ -22,11 +22,16 @@ _E164_CHARS = 16  # "+" and at most 15 digits
 SEARCH_DAYS = 400  # no window stays closed for longer; then it is looked again
 
 
-@lru_cache(maxsize=16384)
 def timezone_of(phone: str, default: str) -> ZoneInfo:
     """The zone that a number belongs to; `default` for numbers of several zones that are also in it, or of none.
 
     A number that may be in several others (a free-phone number) counts as in the first of them."""
+    only = _only_zone(_beginning_of(phone), default)
+    return _zone_of(phone, default) if only is None else only
+
+
+@lru_cache(maxsize=16384)
+def _zone_of(phone: str, default: str) -> ZoneInfo:
     try:
         zones = time_zones_for_number(phonenumbers.parse(phone))
     except phonenumbers.NumberParseException:
@@ -51,16 +56,31 @@ class Block:
     zones: frozenset[ZoneInfo]
 
 
-@lru_cache(maxsize=1024)
 def block_of(phone: str, default: str) -> Block:
     """The block that a number is in. All of one country, where that has one zone; else of one of its areas."""
-    digits = phone.removeprefix("+")
-    length = next((end for end in range(1, len(digits)) if digits[:end] not in _divided()), len(digits))
-    beginnings = (digits[:end] for end in range(1, length + 1))
+    return _block(_beginning_of(phone), default)
+
+
+def _beginning_of(phone: str) -> str:
+    """The shortest beginning of the number, without its "+", behind which no zones are told apart."""
+    digits, divided = phone.removeprefix("+"), _divided()
+    return next((digits[:end] for end in range(1, len(digits)) if digits[:end] not in divided), digits)
+
+
+@lru_cache(maxsize=4096)
+def _only_zone(beginning: str, default: str) -> ZoneInfo | None:
+    """The zone of all numbers that begin so, if there is but one: no number needs to be looked at then."""
+    zones = _block(beginning, default).zones
+    return next(iter(zones)) if len(zones) == 1 else None
+
+
+@lru_cache(maxsize=4096)
+def _block(beginning: str, default: str) -> Block:
+    beginnings = (beginning[:end] for end in range(1, len(beginning) + 1))
     # Beside the area's those of the country, for numbers of no area, and the default, for numbers of no zone.
     known = [TIMEZONE_DATA[beginning] for beginning in beginnings if beginning in TIMEZONE_DATA]
     zones = {_one_of(names, default) for names in known} | {ZoneInfo(default)}
-    return Block(f"+{digits[:length]}".ljust(_E164_CHARS, "9"), frozenset(zones))
+    return Block(f"+{beginning}".ljust(_E164_CHARS, "9"), frozenset(zones))
 
 
 @cache

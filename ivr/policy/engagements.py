@@ -1,96 +1,36 @@
-"""The month's contacts: reserved when a number is first leased, committed when somebody was reached (or nobody can
-know), released when its task ends without. Retries ride on their task's engagement."""
+"""The month's contacts: reserved when a number is first dialled, committed when somebody was reached (or nobody
+can know), released when its task ends without. Retries ride on their task's engagement."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import delete, func, insert, select, update
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import func, insert, select, update
 from sqlalchemy.orm import Session
 
-from ivr.database.failures import Again
 from ivr.model import Contact, ContactDecision, Engagement, EngagementState, Task, TaskState
 from ivr.policy.calendar import month_of
 from ivr.policy.decide import Rule
 from ivr.policy.policy import CampaignRules
 
 
-@dataclass(frozen=True, slots=True)
-class Room:
-    """How things stood before the policy was asked: a reservation that builds on it holds only if nobody has
-    reserved the same number's month meanwhile."""
+def reserve(session: Session, rules: CampaignRules, task_id: int, phone: str, now: datetime) -> None:
+    """Take the present month's contact for a task that the policy lets be called now.
 
-    rules: CampaignRules
-    held: frozenset[int]  # tasks that have the present month's contact already
-    known: frozenset[int]  # tasks that have a row at all
-    wanted: Mapping[int, tuple[str, str]]  # of the others: phone and month
-    turns: Mapping[tuple[str, str], int]  # the last one taken, by phone and month
-
-
-def look(session: Session, rules: CampaignRules, phones: Mapping[int, str], now: datetime) -> Room:
-    """Look at the month's contacts of tasks (task -> phone), before the policy is asked about them."""
-    nothing = Room(rules, frozenset(phones), frozenset(), {}, {})
-    if not phones or not rules.policy.counts(rules.purpose):
-        return nothing
-    rows = session.execute(
-        select(Engagement.task_id, Engagement.month, Engagement.state).where(Engagement.task_id.in_(phones))
-    )
-    known = {row.task_id: row for row in rows}
-    wanted = {task_id: (phone, month_of(now, rules.policy.zone_of(phone))) for task_id, phone in phones.items()}
-    held = {
-        task_id
-        for task_id, row in known.items()
-        if row.month == wanted[task_id][1] and row.state is not EngagementState.RELEASED
-    }
-    wanted = {task_id: one for task_id, one in wanted.items() if task_id not in held}
-    if not wanted:
-        return nothing
-    taken = session.execute(
-        select(Engagement.phone, Engagement.month, func.max(Engagement.turn))
-        .where(Engagement.phone.in_({phone for phone, _ in wanted.values()}))
-        .group_by(Engagement.phone, Engagement.month)
-    )
-    turns = {(phone, month): turn for phone, month, turn in taken}
-    return Room(rules, frozenset(held), frozenset(known), wanted, turns)
-
-
-def reserve(session: Session, room: Room, tasks: Iterable[int], now: datetime) -> None:
-    """Take the month's contact for those of the tasks that have none yet. The policy lets them be called.
-
-    Raises ivr.database.Again when another transaction has taken one since `room` was looked at."""
-    turns = dict(room.turns)
-    for task_id in tasks:
-        if task_id in room.held:
-            continue
-        phone, month = room.wanted[task_id]
-        turns[phone, month] = turns.get((phone, month), 0) + 1
-        values = {
-            "phone": phone,
-            "purpose": room.rules.purpose,
-            "month": month,
-            "turn": turns[phone, month],
-            "state": EngagementState.RESERVED,
-            "changed_at": now,
-        }
-        # A row that is there has another month's contact, or was released.
-        statement = (
-            update(Engagement).where(Engagement.task_id == task_id).values(values)
-            if task_id in room.known
-            else insert(Engagement).values(task_id=task_id, **values)
-        )
-        try:
-            session.execute(statement)
-        except IntegrityError as error:
-            raise Again from error
-
-
-def forget(session: Session, tasks: Sequence[int]) -> None:
-    """As if these tasks had never reserved anything, in the transaction in which they did."""
-    if tasks:
-        session.execute(delete(Engagement).where(Engagement.task_id.in_(tasks)))
+    Whoever calls this holds the number's lock since before the policy was asked (`ivr.database.locks`), so that no
+    other campaign takes the same one."""
+    if not rules.policy.counts(rules.purpose):
+        return
+    month = month_of(now, rules.policy.zone_of(phone))
+    known = session.execute(
+        select(Engagement.month, Engagement.state).where(Engagement.task_id == task_id)
+    ).one_or_none()
+    values = {"month": month, "state": EngagementState.RESERVED, "changed_at": now}
+    if known is None:
+        session.execute(insert(Engagement).values(task_id=task_id, phone=phone, purpose=rules.purpose, **values))
+    elif known.month != month or known.state is EngagementState.RELEASED:
+        session.execute(update(Engagement).where(Engagement.task_id == task_id).values(values))
 
 
 def commit(session: Session, tasks: Sequence[int], now: datetime) -> None:
@@ -126,4 +66,4 @@ def release(session: Session, tasks: Sequence[int], now: datetime) -> None:
     put_off = select(ContactDecision.task_id).where(
         ContactDecision.id.in_(newest), ContactDecision.rule == Rule.MONTH_FULL.value
     )
-    session.execute(update(Task).where(Task.id.in_(put_off)).values(next_at=now))
+    session.execute(update(Task).where(Task.id.in_(put_off), Task.state == TaskState.WAITING).values(next_at=now))

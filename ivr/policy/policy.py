@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from flows.conditions import Condition, compile_condition
@@ -39,6 +40,11 @@ class Policy:
         return self.spec.engagements is not None and purpose in self.spec.engagements.purposes
 
     @property
+    def looks_at(self) -> tuple[str, ...]:
+        """The attributes that any condition asks about, in a fixed order."""
+        return _looks_at(tuple(self.conditions.values()))
+
+    @property
     def zone(self) -> ZoneInfo:
         """The zone of numbers that don't tell their own."""
         return ZoneInfo(self.spec.timezone)
@@ -49,6 +55,11 @@ class Policy:
     def opening(self, purpose: str, phone: str, moment: datetime) -> datetime:
         """`moment`, or the next one inside the number's calling window."""
         return self.windows[purpose].opening(moment, self.zone_of(phone))
+
+
+@lru_cache(maxsize=256)
+def _looks_at(conditions: tuple[Condition, ...]) -> tuple[str, ...]:
+    return tuple(sorted({name for condition in conditions for name in condition.variables} - {TODAY}))
 
 
 def policy_of(spec: PolicySpec) -> Policy:

@@ -2,27 +2,24 @@
 
 Which tasks: by priority, within one priority retries that are due before fresh ones, each in its index's order, so
 that only as many rows are read as are taken, however long the list is and however many tasks wait for later. On
-PostgreSQL rows that another worker is claiming are skipped, and the same statement brings what the policy needs
-and reserves the month's contact of numbers of which nothing is known (docs/decisions/0121-one-statement.md)."""
+PostgreSQL rows that another worker is claiming are skipped, and the same statement looks whether the campaign may
+call and brings what the policy needs (docs/decisions/0121-one-statement.md)."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
-from typing import Any, cast
+from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
     FromClause,
     Integer,
     Select,
-    Table,
     bindparam,
     column,
-    false,
-    insert,
     literal,
     literal_column,
     or_,
@@ -32,13 +29,14 @@ from sqlalchemy import (
     values,
 )
 from sqlalchemy import update as update_of
-from sqlalchemy.dialects import postgresql
+from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 from sqlalchemy.orm import Session
 
 from ivr.database.locks import is_postgresql
 from ivr.dialer.store.tables import PRIORITIES, contact_table, task_table
-from ivr.model import Engagement, EngagementState, TaskState, UtcDateTime
-from ivr.policy.calendar import month_of
+from ivr.dialer.store.tasks import may_call
+from ivr.model import TaskState, UtcDateTime
+from ivr.policy.facts import Asked
 from ivr.policy.glance import Glance, parameters
 from ivr.policy.policy import CampaignRules
 
@@ -69,16 +67,18 @@ class Claimed:
     next_at: datetime | None
     known: bool  # something is on record: look at it in full
     agreed: bool
-    reserved_for: str | None  # the month whose contact was taken with it
+
+    @property
+    def asked(self) -> Asked:
+        return Asked(self.phone, self.attributes, self.task_id, self.attempts)
 
 
 def claim(session: Session, wanted: Claim) -> list[Claimed]:
-    """Take up to `count` tasks, in the order in which they are to be called."""
+    """Take up to `count` tasks, in the order of calling; none while the campaign may not call."""
     given = parameters(wanted.rules, wanted.now) | {
         "campaign": wanted.rules.campaign_id,
         "owner": wanted.owner,
         "until": wanted.until,
-        "month": month_of(wanted.now, wanted.rules.policy.zone),
     }
     glance = Glance.of(wanted.rules)
     if is_postgresql(session):
@@ -86,11 +86,12 @@ def claim(session: Session, wanted: Claim) -> list[Claimed]:
         text, fixed = _postgresql(glance, wanted.count)
         rows = session.connection().exec_driver_sql(text, fixed | given).all()
     else:
+        if session.execute(_MAY_CALL, given).first() is None:
+            return []
         claiming, looking = _sqlite(glance, wanted.count)
         ids = session.execute(claiming, given).scalars().all()
         rows = session.execute(looking, given | {"ids": ids}).all() if ids else []
-    found = sorted((Claimed(*row) for row in rows), key=_order)
-    return found if is_postgresql(session) or not glance.counts else _reserve(session, found, given)
+    return sorted((Claimed(*row) for row in rows), key=_order)
 
 
 def _order(one: Claimed) -> tuple[int, bool, str, int]:
@@ -148,6 +149,9 @@ def _look(glance: Glance, tasks: FromClause) -> Select[Any]:
     ).join_from(tasks, contact_table, contact.id == tasks.c.contact_id)
 
 
+_MAY_CALL: Select[Any] = select(literal_column("1")).where(may_call())
+
+
 # ---- SQLite: one writer, so two statements are as good as one ---------------------------------------------------
 
 
@@ -162,21 +166,7 @@ def _sqlite(glance: Glance, count: int) -> tuple[Any, Select[Any]]:
     chosen = select(either.c.id).order_by(either.c.rank).limit(literal_column(str(count)))
     claiming = update_of(task_table).where(task_table.c.id.in_(chosen)).values(_TAKEN).returning(task_table.c.id)
     looking = _look(glance, task_table).where(task_table.c.id.in_(bindparam("ids", expanding=True)))
-    return claiming, looking.add_columns(literal(None).label("reserved_for"))
-
-
-def _reserve(session: Session, found: list[Claimed], given: dict[str, Any]) -> list[Claimed]:
-    """As `_reserving` does: the month's contact of numbers of which nothing is known, one for each number."""
-    first = {one.phone: one for one in reversed(found) if one.agreed and not one.known}
-    if not first:
-        return found
-    rows = [
-        {"task_id": one.task_id, "phone": phone, "turn": 1, "state": EngagementState.RESERVED}
-        | {"purpose": given["purpose"], "month": given["month"], "changed_at": given["now"]}
-        for phone, one in first.items()
-    ]
-    session.execute(insert(Engagement), rows)
-    return [replace(one, reserved_for=given["month"]) if first.get(one.phone) is one else one for one in found]
+    return claiming, looking
 
 
 # ---- PostgreSQL -------------------------------------------------------------------------------------------------
@@ -186,14 +176,13 @@ def _reserve(session: Session, found: list[Claimed], given: dict[str, Any]) -> l
 def _postgresql(glance: Glance, count: int) -> tuple[str, dict[str, Any]]:
     """The statement's text, and those of its parameters that are always the same."""
     statement = _one_statement(glance, count)
-    compiled = statement.compile(dialect=postgresql.dialect(paramstyle="pyformat"))
+    compiled = statement.compile(dialect=PGDialect_psycopg())
     return compiled.string, {name: value for name, value in compiled.params.items() if value is not None}
 
 
 def _one_statement(glance: Glance, count: int) -> Select[Any]:
-    priorities = values(column("priority", Integer), name="priorities", literal_binds=True).data(
-        [(one,) for one in PRIORITIES]
-    )
+    each_priority = [(one,) for one in PRIORITIES]
+    priorities = values(column("priority", Integer), name="priorities", literal_binds=True).data(each_priority)
     this: ColumnElement[int] = literal_column("priorities.priority", Integer)
     # A LIMIT over an append of LIMITs: the first part that has enough ends it, and no other row is locked.
     parts = [
@@ -201,7 +190,12 @@ def _one_statement(glance: Glance, count: int) -> Select[Any]:
         for part in (_due(count, this), _fresh(count, this))
     ]
     each = union_all(*parts).subquery().lateral("each")
-    chosen = select(each.c.id).select_from(priorities.join(each, true())).limit(literal_column(str(count)))
+    chosen = (
+        select(each.c.id)
+        .select_from(priorities.join(each, true()))
+        .where(may_call())
+        .limit(literal_column(str(count)))
+    )
     chosen_ids = chosen.cte("chosen")
     claimed = (
         update_of(task_table)
@@ -216,39 +210,4 @@ def _one_statement(glance: Glance, count: int) -> Select[Any]:
         )
         .cte("claimed")
     )
-    looked = _look(glance, claimed)
-    if not glance.counts:
-        return looked.add_columns(literal_column("NULL").label("reserved_for"))
-    seen = looked.cte("seen")
-    return _reserving(seen)
-
-
-def _reserving(seen: Any) -> Select[Any]:
-    """With the month's contact of numbers of which nothing is known: in the order of the numbers, so that two
-    workers never wait for each other; whoever comes second gets nothing and looks in full."""
-    engagement = cast(Table, Engagement.__table__)
-    month = bindparam("month")
-    new = (
-        select(
-            seen.c.id,
-            seen.c.phone,
-            bindparam("purpose").label("purpose"),
-            month.label("month"),
-            literal_column("1"),
-            literal_column("'reserved'"),
-            _now.label("changed_at"),
-        )
-        .where(seen.c.known.is_(false()), seen.c.agreed)
-        .order_by(seen.c.phone)
-    )
-    names = ["task_id", "phone", "purpose", "month", "turn", "state", "changed_at"]
-    reserved = (
-        postgresql.insert(engagement)
-        .from_select(names, new)
-        .on_conflict_do_nothing()
-        .returning(engagement.c.task_id, engagement.c.month)
-        .cte("reserved")
-    )
-    return select(*seen.c, reserved.c.month.label("reserved_for")).select_from(
-        seen.outerjoin(reserved, reserved.c.task_id == seen.c.id)
-    )
+    return _look(glance, claimed)

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy.orm import Session
 
 from flows.sprint import Scalar
+from ivr.database.locks import is_postgresql
 from ivr.dialer.store.claiming import Claim, Claimed, claim
 from ivr.dialer.store.opening import opens_at
 from ivr.dialer.store.steering import steer
 from ivr.dialer.store.tables import IDS_AT_ONCE
-from ivr.dialer.store.tasks import apply, running
+from ivr.dialer.store.tasks import apply, release, running
 from ivr.model import DecisionStage
-from ivr.policy import engagements
-from ivr.policy.calendar import month_of
 from ivr.policy.decide import Decision, Verdict, decide_ahead
 from ivr.policy.facts import Asked
 from ivr.policy.glance import Glance
@@ -55,6 +54,11 @@ class LeaseRequest:
     strategy: Strategy | None = None  # whose first calls may wait for better hours
     hours: Hours = NO_HOURS
 
+    @property
+    def steers(self) -> bool:
+        """Whether any first call may have to wait."""
+        return self.strategy is not None and self.strategy.spec.best_hour.use and bool(self.hours.segments)
+
 
 @dataclass(frozen=True, slots=True)
 class Leased:
@@ -67,71 +71,96 @@ class Leased:
 
 def lease(session: Session, request: LeaseRequest) -> Leased:
     """Claim up to `count` tasks: the most urgent first, of those retries that are due first, then fresh ones in
-    the list's order. While the window is closed for every number of the campaign none is looked at."""
+    the list's order. While the window is closed for every number of the campaign none is looked at.
+
+    On PostgreSQL, as the first work of its session, the claim is a transaction of its own: it is one statement,
+    and nearly always nothing is left to be written after it. What is left (tasks put off or closed) is a second
+    one; should that fail, the tasks are given back."""
     rules, now = request.rules, request.now
-    if not running(session, rules.campaign_id, now):
-        return Leased((), running=False)
     opens = opens_at(session, rules, now)
     if opens is not None:
-        return Leased((), opens_at=opens)
-    count = min(request.count, IDS_AT_ONCE)
+        return Leased((), running=running(session, rules.campaign_id, now), opens_at=opens)
     until = now + timedelta(seconds=request.lease_s)
-    claimed = claim(session, Claim(rules, count, request.owner, now, until))
+    wanted = Claim(rules, min(request.count, IDS_AT_ONCE), request.owner, now, until)
+    alone = is_postgresql(session) and not session.in_transaction()
+    if alone:
+        session.connection(execution_options={"isolation_level": "AUTOCOMMIT"})
+    claimed = claim(session, wanted)
     if not claimed:
-        return Leased(())
-    decided = _decided(session, rules, claimed, now)
+        return Leased((), running=running(session, rules.campaign_id, now))
+    decided = _at_a_glance(rules, claimed, now)
+    waiting: frozenset[int] = frozenset()
+    if len(decided) < len(claimed) or not all(map(_is_call, decided.values())) or request.steers:
+        if alone:
+            session.commit()  # the connection goes back; the one that comes next is in a transaction again
+        try:
+            decided |= _write(session, rules, decided, claimed, now)
+            waiting = _steer(session, request, claimed, decided)
+            if alone:
+                session.commit()
+        except BaseException:
+            if alone:
+                session.rollback()
+                _give_back(session, claimed, request.owner)
+            raise
     verdicts = Counter(one.verdict for one in decided.values())
-    if verdicts[Verdict.CALL] < len(claimed):
-        not_now = {task_id: one for task_id, one in decided.items() if one.verdict is not Verdict.CALL}
-        engagements.forget(
-            session, [one.task_id for one in claimed if one.reserved_for and one.task_id in not_now]
-        )
-        apply(session, not_now, now)
-    ours = [one for one in claimed if decided[one.task_id].verdict is Verdict.CALL]
-    waiting = (
-        steer(session, rules, (request.strategy, request.hours), ours, now) if request.strategy else frozenset()
-    )
     leases = (
         Lease(one.task_id, one.contact_id, one.phone, dict(one.attributes), one.attempts, request.owner)
-        for one in ours
-        if one.task_id not in waiting
+        for one in claimed
+        if _is_call(decided[one.task_id]) and one.task_id not in waiting
     )
     return Leased(tuple(leases), verdicts[Verdict.NEVER], verdicts[Verdict.LATER] + len(waiting))
 
 
-def _decided(
-    session: Session, rules: CampaignRules, claimed: Sequence[Claimed], now: datetime
-) -> dict[int, Decision]:
-    """What the policy says of each task; those that may be called have the month's contact. That they may isn't
-    noted: their attempts will tell, and the policy is asked once more before that."""
-    glance = Glance.of(rules)
+def _is_call(decision: Decision) -> bool:
+    return decision.verdict is Verdict.CALL
+
+
+def _at_a_glance(rules: CampaignRules, claimed: Sequence[Claimed], now: datetime) -> dict[int, Decision]:
+    """What the policy says of numbers of which nothing is known; once of all that it can't tell apart."""
+    glance, policy = Glance.of(rules), rules.policy
+    same: dict[object, Decision] = {}
     decided: dict[int, Decision] = {}
-    in_full: dict[int, Asked] = {}
     for one in claimed:
-        if one.known or not _has_contact(rules, one, now):
-            in_full[one.task_id] = Asked(one.phone, one.attributes, one.task_id, one.attempts)
-        else:
+        if one.known:
+            continue
+        attributes = tuple(repr(one.attributes.get(name)) for name in policy.looks_at)
+        alike = (policy.zone_of(one.phone), one.agreed, attributes)
+        decision = same.get(alike)
+        if decision is None:
             facts = glance.facts(rules, one.phone, one.attributes, now, agreed=one.agreed)
-            decided[one.task_id] = decide_ahead(rules, facts, now)
-    note(
-        session,
-        rules,
-        {task_id: one for task_id, one in decided.items() if one.verdict is not Verdict.CALL},
-        DecisionStage.LEASE,
-        now,
-    )
-    if in_full:
-        room = engagements.look(session, rules, {task_id: one.phone for task_id, one in in_full.items()}, now)
-        looked = judge(session, rules, list(in_full.values()), DecisionStage.LEASE, now)
-        engagements.reserve(
-            session, room, (task for task, one in looked.items() if one.verdict is Verdict.CALL), now
-        )
-        decided |= looked
+            decision = same[alike] = decide_ahead(rules, facts, now)
+        decided[one.task_id] = decision
     return decided
 
 
-def _has_contact(rules: CampaignRules, one: Claimed, now: datetime) -> bool:
-    """Whether the task has the month's contact, if it needs one: of the month that it is where the number is."""
-    if not rules.policy.counts(rules.purpose) or not one.agreed:
-        return True
-    return one.reserved_for is not None and one.reserved_for == month_of(now, rules.policy.zone_of(one.phone))
+def _write(
+    session: Session,
+    rules: CampaignRules,
+    decided: Mapping[int, Decision],
+    claimed: Sequence[Claimed],
+    now: datetime,
+) -> dict[int, Decision]:
+    """Ask about the others in full, and put on record who isn't called now. That somebody may be called isn't
+    noted: the attempt will tell, and the policy is asked once more before it."""
+    not_now = {task_id: one for task_id, one in decided.items() if not _is_call(one)}
+    note(session, rules, not_now, DecisionStage.LEASE, now)
+    in_full = [one.asked for one in claimed if one.task_id not in decided]
+    looked = judge(session, rules, in_full, DecisionStage.LEASE, now) if in_full else {}
+    apply(session, not_now | looked, now)
+    return looked
+
+
+def _steer(
+    session: Session, request: LeaseRequest, claimed: Sequence[Claimed], decided: Mapping[int, Decision]
+) -> frozenset[int]:
+    if request.strategy is None:
+        return frozenset()
+    ours = [one for one in claimed if _is_call(decided[one.task_id])]
+    return steer(session, request.rules, (request.strategy, request.hours), ours, request.now)
+
+
+def _give_back(session: Session, claimed: Sequence[Claimed], owner: str) -> None:
+    for one in claimed:
+        release(session, one.task_id, None, owner)
+    session.commit()

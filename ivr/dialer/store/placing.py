@@ -45,7 +45,6 @@ def place(session: Session, placing: Placing) -> bool:
     lock_numbers(session, [lease.phone])
     if session.execute(_STILL_OURS, {"task": task_id, "owner": lease.owner}).first() is None:
         return False
-    room = engagements.look(session, rules, {task_id: lease.phone}, now)
     decided = judge(session, rules, [lease.asked], DecisionStage.PLACE, now)
     if not apply(session, decided, now)[Verdict.CALL]:
         return False
@@ -55,7 +54,7 @@ def place(session: Session, placing: Placing) -> bool:
     if not _insert(session, placing):
         release(session, task_id, now + timedelta(seconds=BUSY_ELSEWHERE_S))
         return False
-    engagements.reserve(session, room, [task_id], now)
+    engagements.reserve(session, rules, task_id, lease.phone, now)
     session.execute(
         update_of(task_table).where(task_table.c.id == task_id).values(attempts=task_table.c.attempts + 1)
     )

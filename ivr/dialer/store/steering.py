@@ -14,7 +14,6 @@ from ivr.dialer.store.following import Following, note_better, steering_of
 from ivr.dialer.store.tables import task_table
 from ivr.dialer.store.tasks import over_at
 from ivr.model import CallWhy, DecisionStage, TaskState
-from ivr.policy import engagements
 from ivr.policy.policy import CampaignRules
 from ivr.strategy.hours import Hours, segment_of
 from ivr.strategy.strategy import Strategy
@@ -47,9 +46,7 @@ def steer(
         put_off[better.at].append(one.task_id)
     for at, tasks in put_off.items():
         _wait(session, tasks, at)
-    waiting = frozenset(task for tasks in put_off.values() for task in tasks)
-    engagements.forget(session, sorted(waiting))
-    return waiting
+    return frozenset(task for tasks in put_off.values() for task in tasks)
 
 
 def _never_put_off(session: Session, tasks: Sequence[int]) -> frozenset[int]:

@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from sqlalchemy import bindparam, case, exists, or_, select
+from sqlalchemy import ColumnElement, bindparam, case, exists, or_, select
 from sqlalchemy import update as update_of
 from sqlalchemy.orm import Session
 
@@ -78,6 +78,11 @@ def over_at(session: Session, campaign_id: int, moment: datetime) -> bool:
 
     A task that would be called then is done (`ivr.model.CAMPAIGN_ENDED`)."""
     return session.execute(_OVER, {"campaign": campaign_id, "now": moment}).first() is not None
+
+
+def may_call() -> ColumnElement[bool]:
+    """`running`, as a condition: of the campaign and the moment that the parameters `campaign` and `now` are."""
+    return _MAY_CALL.exists()
 
 
 _now = bindparam("now", type_=UtcDateTime())

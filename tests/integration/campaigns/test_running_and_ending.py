@@ -96,7 +96,7 @@ async def test_its_end_finishes_it_and_whoever_is_left_gets_a_reason(office: Off
         session.execute(update(Task).where(Task.id == ids[2]).values(state=TaskState.LEASED, lease_owner="w"))
         session.add(
             Engagement(
-                task_id=ids[1], phone="+8613800000002", purpose="service", month="2026-11", turn=1,
+                task_id=ids[1], phone="+8613800000002", purpose="service", month="2026-11",
                 state=EngagementState.RESERVED, changed_at=now,
             )
         )  # fmt: skip

@@ -78,7 +78,7 @@ def fill(session: Session) -> Books:
 
 def _engaged(books: Books, phone: str, **more: Any) -> Engagement:
     values: dict[str, Any] = {
-        "turn": 1, "purpose": "service", "month": "2026-11", "state": EngagementState.COMMITTED,
+        "purpose": "service", "month": "2026-11", "state": EngagementState.COMMITTED,
         "changed_at": at(30),
     } | more  # fmt: skip
     return Engagement(task_id=books.tasks[phone].id, phone=phone, **values)
@@ -163,7 +163,7 @@ def two_campaigns_in_a_month(books: Books) -> None:
     other = new_books(books.session, "December")
     other.contact(PHONES[0], "answered")
     other.call("d", PHONES[0], 60 * 30, DialOutcome.ANSWERED)
-    books.add(_engaged(other, PHONES[0], turn=2))
+    books.add(_engaged(other, PHONES[0]))
 
 
 def too_early(books: Books) -> None:

@@ -76,17 +76,25 @@ class Rows:
         request = store.LeaseRequest(rules=own, owner="test", count=count, now=now, lease_s=600)
         return await self.do(lambda session: store.lease(session, request))
 
-    async def call(
+    async def place(self, own: CampaignRules, lease: store.Lease, now: datetime = NOW) -> bool:
+        placing = store.Placing(f"{own.campaign_id}-{lease.task_id}-{lease.attempts}", own, lease, now)
+        return await self.do(lambda session: store.place(session, placing))
+
+    async def finish(
         self, own: CampaignRules, lease: store.Lease, cause: Cause, now: datetime = NOW, *, retries: bool = True
     ) -> datetime | None:
         attempt_id = f"{own.campaign_id}-{lease.task_id}-{lease.attempts}"
-        placing = store.Placing(attempt_id, own, lease, now)
-        assert await self.do(lambda session: store.place(session, placing))
         answered = now if cause is ANSWERED else None
         record = CallRecord(attempt_id, lease.phone, now, now, answered, now, cause=cause)
         strategy = default_strategy() if retries else once(default_strategy())
         ending = store.Ending(lease.task_id, record, own, strategy)
         return await self.do(lambda session: store.finish(session, ending))
+
+    async def call(
+        self, own: CampaignRules, lease: store.Lease, cause: Cause, now: datetime = NOW
+    ) -> datetime | None:
+        assert await self.place(own, lease, now)
+        return await self.finish(own, lease, cause, now)
 
     async def task(self, task_id: int) -> Task:
         return await self.db.read(lambda session: session.get_one(Task, task_id))
@@ -237,12 +245,13 @@ async def test_a_number_has_one_engagement_a_month_over_all_campaigns(rows: Rows
     text = "engagements: {per_month: 1}"
     ours, theirs = rules(text), rules(text, 2)
     (lease,) = (await rows.lease(ours)).leases
+    assert await rows.place(ours, lease)
     assert await rows.engagement(1) is EngagementState.RESERVED
     rival = await rows.lease(theirs)
     assert (rival.leases, rival.put_off) == ((), 1)  # put off, not closed
     assert (await rows.task(21)).next_at == datetime(2026, 2, 1, tzinfo=SHANGHAI)
 
-    again = await rows.call(ours, lease, BUSY)
+    again = await rows.finish(ours, lease, BUSY)
     assert again is not None
     assert await rows.engagement(1) is EngagementState.RESERVED  # the retry rides on it
     (lease,) = (await rows.lease(ours, now=again)).leases
@@ -259,8 +268,9 @@ async def test_an_engagement_that_came_to_nothing_lets_the_rival_call(rows: Rows
     text = "engagements: {per_month: 1}"
     ours, theirs = rules(text), rules(text, 2)
     (lease,) = (await rows.lease(ours)).leases
+    assert await rows.place(ours, lease)
     await rows.lease(theirs)
-    assert await rows.call(ours, lease, BUSY, retries=False) is None
+    assert await rows.finish(ours, lease, BUSY, retries=False) is None
     assert await rows.engagement(1) is EngagementState.RELEASED
     assert (await rows.task(21)).next_at == NOW
     (lease,) = (await rows.lease(theirs)).leases
