@@ -19,17 +19,20 @@ from admin.handlers.session import cookie_name, who_is
 from admin.live import LiveHub
 from admin.openapi import describe
 from admin.pages import Pages
+from admin.rates import Rates
 from admin.security import check_origin, content_policy, security_headers
 from admin.sessions import Sessions, Throttle
 from admin.settings import AdminSettings
 from ivr.database import Database
 from ivr.script import Scripts
+from ivr.tokens import find_token
 
 __all__ = ["AdminSettings", "build_app", "serve"]  # all that the command line needs
 
 log = logging.getLogger(__name__)
 
 SERVICES = web.AppKey("services", Services)
+MOST_KEY_CHARS = 128  # of a token
 SHUTDOWN_S = 3.0  # for requests that are under way
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -46,6 +49,7 @@ async def build_app(database: Database, settings: AdminSettings) -> web.Applicat
         waiting=asyncio.Semaphore(settings.throttle.waiting),
         description=json.dumps(describe(ENDPOINTS), ensure_ascii=False),
         scripts=await asyncio.to_thread(Scripts, settings.prompts),
+        rates=Rates(settings.tokens, now_s),
         live=LiveHub(partial(load_live, database), settings.streams),
     )
     pages = Pages.find()
@@ -74,6 +78,8 @@ def _serve(endpoint: Endpoint) -> Handler:
     async def handle(request: web.Request) -> web.StreamResponse:
         check_origin(request)
         services = request.app[SERVICES]
+        if endpoint.scope is not None:
+            return await _serve_program(endpoint, endpoint.scope, request)
         token = request.cookies.get(cookie_name(services.settings))
         user = await who_is(services, token)
         if user is None and not endpoint.public:
@@ -81,6 +87,20 @@ def _serve(endpoint: Endpoint) -> Handler:
         return await endpoint(Call(request, services, user))
 
     return handle
+
+
+async def _serve_program(endpoint: Endpoint, scope: str, request: web.Request) -> web.StreamResponse:
+    """A request with a token in place of a session."""
+    services = request.app[SERVICES]
+    kind, _, key = request.headers.get("Authorization", "").partition(" ")
+    now = services.database.clock.now()
+    token = None
+    if kind.lower() == "bearer" and len(key) <= MOST_KEY_CHARS:
+        token = await services.database.read(lambda session: find_token(session, key.strip(), now))
+    if token is None or scope not in token.scopes:
+        raise ApiError(401, "no_token", headers={"WWW-Authenticate": "Bearer"})
+    with services.rates.begin(token.name):
+        return await endpoint(Call(request, services, None, token))
 
 
 STATUS_CODES: dict[int, Code] = {404: "not_found", 405: "not_found", 413: "bad_request"}

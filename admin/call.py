@@ -10,11 +10,13 @@ from aiohttp import web
 
 from admin.live import LiveHub
 from admin.masking import mask, mask_text
+from admin.rates import Rates
 from admin.schemas import Me
 from admin.sessions import Sessions, Throttle
 from admin.settings import AdminSettings
 from ivr.database import Database
 from ivr.script import Scripts
+from ivr.tokens import TokenView
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +30,7 @@ class Services:
     checks: asyncio.Semaphore  # passwords being checked
     waiting: asyncio.Semaphore  # and those who wait for it
     live: LiveHub
+    rates: Rates
     scripts: Scripts
     description: str  # the API's own, as JSON
 
@@ -36,7 +39,8 @@ class Services:
 class Call:
     request: web.Request
     services: Services
-    user: Me | None  # None on public endpoints only
+    user: Me | None  # None on public endpoints and on those of programs
+    token: TokenView | None = None  # of the program that asks
     finish: list[Callable[[web.StreamResponse], None]] = field(
         default_factory=list
     )  # last touches: cookies, headers

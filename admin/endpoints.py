@@ -6,7 +6,8 @@
 
 `path`, `query` and `body` are pydantic models and are checked before the handler runs; the return type is the
 answer's model, None for 204, or `web.StreamResponse` with `media` naming what it is. The docstring is the
-description. `public` endpoints need no sign-in. An endpoint that isn't made this way isn't in the API."""
+description. `public` endpoints need no sign-in; those with a `scope` take a program's token for it in its place.
+An endpoint that isn't made this way isn't in the API."""
 
 from __future__ import annotations
 
@@ -32,6 +33,7 @@ class Endpoint:
     route: str
     handler: Handler
     public: bool
+    scope: str | None  # what a program's token must be for; None: people sign in
     media: str  # of the answer
     errors: tuple[int, ...]  # beside 400 and 401
     path: type[BaseModel] | None
@@ -60,18 +62,26 @@ class Api:
         self.endpoints: list[Endpoint] = []
 
     def get(
-        self, route: str, *, public: bool = False, media: str = JSON, errors: tuple[int, ...] = ()
+        self,
+        route: str,
+        *,
+        public: bool = False,
+        scope: str | None = None,
+        media: str = JSON,
+        errors: tuple[int, ...] = (),
     ) -> Callable[[H], H]:
-        return self._register("GET", route, public, media, errors)
+        return self._register("GET", route, public, media, errors, scope)
 
-    def post(self, route: str, *, public: bool = False, errors: tuple[int, ...] = ()) -> Callable[[H], H]:
-        return self._register("POST", route, public, JSON, errors)
+    def post(
+        self, route: str, *, public: bool = False, scope: str | None = None, errors: tuple[int, ...] = ()
+    ) -> Callable[[H], H]:
+        return self._register("POST", route, public, JSON, errors, scope)
 
-    def delete(self, route: str, *, errors: tuple[int, ...] = ()) -> Callable[[H], H]:
-        return self._register("DELETE", route, False, JSON, errors)
+    def delete(self, route: str, *, scope: str | None = None, errors: tuple[int, ...] = ()) -> Callable[[H], H]:
+        return self._register("DELETE", route, False, JSON, errors, scope)
 
     def _register(
-        self, method: str, route: str, public: bool, media: str, errors: tuple[int, ...]
+        self, method: str, route: str, public: bool, media: str, errors: tuple[int, ...], scope: str | None
     ) -> Callable[[H], H]:
         def register(handler: H) -> H:
             hints = get_type_hints(handler)
@@ -82,6 +92,7 @@ class Api:
                     route=route,
                     handler=handler,
                     public=public,
+                    scope=scope,
                     media=media,
                     errors=errors,
                     path=hints.get("path"),

@@ -15,6 +15,10 @@ Code = Literal[
     "not_found",
     "recording_missing",
     "too_many_streams",
+    "no_token",
+    "too_many_requests",
+    "refused",
+    "unusable",
     "server_error",
 ]
 
@@ -27,6 +31,10 @@ SENTENCES: dict[Code, str] = {
     "not_found": "There is no such thing.",
     "recording_missing": "The recording's file isn't in the recording directory any more.",
     "too_many_streams": "Too many live views are open; close some and try again.",
+    "no_token": "Send a token that is for this: Authorization: Bearer ivr_… (ivr token add).",
+    "too_many_requests": "Too many requests with this token; wait as long as Retry-After says.",
+    "refused": "This can't be done now.",
+    "unusable": "The contact can't be taken as it is.",
     "server_error": "Something broke on the server; its log says what.",
 }
 
@@ -38,7 +46,7 @@ class Problem(BaseModel):
 
     code: Code = Field(description="Stable; pages translate it.")
     message: str = Field(description="The same for people who read English.")
-    details: tuple[str, ...] = Field(default=(), description="For `bad_request`: what is wrong, field by field.")
+    details: tuple[str, ...] = Field(default=(), description="What is wrong, field by field, or why.")
 
 
 class ApiError(Exception):

@@ -17,13 +17,15 @@ from admin.errors import Problem
 REF = "#/components/schemas/{model}"
 STATUS_WORDS = {
     400: "The request isn't as described here.",
-    401: "Not signed in, or name or password wrong.",
+    401: "Not signed in, or name or password wrong; for programs: no token that is for this.",
     403: "Asked for by another site's page.",
     404: "No such thing.",
+    409: "It can't be done now; the message says why.",
     416: "The range lies outside the file.",
+    422: "A field can't be used; the details say which, and why.",
     429: "Too many; wait as long as Retry-After says.",
 }
-SCHEME = "session"
+SCHEME, TOKEN = "session", "token"
 SERIALIZED: Literal["serialization"] = "serialization"
 
 
@@ -42,13 +44,17 @@ def describe(endpoints: Iterable[Endpoint]) -> dict[str, Any]:
         "info": {
             "title": "Outbound voice platform",
             "version": version("ivr-platform"),
-            "description": "What the web pages use, and nothing else. Sign in with POST /api/session; the cookie "
-            "it sets is the key to all the rest. Moments are ISO 8601 in UTC.",
+            "description": "What the web pages use, and what programs may. People sign in with POST /api/session; "
+            "the cookie it sets is their key. Programs send a token (ivr token add): Authorization: Bearer ivr_… "
+            "Moments are ISO 8601 in UTC.",
         },
         "paths": paths,
         "components": {
             "schemas": schemas.get("$defs", {}),
-            "securitySchemes": {SCHEME: {"type": "apiKey", "in": "cookie", "name": "ivr_session"}},
+            "securitySchemes": {
+                SCHEME: {"type": "apiKey", "in": "cookie", "name": "ivr_session"},
+                TOKEN: {"type": "http", "scheme": "bearer"},
+            },
         },
     }
 
@@ -59,7 +65,7 @@ def _operation(endpoint: Endpoint) -> dict[str, Any]:
         "operationId": endpoint.handler.__name__,
         "summary": summary,
         "responses": _responses(endpoint),
-        "security": [] if endpoint.public else [{SCHEME: []}],
+        "security": [] if endpoint.public else [{TOKEN if endpoint.scope else SCHEME: []}],
     }
     if description:
         operation["description"] = description

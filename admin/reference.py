@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from admin.handlers import ENDPOINTS
-from admin.openapi import describe
+from admin.openapi import TOKEN, describe
 
 
 def as_markdown(document: dict[str, Any]) -> str:
@@ -26,6 +26,7 @@ def as_markdown(document: dict[str, Any]) -> str:
             lines += ["", f"## {method.upper()} {path}", "", operation["summary"]]
             lines += ["", operation["description"]] if "description" in operation else []
             lines += ["", "No sign-in needed."] if not operation["security"] else []
+            lines += ["", "For programs, with a token."] if {TOKEN: []} in operation["security"] else []
             lines += _table("Parameter", "Meaning", _parameter_rows(operation.get("parameters", ())))
             if "requestBody" in operation:
                 lines += ["", f"Takes {_content(operation['requestBody'])}."]

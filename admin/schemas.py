@@ -5,9 +5,11 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
 
+from ivr.feeds.single import Stage
 from ivr.model import AttemptState, CampaignState, HungUpBy, Intention, Role, SegmentKind
+from ivr.policy.decide import Verdict
 from trunk.ports import DialOutcome
 
 ATTEMPTS_A_PAGE = 50
@@ -105,6 +107,69 @@ class CampaignList(_Model):
     """All campaigns, newest first."""
 
     campaigns: tuple[CampaignAnswer, ...]
+
+
+# ---- single contacts, of programs ----------------------------------------------------------------------------
+
+
+class ContactsPath(_Input):
+    campaign: Annotated[str, StringConstraints(min_length=1, max_length=128)] = Field(
+        description="The campaign's name, or its id."
+    )
+
+
+class ContactPath(ContactsPath):
+    source_id: Annotated[str, StringConstraints(min_length=1, max_length=128)] = Field(
+        description="As it was handed in."
+    )
+
+
+class ContactBody(_Input):
+    """A contact to be called."""
+
+    phone: Annotated[str, StringConstraints(min_length=1, max_length=40)]
+    source_id: Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f]{1,128}$")] = Field(
+        description="The program's own name of it: the same again is the same contact."
+    )
+    attributes: Annotated[dict[str, str | int | float | bool | None], Field(max_length=100)] = Field(
+        default_factory=dict, description="What the campaign's flow needs, and what its policy asks for."
+    )
+    priority: int = Field(default=5, ge=1, le=9, description="1 is called first, 9 last.")
+    since: AwareDatetime | None = Field(
+        default=None, description="What it is about happened then; who pays from then on isn't called. null: now."
+    )
+
+
+class ContactAttempt(_Model):
+    """One call of a contact."""
+
+    attempt_id: str
+    number: int
+    started_at: datetime
+    ended_at: datetime | None
+    outcome: str | None
+    disposition: str | None
+    intention: str | None
+    grade: str | None
+
+
+class ContactAnswer(_Model):
+    """Where a contact stands."""
+
+    campaign: str
+    source_id: str
+    phone: str
+    stage: Stage = Field(
+        description="`open`, `claimed` (being called), `called` (tried, and tried again), `closed`, or `replaced` "
+        "by a newer contact of the same number."
+    )
+    verdict: Verdict | None = Field(description="What the policy says now: `call`, `later`, `never`.")
+    rule: str | None = Field(description="Which of its rules says so.")
+    words: str = Field(description="The same in words: will be called, not before …, never: why.")
+    until: datetime | None = Field(description="Of `later`.")
+    priority: int | None
+    result: str | None = Field(description="What closed it.")
+    attempts: tuple[ContactAttempt, ...]
 
 
 # ---- attempts -----------------------------------------------------------------------------------------------

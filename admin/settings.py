@@ -40,6 +40,16 @@ class StreamLimits:
 
 
 @dataclass(frozen=True, slots=True)
+class TokenLimits:
+    """Requests of programs, per token."""
+
+    per_s: float = 20.0
+    burst: int = 100  # so many at once, after a while without any
+    at_once: int = 8  # being worked on
+    tokens: int = 10_000  # remembered; the oldest is forgotten first
+
+
+@dataclass(frozen=True, slots=True)
 class AdminSettings:
     recordings: Path
     host: str = "127.0.0.1"
@@ -49,6 +59,7 @@ class AdminSettings:
     sessions: SessionLimits = field(default_factory=SessionLimits)
     throttle: ThrottleLimits = field(default_factory=ThrottleLimits)
     streams: StreamLimits = field(default_factory=StreamLimits)
+    tokens: TokenLimits = field(default_factory=TokenLimits)
     max_body_bytes: int = 64 * 1024
 
     def __post_init__(self) -> None:
