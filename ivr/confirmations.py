@@ -1,7 +1,7 @@
 """Whether a success stands (seeds S8): a text message, an inspection or a person confirms it, or rejects it.
 
-Every word is kept, the newest counts. A confirmed acceptance becomes a success, a rejected one is declined; gross
-and confirmed successes are told apart by the metrics book."""
+Every word is kept, the newest counts. A confirmed acceptance gets the grade of a success, a rejected one that of a
+refusal, as if somebody had re-tagged it; gross and confirmed successes are told apart by the metrics book."""
 
 from __future__ import annotations
 
@@ -30,12 +30,14 @@ from ivr.model import (
     Intention,
     SmsRating,
 )
+from ivr.strategy.retag import Regrading, retag
 
 COLUMNS = {
     "phone": ("phone", "手机号", "手机号码", "号码", "mobile"),
     "reply": ("reply", "text", "回复", "回复内容", "内容", "短信内容", "评分"),
     "at": ("at", "time", "时间", "回复时间", "接收时间"),
 }
+CONFIRMED_GRADE, REJECTED_GRADE = "A", "E"
 YES = frozenset({"1", "y", "yes", "ok", "是", "好", "确认", "同意", "可以"})
 NO = frozenset({"0", "2", "n", "no", "否", "不", "取消", "不同意", "不要", "t", "td", "退订"})
 MARKS = frozenset("12345")
@@ -89,19 +91,24 @@ def confirm(session: Session, word: Word, now: datetime) -> None:
             "call {attempt} was no success and nothing was accepted in it: there is nothing to confirm",
             attempt=attempt.id,
         )
-    before = attempt.intention
     attempt.pending = False
-    confirmed = word.state is ConfirmationState.CONFIRMED
-    attempt.intention = Intention.SUCCESS if confirmed else Intention.DECLINED
     session.add(
         Confirmation(
             attempt_id=attempt.id, state=word.state, by=word.by, who=word.who, at=word.at or now, note=word.note
         )
     )
-    details = {"by": word.by.value, "intention": attempt.intention.value, "before": before and before.value}
     session.add(
-        AuditEntry(at=now, who=word.who, action=f"success.{word.state}", subject=attempt.id, details=details)
+        AuditEntry(
+            at=now,
+            who=word.who,
+            action=f"success.{word.state.value}",
+            subject=attempt.id,
+            details={"by": word.by.value},
+        )
     )
+    session.flush()
+    grade = CONFIRMED_GRADE if word.state is ConfirmationState.CONFIRMED else REJECTED_GRADE
+    retag(session, Regrading(attempt.id, grade, word.who, word.note or word.by.value), now)
     deliveries.success_confirmed(session, attempt.id)
 
 
