@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 
 from ivr.campaigns.actors import Actor, Place
 from ivr.campaigns.errors import CampaignError
-from ivr.campaigns.words import Term, level_word, stage_word
+from ivr.campaigns.words import level_word, stage_word
 from ivr.config import ApprovalSettings, ApprovalStep
 from ivr.model import ApprovalStage, OrganisationLevel
 
@@ -132,7 +132,7 @@ def _check_person(paper: Paper, actor: Actor, settings: ApprovalSettings) -> Non
         raise CampaignError(
             "{who} is {role}; campaigns are approved by: {roles}.",
             who=actor.name,
-            role=Term(actor.role.value),
+            role=actor.role.value,
             roles=", ".join(settings.roles),
         )
 

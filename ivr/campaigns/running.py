@@ -92,11 +92,7 @@ async def _go(database: Database, actor: Actor, name: str, settings: Settings, e
         may_manage(session, campaign, actor)
         check_schedule(Schedule(campaign.starts_at, campaign.ends_at, campaign.timezone), now)
         if campaign.needs_approval and campaign.approved_sha256 is None:
-            raise CampaignError(
-                "What was approved of {name} has changed: submit it again, then {event} it.",
-                name=name,
-                event=event.value,
-            )
+            raise CampaignError("What was approved of {name} has changed: submit it again.", name=name)
         return campaign.id, parts_of(session, campaign, settings.paths.prompts) if campaign.needs_approval else {}
 
     campaign_id, parts = await database.read(look)
