@@ -46,7 +46,7 @@ async def contact(call: Call, path: ContactPath) -> ContactAnswer:
 
 @api.delete("/api/campaigns/{campaign}/contacts/{source_id}", scope=SCOPE, errors=(404, 409, 429))
 async def withdraw_contact(call: Call, path: ContactPath) -> None:
-    """Withdraw a contact: nobody is called for it (any more). 409 while it is being called, or once it is closed."""
+    """Withdraw a contact: nobody is called for it (any more). 409 while it is called, or once it is closed."""
     by = _by(call)
     await _done(call, lambda session: single.withdraw(session, path.campaign, path.source_id, by))
 

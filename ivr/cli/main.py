@@ -23,9 +23,15 @@ COMMANDS = {
         "ivr.cli.confirm", "Confirm a success or take it away: of one call, or by a file of text messages."
     ),
     "complaints": Elsewhere("ivr.cli.complaints", "Take complaints in: whoever complained isn't called any more."),
+    "deliveries": Elsewhere(
+        "ivr.cli.deliveries", "What other systems are told of results: what waits, what was given up."
+    ),
     "demo": Elsewhere("ivr.cli.demo", "Call the shipped list with the shipped flow over the simulated network."),
     "dial": Elsewhere("ivr.cli.dial", "Call a list over real trunks."),
     "doctor": Elsewhere("ivr.cli.doctor", "Say what is present, what is missing, and what mends it."),
+    "feed": Elsewhere(
+        "ivr.cli.feed", "Sources that are asked on a schedule for contacts, payments and complaints."
+    ),
     "flow": Elsewhere("ivr.cli.flow", "Check, draw, test, publish and roll back flows."),
     "grade": Elsewhere("ivr.cli.grade", "Give a call another grade (A to F) than the rules did."),
     "metrics": Elsewhere("ivr.cli.metrics", "The metrics book, its figures, and whether the books balance."),
@@ -34,6 +40,7 @@ COMMANDS = {
     "organisation": Elsewhere(
         "ivr.cli.organisation", "Say which organisations there are, and who belongs to them."
     ),
+    "payments": Elsewhere("ivr.cli.payments", "Take payments in: whoever has paid isn't reminded any more."),
     "policy": Elsewhere("ivr.cli.policy", "Check policies, see what they do, and register consents and opt-outs."),
     "prompts": Elsewhere("ivr.cli.prompts", "Render and check what is said."),
     "rehearse": Elsewhere("ivr.cli.rehearse", "Run a campaign over the simulated network, in virtual time."),
@@ -47,6 +54,7 @@ COMMANDS = {
     "strategy": Elsewhere(
         "ivr.cli.strategy", "Check strategies, see what follows each call, learn who answers when."
     ),
+    "token": Elsewhere("ivr.cli.token", "Keys for programs that use the API."),
     "user": Elsewhere("ivr.cli.user", "Add users who may sign in, and change their passwords."),
     "worker": Elsewhere("ivr.cli.worker", "Run every running campaign of the database, several of them together."),
     "why": Elsewhere("ivr.cli.why", "Tell why a number was or wasn't called, and when it may be called next."),
