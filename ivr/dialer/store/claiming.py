@@ -15,6 +15,7 @@ from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
+    Dialect,
     FromClause,
     Integer,
     Select,
@@ -176,7 +177,8 @@ def _sqlite(glance: Glance, count: int) -> tuple[Any, Select[Any]]:
 def _postgresql(glance: Glance, count: int) -> tuple[str, dict[str, Any]]:
     """The statement's text, and those of its parameters that are always the same."""
     statement = _one_statement(glance, count)
-    compiled = statement.compile(dialect=PGDialect_psycopg())
+    dialect: Dialect = PGDialect_psycopg()  # type: ignore[no-untyped-call]  # SQLAlchemy's own
+    compiled = statement.compile(dialect=dialect)
     return compiled.string, {name: value for name, value in compiled.params.items() if value is not None}
 
 

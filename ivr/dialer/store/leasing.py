@@ -118,13 +118,13 @@ def _is_call(decision: Decision) -> bool:
 
 def _at_a_glance(rules: CampaignRules, claimed: Sequence[Claimed], now: datetime) -> dict[int, Decision]:
     """What the policy says of numbers of which nothing is known; once of all that it can't tell apart."""
-    glance, policy = Glance.of(rules), rules.policy
+    glance, policy, looks_at = Glance.of(rules), rules.policy, rules.policy.looks_at
     same: dict[object, Decision] = {}
     decided: dict[int, Decision] = {}
     for one in claimed:
         if one.known:
             continue
-        attributes = tuple(repr(one.attributes.get(name)) for name in policy.looks_at)
+        attributes = tuple(repr(one.attributes.get(name)) for name in looks_at)
         alike = (policy.zone_of(one.phone), one.agreed, attributes)
         decision = same.get(alike)
         if decision is None:
