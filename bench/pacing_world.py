@@ -16,6 +16,10 @@ from typing import Any
 
 from bench.simulated_agents import SimulatedAgents
 from ivr.dialer.pacer import Pacer
+from ivr.pacing.lines import Lines
+from ivr.pacing.people import People, Power, Predictive
+from ivr.pacing.schema import PaceSpec
+from ivr.pacing.tally import Tally
 from ivr.ports import Agent
 from ivr.session.machine import CallState
 from ivr.session.progress import Abandoned, AgentCalled, Bus, CallOver, CallPlaced, StateChanged
@@ -100,8 +104,23 @@ class Timers:
         self._now_s = until_s
 
 
+def paced(world: World, spec: PaceSpec) -> Power | Predictive:
+    """The pacer that a campaign with this pace has, in that world."""
+    lines = Lines(world.timers.time, Tally(spec.abandoned))
+    world.bus.subscribe(lines.observe)
+    people = People(
+        spec=spec,
+        queues=(QUEUE,),
+        agents=world.agents,
+        lines=lines,
+        bus=world.bus,
+        time=world.timers.time,
+    )
+    return Predictive(people) if spec.mode == "predictive" else Power(people)
+
+
 class World:
-    """One day. `pacer` is made of what it may observe; `run` gives what was seen."""
+    """One day. `run` gives what was seen with a pacer that may observe `bus` and `agents`."""
 
     def __init__(self, day: Day) -> None:
         self.day = day

@@ -34,20 +34,30 @@ class Outlook:
 
 
 @dataclass(frozen=True, slots=True)
+class Bound:
+    """What may be lost: this share (0..1) of those in need, and more than `most` only with the chance `risk`."""
+
+    share: float
+    most: int = 0
+    risk: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
 class Prospect:
     """What is to be expected of all calls in flight."""
 
     needed: float  # callees who come to need a person
     lost: float  # of these, those for whom nobody will be there
+    too_many: float  # chance that more are lost than may be
 
-    def within(self, share: float) -> bool:
-        return self.lost <= share * self.needed + 1e-9
+    def within(self, bound: Bound) -> bool:
+        return self.lost <= bound.share * self.needed + 1e-9 and self.too_many <= bound.risk
 
 
 class Odds:
     """The distribution of Y, to which calls are added one by one."""
 
-    def __init__(self, outlook: Outlook, room: int) -> None:
+    def __init__(self, outlook: Outlook, room: int, most_lost: int = 0) -> None:
         """`room`: so many calls may be added."""
         engaged, moments = outlook.frees.shape if outlook.frees.size else (0, len(outlook.fresh))
         top = outlook.waiting + len(outlook.needs) + engaged + room
@@ -55,7 +65,8 @@ class Odds:
         self._odds[:, outlook.waiting] = 1.0
         self._most = outlook.waiting
         self._needed = float(outlook.waiting)
-        self._over = np.maximum(0.0, np.arange(top + 1) - (outlook.free + engaged))
+        over = np.maximum(0.0, np.arange(top + 1) - (outlook.free + engaged))
+        self._over = np.stack((over, over > most_lost), axis=1)
         for row in 1.0 - outlook.frees if outlook.frees.size else ():
             self._take(row)
         for row in outlook.needs:
@@ -74,7 +85,8 @@ class Odds:
         odds[:, 1:] += moved
 
     def prospect(self) -> Prospect:
-        return Prospect(self._needed, float((self._odds @ self._over).max()))
+        lost, too_many = (self._odds @ self._over).max(axis=0)
+        return Prospect(self._needed, float(lost), float(too_many))
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,21 +97,20 @@ class Verdict:
     surplus: int
 
 
-def judge(outlook: Outlook, share: float, most: int, relief: float, droppable: int) -> Verdict:
-    """Begin calls, up to `most`, as long as of all callees who come to need a person no more than `share` (0..1)
-    are expected to have nobody. When that part is above `relief` already: how many of the last `droppable` calls
-    have to go until it isn't."""
-    odds = Odds(outlook, max(0, most))
+def judge(outlook: Outlook, bound: Bound, most: int, relief: Bound, droppable: int) -> Verdict:
+    """Begin calls, up to `most`, as long as what is lost is expected to be within `bound`. When it isn't even
+    within `relief`: how many of the last `droppable` calls have to go until it is."""
+    odds = Odds(outlook, max(0, most), bound.most)
     if not odds.prospect().within(relief):
         return Verdict(0, _too_many(outlook, relief, droppable))
     for count in range(most):
         odds.add(outlook.fresh)
-        if not odds.prospect().within(share):
+        if not odds.prospect().within(bound):
             return Verdict(count, 0)
     return Verdict(max(0, most), 0)
 
 
-def _too_many(outlook: Outlook, relief: float, droppable: int) -> int:
+def _too_many(outlook: Outlook, relief: Bound, droppable: int) -> int:
     kept = len(outlook.needs)
     for count in range(1, droppable):
         if Odds(replace(outlook, needs=outlook.needs[: kept - count]), 0).prospect().within(relief):

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 
 from ivr.dialer.routes import Ready
 from ivr.pacing.lines import Line, Lines, Phase, outlook_of
-from ivr.pacing.outlook import judge
+from ivr.pacing.outlook import Bound, judge
 from ivr.pacing.schema import PaceSpec
 from ivr.ports import AgentSupply, Staff
 from ivr.session.progress import Bus, PaceChanged, Stance
@@ -26,6 +26,7 @@ WINDOW_S = 30.0  # … or the window of the cap
 FAIR_RING_S = 15.0  # who has heard it ring is given this long to answer (as Ofcom asks of diallers)
 AT_ONCE = 50  # calls begun by one answer
 PROMISE_S = 2.0  # so long calls that were allowed count for other campaigns, until they are there
+RISK = 0.02  # that the calls in flight, as they are, bring the abandoned share's bound above the cap
 RELIEF = 0.2  # ringing calls are given up when people have left and more than this part would find nobody …
 RELIEF_S = 60.0  # … for so long after they have left
 
@@ -211,8 +212,9 @@ class Predictive(ByPeople):
         most = min(AT_ONCE, int(self.people.spec.lines * staff.there) - in_flight)
         theirs = [(other.people.lines, other.promised) for other in rivals]
         outlook = outlook_of(lines, theirs, staff, unplaced, self.people.spec.abandoned.within_s)
-        relief = RELIEF if now_s < self._left_at_s + RELIEF_S else 1.0
-        verdict = judge(outlook, lines.tally.aim(), most, relief, len(lines.dialled()))
+        bound = Bound(lines.tally.aim(), lines.tally.slack, RISK)
+        relief = Bound(RELIEF if now_s < self._left_at_s + RELIEF_S else math.inf)
+        verdict = judge(outlook, bound, most, relief, len(lines.dialled()))
         self._surplus = verdict.surplus
         return verdict.more
 

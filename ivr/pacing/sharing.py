@@ -74,7 +74,7 @@ class Turns(Generic[K]):
 
     def note(self, given: Mapping[K, int]) -> None:
         """After `share`, or whenever calls have begun: they go to the end of the line, those given most last."""
-        for key, count in sorted(given.items(), key=lambda item: item[1]):
+        for key, count in sorted(given.items(), key=lambda item: (item[1], self.of(item[0]))):
             if count > 0:
                 self._number += 1.0
                 self._turns[key] = self._number

@@ -12,6 +12,7 @@ from ivr.pacing.schema import AbandonedSpec
 
 AHEAD = 50  # callees in need over whom what is left of the cap is spread; more when many have been seen:
 AHEAD_PART = 0.25  # … this part of them
+USED = 0.5  # … and this part of it used: the rest is for chance, since the bound above the cap costs much more
 STEP = 0.5  # of the gain, in logarithms, for a callee who is abandoned instead of none
 FIRST_GAIN = 0.1  # the outlook sees a part of what is lost: see `Tally.aim`
 GAINS = (0.005, 1.0)
@@ -68,13 +69,19 @@ class Tally:
         return self.abandoned * 100 > self._spec.at_most * self.needed
 
     def allowance(self) -> float:
-        """The abandoned share (0..1) that the next callees in need may have: what is left of the cap after the
-        next AHEAD of them (more when many have been seen), spread over them; never more than the cap."""
+        """The abandoned share (0..1) that the next callees in need may have: USED of what is left of the cap
+        after the next AHEAD of them (more when many have been seen), spread over them; at most USED of the cap."""
         if self.over:
             return 0.0
         cap, ahead = self._spec.at_most / 100, max(AHEAD, round(self.needed * AHEAD_PART))
         left = most_within(self.needed + ahead, cap, self._spec.confidence / 100) - self.abandoned
-        return min(cap, max(0.0, left / ahead))
+        return USED * min(cap, max(0.0, left / ahead))
+
+    @property
+    def slack(self) -> int:
+        """So many may still be abandoned before the bound is above the cap."""
+        most = most_within(self.needed, self._spec.at_most / 100, self._spec.confidence / 100)
+        return max(0, most - self.abandoned)
 
     def aim(self) -> float:
         """The share (0..1) that the outlook may show as lost, so that the allowance is what comes of it.

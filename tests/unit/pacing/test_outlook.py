@@ -1,0 +1,98 @@
+"""What is learned from calls, and what is expected of those in flight."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ivr.pacing.hazards import Hazards, Numbers
+from ivr.pacing.outlook import Bound, Odds, Outlook, judge
+
+pytestmark = pytest.mark.unit
+NO_AGENTS = np.zeros((0, 3))
+
+
+def flat(*chances: float) -> Numbers:
+    """Calls whose chance doesn't change over three moments."""
+    return np.array([[chance] * 3 for chance in chances]).reshape(len(chances), 3)
+
+
+def outlook(free: int, *chances: float, fresh: float = 0.3, waiting: int = 0) -> Outlook:
+    return Outlook(free, waiting, flat(*chances), NO_AGENTS, flat(fresh)[0])
+
+
+@settings(max_examples=40)
+@given(
+    chances=st.lists(st.floats(0, 1), max_size=12),
+    free=st.integers(0, 6),
+    waiting=st.integers(0, 3),
+)
+def test_what_is_lost_is_what_drawing_it_gives(chances: list[float], free: int, waiting: int) -> None:
+    prospect = Odds(outlook(free, *chances, waiting=waiting), 0).prospect()
+    drawn = np.random.default_rng(1).random((20_000, len(chances))) < np.array(chances)
+    lost = np.maximum(0, drawn.sum(axis=1) + waiting - free)
+    assert prospect.lost == pytest.approx(lost.mean(), abs=5 * lost.std() / 20_000**0.5 + 1e-3)
+    assert prospect.needed == pytest.approx(sum(chances) + waiting)
+
+
+def test_engaged_agents_count_by_the_chance_that_they_are_free() -> None:
+    soon, late = np.array([[0.9, 0.95, 1.0]]), np.array([[0.0, 0.0, 0.05]])
+    lost = [Odds(Outlook(0, 0, flat(0.5), frees, flat(0.3)[0]), 0).prospect().lost for frees in (soon, late)]
+    assert lost[0] == pytest.approx(0.05)
+    assert lost[1] == pytest.approx(0.5)
+
+
+def test_more_calls_begin_the_fewer_of_them_need_somebody() -> None:
+    bound, never = Bound(0.02, 10, 1.0), Bound(1.0)
+    counts = [judge(outlook(5, fresh=fresh), bound, 100, never, 0).more for fresh in (0.1, 0.3, 1.0)]
+    assert counts[0] > counts[1] > counts[2] == 5
+
+
+def test_without_a_share_to_lose_there_is_a_line_per_free_agent() -> None:
+    assert judge(outlook(5, 0.3, 0.3), Bound(0.0), 100, Bound(1.0), 0).more == 3
+
+
+def test_a_bound_on_the_worst_case_holds_beside_the_mean() -> None:
+    assert judge(outlook(5), Bound(1.0, most=0, risk=0.01), 100, Bound(1.0), 0).more < 12
+
+
+def test_calls_go_when_too_much_would_be_lost() -> None:
+    verdict = judge(outlook(2, *[0.4] * 20), Bound(0.02), 10, Bound(0.2), 20)
+    assert verdict.more == 0
+    left = 20 - verdict.surplus
+    assert Odds(outlook(2, *[0.4] * left), 0).prospect().within(Bound(0.2))
+    assert not Odds(outlook(2, *[0.4] * (left + 1)), 0).prospect().within(Bound(0.2))
+
+
+def test_answers_and_their_times_are_learned() -> None:
+    draw = np.random.default_rng(7)
+    seen = Hazards(2, half_life=400)
+    for _ in range(3000):
+        if draw.random() < 0.3:
+            seen.note(float(draw.lognormal(2.2, 0.4)), 0)
+        else:
+            seen.note(40.0, 1)
+    curves = seen.curves()
+    late = np.array([5.0, 10.0, 45.0])
+    fresh = curves.chance(0, [0.0], late)[0]
+    assert fresh[2] == pytest.approx(0.3, abs=0.05)
+    assert fresh[0] < fresh[1] < fresh[2]
+    old = curves.chance(0, [30.0], late)[0]
+    assert old[2] < 0.05  # who hasn't answered by then hardly will
+    assert curves.soon_s(0.95, 600.0) == pytest.approx(45, abs=5)
+
+
+def test_what_goes_on_counts_before_it_is_over() -> None:
+    seen = Hazards(1, half_life=100)
+    for _ in range(20):
+        seen.note(20.0, 0)
+    soon = np.array([10.0])
+    alone = seen.curves().chance(0, [15.0], soon)[0, 0]
+    beside = seen.curves([300.0] * 40).chance(0, [15.0], soon)[0, 0]
+    assert beside < alone
+
+
+def test_nothing_seen_expects_nothing() -> None:
+    assert Hazards(2, 30).curves().chance(0, [0.0, 9.0], np.array([5.0, 60.0])).max() == 0.0
