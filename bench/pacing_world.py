@@ -150,6 +150,10 @@ class World:
         self.seen.there_s, self.seen.busy_s = self.agents.there_s, self.agents.busy_s
         return self.seen
 
+    @property
+    def callees_waiting(self) -> int:
+        return len(self._waiting)
+
     # ---- the dialer ---------------------------------------------------------------------------------------------
 
     def _ask_soon(self) -> None:

@@ -23,7 +23,9 @@ ALIASES = {"import": "imports"}  # a module can't have the name
 class BenchGroup(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:
         names = {info.name for info in pkgutil.iter_modules(bench.__path__)}
-        return sorted(names - {"result", "callers", "reaction_callee"})  # these measure nothing by themselves
+        return sorted(
+            names - {"result", "callers", "reaction_callee", "pacing_world", "simulated_agents"}
+        )  # these measure nothing by themselves
 
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
         name = ALIASES.get(name, name)
