@@ -17,8 +17,8 @@ from flows.loader import load_document
 from ivr.database import Database
 from ivr.model import FlowVersion
 from ivr.session.deps import CallDeps
-from ivr.strategy import Strategy, StrategyError
 from ivr.strategy.schema import ArmSpec
+from ivr.strategy.strategy import Strategy, StrategyError
 from ivr.studio import Studio
 from prompts.catalogue import Catalogue
 from prompts.renderer import Renderer

@@ -29,7 +29,7 @@ from ivr.strategy.hours import Hours
 from ivr.strategy.learning import known_hours, learn
 from ivr.strategy.next_call import Case, Ended, Next, Tried
 from ivr.strategy.schema import GRADES, Grade
-from ivr.strategy.words import ENDS, Reason
+from ivr.strategy.words import Reason, end_words
 from trunk.ports import DialOutcome
 
 FILE = click.Path(path_type=Path, dir_okay=False)
@@ -84,7 +84,7 @@ def explain(file: Path | None, policy: Path | None, purpose: str, at: datetime |
         table.add_column(translate(heading))
     for reaction, end_of in _reactions(case.strategy):
         found = course(case, begin, end_of)
-        table.add_row(reaction, _calls(found, case), translate(ENDS[found.end]))
+        table.add_row(reaction, _calls(found, case), end_words(found.end, translate))
     Console().print(table)
     name = case.strategy.name
     click.echo(translate("By the strategy {strategy}, within the policy's hours for {purpose}.", strategy=name,
@@ -114,7 +114,7 @@ def next_(
         words = {"number": number, "outcome": label("outcome", outcome, current_language())}
         if not isinstance(found, Next):
             click.echo(translate("Call {number}, {outcome}: the last one: {reason}.", **words,
-                                 reason=translate(ENDS[found])))  # fmt: skip
+                                 reason=end_words(found, translate)))  # fmt: skip
             return
         now = found.at
         click.echo(
