@@ -107,8 +107,7 @@ def run(name: str, dry_run: bool, db: Place | None) -> None:
     for reject in report.rejects[:REJECTS_SHOWN]:
         click.echo(f"  {_rejected(reject)}")
     if report.problem is not None:
-        template, params = report.problem
-        click.echo(translate(template, **params), err=report.failed)
+        click.echo(translate(report.problem.template, **report.problem.params), err=report.failed)
     if dry_run:
         click.echo(translate("Nothing was written."))
     elif report.sums.rejected:

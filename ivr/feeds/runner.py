@@ -135,10 +135,10 @@ class FeedRunner:
             log.warning("feed_claim_lost", extra={"feed": name})
             return report
         except IvrError as error:
-            report.failed, report.problem = True, (error.template, error.params)
+            report.failed, report.problem = True, store.Problem(error.template, error.params)
             log.warning("feed_failed", extra={"feed": name, "run_id": ours.run_id, "error": str(error)})
         except Exception as error:  # noqa: BLE001 one feed's fault must not end the others
-            report.failed, report.problem = True, (store.BROKE, {"error": type(error).__name__})
+            report.failed, report.problem = True, store.broke(error)
             log_fault(log, "feed_broke", error, feed=name, run_id=ours.run_id)
         ended = store.Ended(report.failed, report.problem, report.more)
         try:
@@ -186,7 +186,7 @@ class FeedRunner:
             return None
         assert ours.place is not None
         most = ours.place.most_a_day if full is Full.DAY else ours.place.most
-        return store.FULL[full], {"most": most}
+        return store.full_problem(full, most)
 
 
 class _Undone(Exception):  # noqa: N818 it says what happened

@@ -6,7 +6,7 @@ next. Every write asks first whether the claim still holds, in the same transact
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -30,14 +30,22 @@ COUNTED = ("rows", "taken", "replaced", "known", "rejected", "never")  # of a ru
 MOST_REJECTS = 10_000  # kept of one run; all are counted
 DIED = "the process that ran it ended"
 BUSY = "the feed {name} is running just now; wait until it is done"
-BROKE = "something broke ({error}); the log says what"
 FULL: Mapping[Full, str] = {
     Full.DAY: "the campaign takes in no more than {most} contacts a day; the others come tomorrow",
     Full.ALL: "the campaign takes in no more than {most} contacts in all; the others stay where they are",
 }
 
 
-Problem = tuple[str, Mapping[str, object]]  # template and params
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Why a run failed, or what stopped it before the source's end."""
+
+    template: str
+    params: Mapping[str, object] = field(default_factory=dict)
+
+    @property
+    def stored(self) -> dict[str, Any]:
+        return {"template": self.template, "params": {name: str(value) for name, value in self.params.items()}}
 
 
 class ClaimLost(Exception):  # noqa: N818 it says what happened
@@ -99,7 +107,7 @@ def claim(session: Session, owner: str, now: datetime, name: str | None = None) 
     session.execute(
         update(FeedRun)
         .where(FeedRun.feed_id == feed.id, FeedRun.state == FeedRunState.RUNNING)
-        .values(state=FeedRunState.FAILED, ended_at=now, problem={"template": DIED, "params": {}})
+        .values(state=FeedRunState.FAILED, ended_at=now, problem=Problem(DIED).stored)
     )
     run = FeedRun(feed_id=feed.id, began_at=now)
     session.add(run)
@@ -238,6 +246,16 @@ def _keep(session: Session, ours: Claim, rejects: Sequence[Rejected]) -> None:
         )
 
 
+def broke(error: Exception) -> Problem:
+    """What a run that met a fault of ours says."""
+    return Problem("something broke ({error}); the log says what", {"error": type(error).__name__})
+
+
+def full_problem(full: Full, most: int | None) -> Problem:
+    """What a run that stopped at one of the campaign's maxima says."""
+    return Problem(FULL[full], {"most": most})
+
+
 @dataclass(frozen=True, slots=True)
 class Ended:
     """How a run ended. `problem` of a failed one is why; of one that stopped early, what stopped it."""
@@ -253,8 +271,7 @@ def end(session: Session, owner: str, ours: Claim, ended: Ended, now: datetime) 
     run = session.get_one(FeedRun, ours.run_id)
     run.state, run.ended_at = (FeedRunState.FAILED if ended.failed else FeedRunState.DONE), now
     if ended.problem is not None:
-        template, params = ended.problem
-        run.problem = {"template": template, "params": {name: str(value) for name, value in params.items()}}
+        run.problem = ended.problem.stored
     feed.lease_owner = feed.lease_until = None
     if ended.failed:
         feed.failures += 1

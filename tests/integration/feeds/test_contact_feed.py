@@ -125,11 +125,11 @@ async def test_maxima_leave_the_rest_where_it_is(town: Town) -> None:
     )
     report = await town.runner.run_feed("reminders")
     assert (report.sums.rows, report.sums.taken, report.sums.rejected) == (4, 2, 1)  # row 4 has its task already
-    assert report.problem == (store.FULL[store.Full.DAY], {"most": 2})
+    assert report.problem == store.full_problem(store.Full.DAY, 2)
     assert (await town.runner.run_feed("reminders")).sums.rows == 0
     town.clock.pass_(days=1)
     report = await town.runner.run_feed("reminders")
-    assert (report.sums.taken, report.problem) == (1, (store.FULL[store.Full.ALL], {"most": 3}))
+    assert (report.sums.taken, report.problem) == (1, store.full_problem(store.Full.ALL, 3))
     assert (await feed(town)).position == {"value": 5}
 
 
