@@ -44,7 +44,9 @@ SYNONYMS: dict[str, tuple[str, ...]] = {
     "expires_on": ("有效期", "失效日期", "提醒有效期"),
     "slot": ("预约时段", "回电时段", "预约时间", "time slot", "appointment"),
     # Of payments:
-    "paid_at": ("缴费时间", "支付时间", "充值时间", "付款时间", "到账时间", "payment time", "payment date", "paid on"),
+    "paid_at": (
+        "缴费时间", "支付时间", "充值时间", "付款时间", "到账时间", "payment time", "payment date", "paid on",
+    ),
     "amount": ("金额", "缴费金额", "支付金额", "充值金额", "付款金额", "payment", "paid amount"),
     # Of complaints:
     "complained_at": (

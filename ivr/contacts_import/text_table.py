@@ -8,9 +8,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ivr.contacts_import.cells import Row
-from ivr.contacts_import.encoding import Block, Line, blocks, detect_encoding, first_line
+from ivr.contacts_import.encoding import MAX_LINE_BYTES, Block, Line, blocks, detect_encoding, first_line
 
 DELIMITERS = (",", "\t", ";", "|")
+# The library's own limit would drop a row with a longer cell without a word; no line is longer than this.
+csv.field_size_limit(max(csv.field_size_limit(), MAX_LINE_BYTES + 1))
+
 MAX_LINES_PER_ROW = 20  # a cell with more line breaks is taken for a quotation mark that was never closed
 
 FOREIGN = "the row is in another encoding ({found}) than the file ({encoding}); save the file in one encoding"

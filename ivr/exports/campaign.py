@@ -5,8 +5,8 @@ Rows are read some thousands at a time and written at once, so that memory doesn
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -31,6 +31,60 @@ IDS_AT_ONCE = 500  # in one statement
 
 Rows = Iterator[Sequence[Value]]
 
+CONTACT_COLUMNS = (
+    Column("Phone"),
+    Column("List"),
+    Column("Row"),
+    Column("Taken off"),
+)
+TASK_COLUMNS = (
+    Column("Phone"),
+    Column("List"),
+    Column("State"),
+    Column("Tries"),
+    Column("Result"),
+    Column("Intention"),
+    Column("Grade"),
+    Column("Outcome"),
+    Column("Last call"),
+    Column("Talk time (s)"),
+    Column("To be confirmed"),
+    Column("Opted out"),
+    Column("Next call"),
+)
+ATTEMPT_COLUMNS = (
+    Column("Phone"),
+    Column("Try"),
+    Column("Outcome"),
+    Column("Result"),
+    Column("Intention"),
+    Column("Grade"),
+    Column("Started"),
+    Column("Answered"),
+    Column("Ended"),
+    Column("Talk time (s)"),
+    Column("Hung up by"),
+    Column("Opted out"),
+    Column("Cause"),
+    Column("Trunk"),
+    Column("Caller ID"),
+    Column("Recording"),
+    Column("Attempt"),
+)
+ANSWER_COLUMNS = (
+    Column("Phone"),
+    Column("Try"),
+    Column("Question"),
+    Column("Answer"),
+    Column("Given by"),
+    Column("Transcript"),
+    Column("Confidence"),
+    Column("Reaction (ms)"),
+    Column("To be confirmed"),
+    Column("Given"),
+    Column("Attempt"),
+)
+
 
 @dataclass(frozen=True, slots=True)
 class _Export:
@@ -40,10 +94,10 @@ class _Export:
     campaign: Campaign
     language: str
 
-    def titles(self, *titles: str) -> list[Column]:
-        return [Column(translate_into(self.language, title)) for title in titles]
+    def titled(self, columns: Iterable[Column]) -> list[Column]:
+        return [replace(column, title=translate_into(self.language, column.title)) for column in columns]
 
-    def label(self, kind: Labelled, value: Any) -> str | None:
+    def word(self, kind: Labelled, value: Any) -> str | None:
         return None if value is None else label(kind, str(value), self.language)
 
     def moment(self, moment: datetime | None) -> str | None:
@@ -84,7 +138,7 @@ async def export_campaign(
 def _contacts(export: _Export) -> tuple[list[Column], Rows]:
     lists = _lists(export)
     fields = _fields(lists.values())
-    columns = [*export.titles("Phone", "List", "Row", "Taken off"), *map(Column, fields)]
+    columns = [*export.titled(CONTACT_COLUMNS), *map(Column, fields)]
 
     def rows() -> Rows:
         statement = select(
@@ -103,8 +157,7 @@ def _tasks(export: _Export) -> tuple[list[Column], Rows]:
     fields = _fields(lists.values())
     questions = _questions(export)
     columns = [
-        *export.titles("Phone", "List", "State", "Tries", "Result", "Intention", "Grade", "Outcome", "Last call"),
-        *export.titles("Talk time (s)", "To be confirmed", "Opted out", "Next call"),
+        *export.titled(TASK_COLUMNS),
         *(Column(label("question", name, export.language)) for name in questions),
         *map(Column, fields),
     ]
@@ -135,14 +188,14 @@ def _tasks(export: _Export) -> tuple[list[Column], Rows]:
 def _standing(export: _Export, task: Task, last: Attempt | None) -> list[Value]:
     result = task.result or (last.disposition if last is not None else None)
     begun: list[Value] = [translate_into(export.language, _STATES[task.state.value]), task.attempts]
-    begun.append(export.label("disposition", result))
+    begun.append(export.word("disposition", result))
     if last is None:
         return [*begun, None, None, None, None, None, None, None, export.moment(task.next_at)]
     return [
         *begun,
-        export.label("intention", last.intention and last.intention.value),
+        export.word("intention", last.intention and last.intention.value),
         last.grade,
-        export.label("outcome", last.outcome and last.outcome.value),
+        export.word("outcome", last.outcome and last.outcome.value),
         export.moment(last.started_at),
         round(last.talk_ms / 1000, 1),
         export.yes(last.pending),
@@ -152,11 +205,7 @@ def _standing(export: _Export, task: Task, last: Attempt | None) -> list[Value]:
 
 
 def _attempts(export: _Export) -> tuple[list[Column], Rows]:
-    columns = [
-        *export.titles("Phone", "Try", "Outcome", "Result", "Intention", "Grade", "Started", "Answered", "Ended"),
-        *export.titles("Talk time (s)", "Hung up by", "Opted out", "Cause", "Trunk", "Caller ID", "Recording"),
-        *export.titles("Attempt"),
-    ]
+    columns = export.titled(ATTEMPT_COLUMNS)
 
     def rows() -> Rows:
         file = select(func.max(Recording.file)).where(Recording.attempt_id == Attempt.id).scalar_subquery()
@@ -167,12 +216,12 @@ def _attempts(export: _Export) -> tuple[list[Column], Rows]:
         )
         for one, recording in export.each(statement):
             yield [
-                *(one.phone, one.number, export.label("outcome", one.outcome and one.outcome.value)),
-                export.label("disposition", one.disposition),
-                export.label("intention", one.intention and one.intention.value),
+                *(one.phone, one.number, export.word("outcome", one.outcome and one.outcome.value)),
+                export.word("disposition", one.disposition),
+                export.word("intention", one.intention and one.intention.value),
                 *(one.grade, export.moment(one.started_at), export.moment(one.answered_at)),
                 *(export.moment(one.ended_at), round(one.talk_ms / 1000, 1)),
-                export.label("hung_up_by", one.hung_up_by and one.hung_up_by.value),
+                export.word("hung_up_by", one.hung_up_by and one.hung_up_by.value),
                 *(export.yes(one.opted_out), one.cause, one.trunk, one.caller_id, recording, one.id),
             ]
 
@@ -180,10 +229,7 @@ def _attempts(export: _Export) -> tuple[list[Column], Rows]:
 
 
 def _answers(export: _Export) -> tuple[list[Column], Rows]:
-    columns = [
-        *export.titles("Phone", "Try", "Question", "Answer", "Given by", "Transcript", "Confidence"),
-        *export.titles("Reaction (ms)", "To be confirmed", "Given", "Attempt"),
-    ]
+    columns = export.titled(ANSWER_COLUMNS)
 
     def rows() -> Rows:
         statement = (
@@ -196,7 +242,7 @@ def _answers(export: _Export) -> tuple[list[Column], Rows]:
             yield [
                 *(phone, number, label("question", one.name, export.language)),
                 answer_label(one.name, one.value, export.language),
-                export.label("modality", one.modality.value),
+                export.word("modality", one.modality.value),
                 *(one.transcript, one.confidence, one.reaction_ms, export.yes(one.pending)),
                 *(export.moment(one.given_at), one.attempt_id),
             ]

@@ -7,7 +7,7 @@ from __future__ import annotations
 import csv
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from io import BytesIO, TextIOWrapper
 from pathlib import Path
 from typing import BinaryIO
@@ -66,7 +66,8 @@ def whole_file(path: Path) -> Iterator[BinaryIO]:
         reason = translate(error.strerror or type(error).__name__)
         raise ExportError("{path} can't be written ({reason})", path=path, reason=reason) from error
     finally:
-        part.unlink(missing_ok=True)
+        with suppress(OSError):  # a folder that couldn't be made holds nothing to take away
+            part.unlink(missing_ok=True)
 
 
 def _write_csv(file: BinaryIO, columns: Sequence[Column], rows: Iterable[Sequence[Value]]) -> int:
