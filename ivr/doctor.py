@@ -19,7 +19,8 @@ from sqlalchemy.exc import DatabaseError
 
 from ivr.asterisk_check import check_asterisk
 from ivr.config import Settings
-from ivr.database import Database
+from ivr.database import Database, file_of, shown
+from ivr.database.failures import Mend
 from ivr.errors import IvrError
 from ivr.i18n import translate as _
 from ivr.model import Campaign
@@ -130,16 +131,23 @@ def _directory(path: Path) -> Finding:
 def _database(settings: Settings) -> Finding:
     what = _("database")
     url = settings.database_url
-    file = Path(url.removeprefix("sqlite:///"))
-    if url.startswith("sqlite:///") and not file.exists():
-        return Finding(what, True, _("{file} will be created at first use", file=file))
     try:
+        file = file_of(url)
+        if file is not None and not file.exists():
+            return Finding(what, True, _("{file} will be created at first use", file=file))
         campaigns = asyncio.run(_count_campaigns(url))
     except IvrError as error:
-        return Finding(what, False, _(error.template, **error.params), "ivr.toml: [database] url")
+        return Finding(what, False, user_text(error), "ivr.toml: [database] url")
     except DatabaseError as error:
-        return Finding(what, False, f"{url}: {error.orig}", "ivr.toml: [database] url")
-    return Finding(what, True, _("{url}, {count} campaigns", url=url, count=campaigns))
+        # Its tables are missing or of another version.
+        return Finding(what, False, f"{shown(url)}: {str(error.orig).splitlines()[0]}", "ivr db upgrade")
+    return Finding(what, True, _("{url}, {count} campaigns", url=shown(url), count=campaigns))
+
+
+def user_text(error: IvrError) -> str:
+    """The error's sentence in the user's language, with what stands in it."""
+    params = {name: value.render(_) if isinstance(value, Mend) else value for name, value in error.params.items()}
+    return _(error.template, **params)
 
 
 async def _asterisk(settings: Settings) -> list[Finding]:

@@ -26,6 +26,7 @@ COMMANDS = {
     "deliveries": Elsewhere(
         "ivr.cli.deliveries", "What other systems are told of results: what waits, what was given up."
     ),
+    "db": Elsewhere("ivr.cli.db", "Bring the database up to this version, or move it to another one."),
     "demo": Elsewhere("ivr.cli.demo", "Call the shipped list with the shipped flow over the simulated network."),
     "dial": Elsewhere("ivr.cli.dial", "Call a list over real trunks."),
     "doctor": Elsewhere("ivr.cli.doctor", "Say what is present, what is missing, and what mends it."),

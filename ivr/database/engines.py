@@ -17,8 +17,12 @@ _KEEPALIVES = {"keepalives_idle": 30, "keepalives_interval": 5, "keepalives_coun
 _to_json = partial(json.dumps, ensure_ascii=False, separators=(",", ":"))
 
 
-def sqlite_engine(url: URL, size: int, *, read_only: bool = False, durable: bool = False) -> Engine:
-    """An engine over one file. WAL: readers never wait for the writer."""
+def sqlite_engine(
+    url: URL, size: int, *, read_only: bool = False, durable: bool = False, foreign_keys: bool = True
+) -> Engine:
+    """An engine over one file. WAL: readers never wait for the writer.
+
+    Without `foreign_keys` none is looked at, as it must be while tables are copied in order to be altered."""
     engine = create_engine(
         url,
         pool_size=size,
@@ -34,7 +38,7 @@ def sqlite_engine(url: URL, size: int, *, read_only: bool = False, durable: bool
         # The standard library's own transactions begin too late (at the first change): we say BEGIN ourselves.
         connection.isolation_level = None
         cursor = connection.cursor()
-        for pragma in ("journal_mode = WAL", "foreign_keys = ON", own):
+        for pragma in ("journal_mode = WAL", f"foreign_keys = {'ON' if foreign_keys else 'OFF'}", own):
             cursor.execute(f"PRAGMA {pragma}")
         cursor.close()
 

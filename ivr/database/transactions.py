@@ -6,10 +6,12 @@ import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from sqlalchemy import Engine, text
-from sqlalchemy.exc import DatabaseError, DBAPIError
+from sqlalchemy.exc import DatabaseError as DBAPIDatabaseError
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_random_exponential
 
@@ -17,9 +19,9 @@ from ivr.clock import Clock, RealClock
 from ivr.database.engines import postgresql_engine, sqlite_engine
 from ivr.database.failures import Again, failure_of, is_conflict, is_lost, unsure_of
 from ivr.database.locks import is_postgresql, lock_name
-from ivr.database.urls import file_of, parse
+from ivr.database.urls import parse
 from ivr.errors import IvrError
-from ivr.migrations import upgrade_to_head
+from ivr.migrations import Upgrade, upgrade_to_head
 
 T = TypeVar("T")
 
@@ -59,12 +61,12 @@ class Database:
         """Where the moments that services write come from."""
         return self._clock
 
-    async def upgrade(self) -> None:
-        """Create the tables (and the file), or bring them up to this version. Harmless when they are, and when
-        other processes do it at the same moment.
+    async def upgrade(self) -> Upgrade:
+        """Create the tables (and the file), or bring them up to this version, all or nothing. Harmless when they
+        are, and when other processes do it at the same moment.
 
         Raises IvrError when the database can't be reached, isn't one of ours or was written by a newer version."""
-        await self._wait(self._write_threads, self._upgrade)
+        return await self._wait(self._write_threads, self._upgrade)
 
     async def run(self, work: Callable[[Session], T]) -> T:
         """Call `work` in one write transaction: committed when it returns, undone when it raises.
@@ -77,6 +79,10 @@ class Database:
     async def read(self, work: Callable[[Session], T]) -> T:
         """Call `work` in one read transaction: one consistent view, no waiting for writers. Writing fails."""
         return await self._wait(self._read_threads, partial(self._in_transaction, self._reader, work))
+
+    def run_here(self, work: Callable[[Session], T]) -> T:
+        """As `run`, in the calling thread: for threads that have no loop."""
+        return self._in_transaction(self._writer, work)
 
     async def close(self) -> None:
         """Finish what was begun, then close every connection."""
@@ -105,17 +111,24 @@ class Database:
                 raise failure_of(self._url, error) from error
             raise
 
-    def _upgrade(self) -> None:
-        path = file_of(str(self._url)) if self.kind == "sqlite" else None
-        if path is not None:
-            path.parent.mkdir(parents=True, exist_ok=True)
+    def _upgrade(self) -> Upgrade:
+        if self.kind == "postgresql":
+            engine = self._writer
+        else:
+            Path(str(self._url.database)).parent.mkdir(parents=True, exist_ok=True)
+            engine = sqlite_engine(self._url, 1, durable=True, foreign_keys=False)
         try:
-            with Session(self._writer) as session, session.begin():
+            with Session(engine) as session, session.begin():
                 _demand_utf8(session)
                 lock_name(session, "upgrade")
-                upgrade_to_head(session.connection())
-        except DatabaseError as error:
+                done = upgrade_to_head(session.connection())
+                _demand_whole(session)
+                return done
+        except DBAPIDatabaseError as error:
             raise failure_of(self._url, error) from error
+        finally:
+            if engine is not self._writer:
+                engine.dispose()
 
     def _close(self) -> None:
         self._write_threads.shutdown()
@@ -155,6 +168,18 @@ _repeating = Retrying(
     wait=wait_random_exponential(multiplier=0.01, max=0.5),
     reraise=True,
 )
+
+
+def _demand_whole(session: Session) -> None:
+    """SQLite looked at no foreign key while its tables were altered: they must hold all the same."""
+    broken = [] if is_postgresql(session) else session.execute(text("PRAGMA foreign_key_check")).all()
+    if broken:
+        raise IvrError(
+            "{count} rows of {table} would belong to nothing after the upgrade; nothing was changed, "
+            "restore the file from a backup",
+            count=len(broken),
+            table=broken[0][0],
+        )
 
 
 def _demand_utf8(session: Session) -> None:

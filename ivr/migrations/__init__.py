@@ -4,10 +4,12 @@ A new migration is a new module in `versions/`; a test says whether models and m
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
+from alembic.migration import MigrationContext
 from alembic.util import CommandError
 from sqlalchemy import Connection
 
@@ -23,10 +25,19 @@ def alembic_config(connection: Connection) -> Config:
     return config
 
 
-def upgrade_to_head(connection: Connection) -> None:
+@dataclass(frozen=True, slots=True)
+class Upgrade:
+    """What an upgrade did: from which version of the tables to which; the same when there was nothing to do."""
+
+    before: str | None  # None: there were no tables
+    after: str
+
+
+def upgrade_to_head(connection: Connection) -> Upgrade:
     """Bring the tables up to this version inside the connection's transaction.
 
     Raises IvrError when the database was written by a newer version than this one."""
+    before = MigrationContext.configure(connection).get_current_revision()
     try:
         command.upgrade(alembic_config(connection), "head")
     except CommandError as error:
@@ -34,3 +45,4 @@ def upgrade_to_head(connection: Connection) -> None:
             "the database was written by a newer version of ivr ({reason}); install that version",
             reason=error,
         ) from error
+    return Upgrade(before, str(MigrationContext.configure(connection).get_current_revision()))

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
-import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -30,30 +27,18 @@ from ivr.model import (
     Recording,
     Task,
 )
+from tests.database_rig.fixture import postgresql_rig, postgresql_url, sqlite_template, sqlite_url
 from trunk.ports import DialOutcome
+
+__all__ = ["postgresql_rig", "postgresql_url", "sqlite_template", "sqlite_url"]
 
 NOW = datetime(2026, 11, 21, 8, 0, tzinfo=UTC)
 
 
-@pytest.fixture(scope="session")
-def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A database file with its tables: migrations run once, every test gets a copy."""
-    path = tmp_path_factory.mktemp("database") / "empty.db"
-
-    async def create() -> None:
-        database = Database(f"sqlite:///{path}")
-        await database.upgrade()
-        await database.close()
-
-    asyncio.run(create())
-    return path
-
-
 @pytest.fixture
-async def db(tmp_path: Path, empty_database: Path) -> AsyncIterator[Database]:
-    path = tmp_path / "ivr.db"
-    shutil.copy(empty_database, path)
-    database = Database(f"sqlite:///{path}")
+async def db(sqlite_url: str) -> AsyncIterator[Database]:
+    """On SQLite alone, unlike the rig's own: most of these tests are about what is above the database."""
+    database = Database(sqlite_url)
     yield database
     await database.close()
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -46,10 +45,8 @@ def clock() -> HandClock:
 
 
 @pytest.fixture
-async def db(tmp_path: Path, empty_database: Path, clock: HandClock) -> AsyncIterator[Database]:
-    path = tmp_path / "ivr.db"
-    shutil.copy(empty_database, path)
-    database = Database(f"sqlite:///{path}", clock)
+async def db(sqlite_url: str, clock: HandClock) -> AsyncIterator[Database]:
+    database = Database(sqlite_url, clock)
     await users.add_user(database, "ann", PASSWORD, Role.ADMIN, "test")
     yield database
     await database.close()
