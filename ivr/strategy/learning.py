@@ -12,12 +12,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Integer, cast, delete, func, insert, select
+from sqlalchemy import Integer, String, cast, delete, func, insert, literal, select
 from sqlalchemy.orm import Session
 
 from ivr.database import Database
 from ivr.database.locks import is_postgresql, lock_name
 from ivr.model import Attempt, Campaign, CampaignState, Contact, HourRate, Task
+from ivr.model.types import json_type
 from ivr.policy.calendar import is_working_day, timezone_of
 from ivr.policy.loader import default_policy
 from ivr.strategy.hours import NO_HOURS, PREFIX, REGION, HourKey, Hours, Rate, segment_of
@@ -28,6 +29,7 @@ from trunk.ports import DialOutcome
 HEAD_CHARS = {PREFIX: 7, REGION: 10}  # of an E.164 number: "+" and what tells operator and region
 MOST_SEGMENTS = 2_000  # the biggest: an attribute with a value for everybody teaches nothing
 ROWS = 500  # in one statement
+LEARN_EVERY_S = 3600.0  # a worker looks so often whether it is time
 STALE = timedelta(hours=20)
 TOLD_BY_HOUR = (
     DialOutcome.ANSWERED,
@@ -149,7 +151,9 @@ def _counts(session: Session, strategy: Strategy, now: datetime) -> Any:
     else:
         hour = func.strftime("%Y-%m-%d %H", Attempt.started_at)
     names = _attributes(strategy)
-    traits = [Contact.attributes[name].label(f"trait_{index}") for index, name in enumerate(names)]
+    # Not the usual `attributes[name]`: on SQLite it makes 1 of true.
+    value_of = Contact.attributes.op("->", return_type=json_type)
+    traits = [value_of(literal(name, String)).label(f"trait_{index}") for index, name in enumerate(names)]
     calls: Any = select(
         Attempt.phone,
         head.label("head"),

@@ -19,6 +19,7 @@ from ivr.database import Database
 from ivr.deliveries.runner import DeliveryRunner
 from ivr.feeds.runner import FeedRunner
 from ivr.session.faults import log_fault
+from ivr.strategy.learning import LEARN_EVERY_S, learn_nightly
 
 log = logging.getLogger(__name__)
 AGAIN_S = 5.0  # after a fault of what goes on by itself
@@ -42,6 +43,7 @@ class Housekeeping:
         self._chores = [
             Chore("keep campaigns", KEEP_EVERY_S, lambda: keep(database, settings)),
             Chore("feeds", AGAIN_S, lambda: feeds.run(self._stop)),
+            Chore("learn hours", LEARN_EVERY_S, lambda: learn_nightly(database)),
             Chore("push results", AGAIN_S, lambda: results.run(self._stop)),
         ]
         self._tasks: list[asyncio.Task[None]] = []

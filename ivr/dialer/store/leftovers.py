@@ -11,6 +11,7 @@ from sqlalchemy import update as update_of
 from sqlalchemy.orm import Session
 
 from ivr import deliveries
+from ivr.dialer.store.promises import keep_promises
 from ivr.dialer.store.tables import IDS_AT_ONCE, attempt_table, task_table
 from ivr.dialer.store.tasks import close_tasks, release
 from ivr.model import AttemptState, Campaign, HungUpBy, Intention, TaskState, Worker, WorkerState
@@ -64,7 +65,8 @@ def _among(session: Session, ids: Iterable[str], *conditions: ColumnElement[bool
 
 
 def close_unknown(session: Session, ids: Sequence[str], now: datetime) -> int:
-    """Close attempts whose end nobody can know any more, and their tasks with them: they may have rung.
+    """Close attempts whose end nobody can know any more, and their tasks with them: they may have rung. A call
+    that was asked for in one of them is made all the same.
 
     Returns how many there were: those that have their end already are left alone."""
     tasks = (
@@ -89,8 +91,9 @@ def close_unknown(session: Session, ids: Sequence[str], now: datetime) -> int:
     )
     close_tasks(session, tasks, DialOutcome.UNKNOWN.value)
     engagements.commit(session, tasks, now)
+    wait = keep_promises(session, ids) if tasks else frozenset()
     deliveries.attempts_ended(session, ids)
-    deliveries.tasks_done(session, tasks)
+    deliveries.tasks_done(session, [task for task in tasks if task not in wait])
     return len(tasks)
 
 

@@ -17,6 +17,7 @@ from ivr.dialer import store
 from ivr.model import (
     Attempt,
     AttemptState,
+    Callback,
     CallWhy,
     Campaign,
     CampaignState,
@@ -175,6 +176,31 @@ async def test_a_call_that_its_customer_asked_for_comes_first(desk: Desk) -> Non
     assert first.task_id == 1
 
 
+@pytest.mark.parametrize(
+    ("booking", "kept"),
+    [({}, True), ({"queue": "care"}, False), ({"phone": "+8613900000000"}, False), ({"due_at": None}, False)],
+)
+async def test_a_call_that_was_asked_for_is_made_even_if_the_process_dies(
+    desk: Desk, booking: dict[str, Any], kept: bool
+) -> None:
+    (lease,) = await desk.lease()
+    wish = NOW + timedelta(hours=3)
+
+    def die(session: Session) -> None:
+        assert store.place(session, store.Placing("1.1", RULES, lease, NOW))
+        row = {"attempt_id": "1.1", "phone": lease.phone, "due_at": wish, "created_at": NOW} | booking
+        session.add(Callback(**row))
+        session.flush()
+        store.close_unknown(session, ["1.1"], NOW)
+
+    await desk.do(die)
+    task = await desk.task()
+    if kept:
+        assert (task.state, task.next_at, task.next_why) == (TaskState.WAITING, wish, CallWhy.CALLBACK)
+    else:
+        assert (task.state, task.result) == (TaskState.DONE, "unknown")
+
+
 async def test_the_end_of_an_attempt_takes_a_handful_of_statements(desk: Desk) -> None:
     statements: list[str] = []
 
@@ -195,13 +221,13 @@ async def test_the_end_of_an_attempt_takes_a_handful_of_statements(desk: Desk) -
 def _history(session: Session) -> None:
     """Two weeks before: vips of 138 answer at 18:00 (36 of 40) and hardly at 10:00 (4 of 40); the others never."""
     for index in range(40):
-        vip, other = 2 + index % 5 * 2, 1 + index % 5 * 2
+        vip, other = 10, 9
         day = NOW - timedelta(days=14) + timedelta(days=index % 4)
         _attempt(session, vip, 100 + index, day, answered=index < 4)
         _attempt(session, vip, 200 + index, day.replace(hour=18), answered=index < 36)
         _attempt(session, other, 100 + index, day, answered=False)
-    _attempt(session, 1, 300, NOW - timedelta(days=90), answered=True)  # too long ago
-    _attempt(session, 1, 301, NOW - timedelta(days=13), answered=False, outcome=DialOutcome.INVALID_NUMBER)
+    _attempt(session, 9, 300, NOW - timedelta(days=90), answered=True)  # too long ago
+    _attempt(session, 9, 301, NOW - timedelta(days=13), answered=False, outcome=DialOutcome.INVALID_NUMBER)
 
 
 def _attempt(session: Session, task_id: int, number: int, at: datetime, **facts: Any) -> None:
