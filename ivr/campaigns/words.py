@@ -54,16 +54,16 @@ PARTS: Mapping[str, str] = {
 # What stands in the audit trail after "campaign.".
 EVENTS: Mapping[str, str] = {
     "create": "created",
-    "submit": "submitted",
+    "submit": "submitted for approval",
     "sign": "signed",
     "approve": "signed, and with that approved",
     "reject": "rejected",
     "edit": "edited",
     "start": "started",
-    "pause": "paused",
+    "pause": "stopped for now",
     "resume": "resumed",
     "stop": "stopped for good",
-    "finish": "finished",
+    "finish": "came to its end",
     "policy": "goes on by another policy",
 }
 

@@ -10,9 +10,11 @@ from zoneinfo import ZoneInfo
 import click
 from rich.console import Console
 from rich.table import Table
+from sqlalchemy.orm import Session
 
 from ivr.campaigns.changing import find_campaign
 from ivr.campaigns.showing import CampaignDetails, HistoryLine, SignatureView, list_campaigns, show_campaign
+from ivr.campaigns.stopping import standing_stop
 from ivr.campaigns.words import (
     EVENTS,
     event_word,
@@ -26,12 +28,13 @@ from ivr.cli.campaign_steps import demand_line, missing_line
 from ivr.cli.lists import new_password
 from ivr.cli.options import DATABASE
 from ivr.cli.passwords import PASSWORD_FILE
+from ivr.cli.stop import stop_line
 from ivr.cli.with_database import with_database
 from ivr.config import load_settings
 from ivr.database import Database, Place
 from ivr.exports.campaign import KINDS, Kind, export_campaign
 from ivr.i18n import current_language, translate
-from ivr.model import ApprovalStage, CampaignState
+from ivr.model import ApprovalStage, CampaignState, EmergencyStop
 
 SHOWN_HASH_CHARS = 12
 MOST_LISTED = 50
@@ -75,11 +78,11 @@ def list_(limit: int, db: Place | None) -> None:
 @DATABASE
 def show(name: str, db: Place | None) -> None:
     settings = load_settings().approval
-    found = with_database(
-        db,
-        lambda database: database.read(lambda session: show_campaign(session, name, settings)),
-        must_exist=True,
-    )
+
+    def look(session: Session) -> tuple[CampaignDetails, EmergencyStop | None]:
+        return show_campaign(session, name, settings), standing_stop(session)
+
+    found, stopped = with_database(db, lambda database: database.read(look), must_exist=True)
     table = Table(title=f"{found.name}: {_state(found.state)}", show_header=False)
     table.add_column(no_wrap=True)
     table.add_column(overflow="fold")
@@ -87,6 +90,8 @@ def show(name: str, db: Place | None) -> None:
         if value:
             table.add_row(title, value)
     Console().print(table)
+    if stopped is not None:
+        click.echo(stop_line(stopped))
     for line in _approval(found):
         click.echo(line)
     click.echo(translate("What happened:"))

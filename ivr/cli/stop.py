@@ -58,6 +58,11 @@ async def _lift(database: Database, user: str | None) -> int:
 def _show(stop: EmergencyStop | None) -> None:
     if stop is None:
         click.echo(translate("Dialling isn't stopped."))
-        return
+    else:
+        click.echo(stop_line(stop))
+
+
+def stop_line(stop: EmergencyStop) -> str:
+    """What holds all dialling up, in a sentence."""
     params = {"who": stop.by, "time": shown_moment(stop.at), "why": stop.why or "–"}
-    click.echo(translate("All dialling is stopped since {time} by {who}: {why}", **params))
+    return translate("All dialling is stopped since {time} by {who}: {why}", **params)
