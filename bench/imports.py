@@ -22,7 +22,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import click
-from sqlalchemy import func, insert, select
+from sqlalchemy import func, insert, select, text
 from sqlalchemy.orm import Session
 
 from bench.result import BenchResult, Limit
@@ -245,6 +245,8 @@ async def measure(url: str, folder: Path, rows: int) -> Measured:
     try:
         await db.upgrade()
         await seed(db, rows)
+        # As the server does by itself, later.
+        await db.run(lambda session: session.execute(text("ANALYZE")) and None)
         source = folder / "list.csv"
         write_list(source, rows)
         before_s = await bare(db, folder, rows, "bare before")

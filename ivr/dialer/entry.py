@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import exists, func, insert, literal, select, update
+from sqlalchemy import exists, func, insert, literal, select, text, update
 from sqlalchemy.orm import Session, aliased
 
-from ivr.database.locks import lock_name
+from ivr.database.locks import is_postgresql, lock_name
 from ivr.dialer import store
 from ivr.model import CampaignList, Contact, ContactList, DecisionStage, Task, TaskState
 from ivr.policy.decide import Decision, Facts, Rule, Verdict, decide_ahead
@@ -24,6 +24,7 @@ from ivr.policy.policy import TODAY, CampaignRules
 from ivr.policy.record import judge, note
 from ivr.policy.traces import knows_more, traced_phones
 
+MANY = 10_000  # tasks, that change how a table is best read
 NO_PHONE = "+8613800000000"  # stands for any number that nothing is known of
 
 
@@ -47,6 +48,9 @@ def take_in(session: Session, rules: CampaignRules, now: datetime) -> TakenIn:
     )
     list_ids = list(lists.scalars())
     made = sum(_fill(session, rules.campaign_id, one, alone=len(list_ids) == 1) for one in list_ids)
+    if made >= MANY and is_postgresql(session):
+        # The planner knows nothing of rows that came in this transaction, and would read whole tables for a few.
+        session.execute(text("ANALYZE task, contact"))
     never = enter(session, rules, now, 0 if back else before) if made or back else 0
     return TakenIn(made + back, never)
 
