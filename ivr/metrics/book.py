@@ -75,7 +75,7 @@ BOOK: tuple[Metric, ...] = (
     # ---- calls ----------------------------------------------------------------------------------------------
     Metric(
         name="attempts",
-        title=Said("Attempts"),
+        title=Said("Call attempts"),
         formula=Said("Tries over the network that have ended."),
         excluded=Said("Calls that are still going on."),
         unit=Unit.COUNT,
@@ -505,7 +505,7 @@ BOOK: tuple[Metric, ...] = (
     ),
     Metric(
         name="answers",
-        title=Said("Answers"),
+        title=Said("Answers given"),
         formula=Said("Attempts by their last answer to each question."),
         excluded=Said("Questions that nobody answered."),
         unit=Unit.COUNT,

@@ -118,7 +118,7 @@ class _Sheets:
                 for row in rows
             ]  # fmt: skip
             columns = (
-                Column(self._say(SLICE_TITLES[by])), self._column("Attempts", "count"),
+                Column(self._say(SLICE_TITLES[by])), self._column("Call attempts", "count"),
                 self._column("Connection rate", "share"), self._column("95 % interval"),
                 self._column("Customers won (gross)", "share"), self._column("of customers dialled"),
             )  # fmt: skip
