@@ -16,7 +16,6 @@ import bench
 from bench.result import BenchResult
 from ivr.i18n import translate
 
-
 ALIASES = {"import": "imports"}  # a module can't have the name
 
 

@@ -23,6 +23,7 @@ from ivr.session.progress import (
     CallOver,
     CallPlaced,
     NodeReached,
+    PaceChanged,
     ProgressEvent,
     PromptBegan,
     RunBegan,
@@ -51,6 +52,17 @@ TRUNK_NEWS = {  # by trunk.routing.breaker.Reason
     "linked": "Trunk {trunk} answers again: one call at a time, until some have gone well.",
     "rested": "Trunk {trunk} has rested: one call at a time, until some have gone well.",
     "proven": "Trunk {trunk} is in service again.",
+}
+
+PACE_NEWS = {  # by ivr.session.progress.Stance
+    "nobody": "Nobody is there to take calls: none is placed until somebody is.",
+    "learning": "One call per free agent: too few have been seen to predict from.",
+    "unproven": "One call per free agent: {abandoned} of {needed} callees in need of a person were abandoned, which "
+    "may be up to {upper} %; the cap is {at_most} %.",
+    "over_cap": "One call per free agent: {abandoned} of {needed} callees in need of a person were abandoned, more "
+    "than the cap of {at_most} %.",
+    "open": "More calls than free agents from now on: {abandoned} of {needed} callees in need of a person were "
+    "abandoned, at most {upper} %; the cap is {at_most} %.",
 }
 
 
@@ -109,6 +121,12 @@ class Watcher:
                 self._trunks[event.trunk] = event.state
                 rest = round(event.rest_s or 0)
                 sentence = _(TRUNK_NEWS[event.reason], trunk=event.trunk, rest=rest)
+                self._console.print(sentence, highlight=False, markup=False, soft_wrap=True)
+            case PaceChanged():
+                shares = {"upper": f"{event.upper:g}", "at_most": f"{event.at_most:g}"}
+                sentence = _(
+                    PACE_NEWS[event.stance.value], needed=event.needed, abandoned=event.abandoned, **shares
+                )
                 self._console.print(sentence, highlight=False, markup=False, soft_wrap=True)
             case _:
                 return

@@ -1,0 +1,166 @@
+"""Campaigns that end at people, through the real engine in virtual time: who is abandoned, how calls are paced."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ivr import studio
+from ivr.agents import ConfiguredAgents
+from ivr.config import QueueSettings, Settings
+from ivr.pacing.factory import PacingError
+from ivr.pacing.schema import PaceSpec
+from ivr.ports import Agent
+from ivr.session.machine import CallState
+from ivr.session.progress import Abandoned, CallPlaced, PaceChanged, Stance, StateChanged
+from ivr.strategy import default_strategy
+from ivr.strategy.strategy import strategy_of
+from ivr.virtual_loop import run_virtual
+from tests.integration.engine.transfers import Case, people, write_flow
+
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(240)]
+
+TALKS_5_S = {"does": [{"on": "whisper", "keys": "1"}, {"on": "bridged", "at_s": 5, "hang_up": True}]}
+
+
+def sharing_queue(callees: int, *agents: dict[str, Any]) -> list[Case]:
+    """So many callees, all for the first one's agents."""
+    return [Case(agents=agents)] + [Case(transfer={"queue": "q1"})] * (callees - 1)
+
+
+def settings(cases: list[Case], **queue: Any) -> Settings:
+    found = {f"1{number}": f"10{10 + number}" for number in range(1, len(cases[0].agents) + 1)}
+    return Settings(queues={"q1": QueueSettings.model_validate({"agents": found, **queue})})
+
+
+@pytest.fixture
+def paced(bench: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """A run whose campaign has this pace."""
+
+    def run(cases: list[Case], pace: PaceSpec, queue: Any = None, **changes: Any) -> Any:
+        spec = default_strategy().spec.model_copy(update={"pace": pace})
+        monkeypatch.setattr("ivr.run.default_strategy", lambda: strategy_of(spec))
+        return bench(
+            [dict(case.callee) for case in cases],
+            flow=write_flow(tmp_path / "transfers.yaml", cases),
+            row={}, retries=False, agents=people(cases), settings=settings(cases, **(queue or {})),
+            **changes,
+        )  # fmt: skip
+
+    return run
+
+
+def most_lines(run: Any) -> int:
+    """Calls without a person, at most at once."""
+    lines: set[str] = set()
+    most = 0
+    for event in run.events:
+        if isinstance(event, CallPlaced):
+            lines.add(event.attempt_id)
+        elif isinstance(event, StateChanged) and event.state in (CallState.BRIDGED, CallState.ENDED):
+            lines.discard(event.attempt_id)
+        most = max(most, len(lines))
+    return most
+
+
+def test_who_finds_nobody_in_time_is_abandoned_and_the_flow_goes_on(paced: Any) -> None:
+    """One agent, three callees at once: the flow's own arm is taken by two."""
+    run = paced(sharing_queue(3, TALKS_5_S), PaceSpec(concurrency=3))
+    assert sorted(run.rows("SELECT abandoned, disposition FROM attempt")) == [
+        (0, "talked"), (1, "no_agent"), (1, "no_agent"),
+    ]  # fmt: skip
+    assert len([event for event in run.events if isinstance(event, Abandoned)]) == 2
+    assert sorted(run.record(number).abandoned for number in (1, 2, 3)) == [False, True, True]
+
+
+def test_a_callee_waits_a_moment_for_who_is_about_to_be_free(paced: Any) -> None:
+    """The second needs somebody while the first one's agent talks for a second more."""
+    agent = {"does": [{"on": "whisper", "keys": "1"}, {"on": "bridged", "at_s": 0.5, "hang_up": True}]}
+    cases = sharing_queue(2, agent)
+    cases[1] = Case({"ring_s": 8.0}, transfer={"queue": "q1"})
+    waits = PaceSpec.model_validate({"concurrency": 2, "abandoned": {"within_s": 10.0}})
+    run = paced(cases, waits)
+    assert [row for (row,) in run.rows("SELECT disposition FROM attempt")] == ["talked", "talked"]
+    assert run.rows("SELECT DISTINCT abandoned FROM attempt") == [(0,)]
+
+
+@pytest.mark.parametrize("mode", ["power", "predictive"])
+def test_no_more_calls_than_free_people_until_the_cap_is_proven(paced: Any, mode: Any) -> None:
+    run = paced(sharing_queue(6, TALKS_5_S, TALKS_5_S), PaceSpec(mode=mode, lines_per_agent=3), concurrency=6)
+    assert most_lines(run) == 2
+    assert run.results.summary.finished
+    assert run.rows("SELECT DISTINCT abandoned FROM attempt") == [(0,)]
+    assert [event.stance for event in run.events if isinstance(event, PaceChanged)] == [Stance.UNPROVEN]
+
+
+def test_while_nobody_picks_up_nobody_is_called(paced: Any) -> None:
+    """The only agent is away: believed so for five minutes, in which nothing is placed; and so on."""
+    run = paced(sharing_queue(3, {"pickup": "no_answer"}), PaceSpec(mode="power"), {"away_s": 300, "ring_s": 5})
+    ends = {e.record.attempt_id: e.record for e in run.events if hasattr(e, "record")}
+    begun = sorted(record.started_at for record in ends.values())
+    gaps_s = [(later - sooner).total_seconds() for sooner, later in itertools.pairwise(begun)]
+    assert len(gaps_s) == 2
+    assert min(gaps_s) >= 300
+    stances = [event.stance for event in run.events if isinstance(event, PaceChanged)]
+    assert stances.count(Stance.NOBODY) >= 2
+    assert run.rows("SELECT DISTINCT abandoned FROM attempt") == [(1,)]  # they needed somebody, who didn't come
+
+
+def test_who_signs_out_leaves_no_phone_ringing(paced: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both are gone a while after the first calls have begun to ring: those are given up, and stay in the list."""
+
+    class Leaving(ConfiguredAgents):
+        def __init__(self, queues: Any) -> None:
+            super().__init__(queues)
+            for at_s, away in ((3.0, {"1011", "1012"}), (200.0, set[str]())):
+                asyncio.get_running_loop().call_at(at_s, self.leave, away)
+
+        def leave(self, away: set[str]) -> None:
+            self._away = away
+            self._tell()
+
+    monkeypatch.setattr(studio, "ConfiguredAgents", Leaving)
+    cases = sharing_queue(2, TALKS_5_S, TALKS_5_S)
+    cases = [Case({"ring_s": 60.0}, case.agents, case.transfer) for case in cases]
+    run = paced(cases, PaceSpec(mode="power"))
+    causes = {attempt.outcome for attempt in run.results.attempts}
+    assert causes == {"cancelled"}
+    for record in (run.record(1), run.record(2)):
+        assert (record.ended_at - record.ringing_at).total_seconds() == pytest.approx(16, abs=1.5)
+
+
+def test_a_pace_by_people_where_there_are_none_is_refused_in_a_sentence(bench: Any, tmp_path: Path) -> None:
+    cases = [Case(agents=[TALKS_5_S])]
+    spec = default_strategy().spec.model_copy(update={"pace": PaceSpec(mode="predictive")})
+    strategy = tmp_path / "strategy.yaml"
+    strategy.write_text(strategy_of(spec).document, encoding="utf-8")
+    options = bench.options(
+        [{}], flow=write_flow(tmp_path / "transfers.yaml", cases), row={}, strategy=strategy, retries=False
+    )
+    with pytest.raises(PacingError, match=r"there is no queue with agents: add \[queues\.q1\]"):
+        bench.run(options)
+
+
+def test_agents_wrap_up_before_the_next_call() -> None:
+    async def scenario(clock: Any) -> None:
+        del clock
+        agents = ConfiguredAgents({"q": QueueSettings(agents={"1": "601"}, wrap_up_s=20)})
+        changes: list[int] = []
+        agents.watch(lambda: changes.append(agents.staff(("q",)).free))
+        held = await agents.claim("q", frozenset())
+        assert isinstance(held, Agent)
+        assert agents.staff(("q",)).there == 1
+        await agents.release(held, "answered")
+        assert await agents.claim("q", frozenset(), wait_s=5.0) is None
+        assert await agents.claim("q", frozenset(), wait_s=30.0) == held
+        assert asyncio.get_running_loop().time() == pytest.approx(20.0)
+        await agents.release(held, "no_answer")
+        assert agents.staff(("q",)).there == 0
+        assert changes[-1] == 0
+
+    run_virtual(scenario, datetime(2026, 1, 5, tzinfo=UTC))
