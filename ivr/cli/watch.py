@@ -57,10 +57,10 @@ TRUNK_NEWS = {  # by trunk.routing.breaker.Reason
 PACE_NEWS = {  # by ivr.session.progress.Stance
     "nobody": "Nobody is there to take calls: none is placed until somebody is.",
     "learning": "One call per free agent: too few have been seen to predict from.",
-    "unproven": "One call per free agent: {abandoned} of {needed} callees in need of a person were abandoned, which "
-    "may be up to {upper} %; the cap is {at_most} %.",
-    "over_cap": "One call per free agent: {abandoned} of {needed} callees in need of a person were abandoned, more "
-    "than the cap of {at_most} %.",
+    "unproven": "One call per free agent: {abandoned} of {needed} callees in need of a person were abandoned, "
+    "which may be up to {upper} %; the cap is {at_most} %.",
+    "over_cap": "One call per free agent: {abandoned} of {needed} callees in need of a person were abandoned, "
+    "more than the cap of {at_most} %.",
     "open": "More calls than free agents from now on: {abandoned} of {needed} callees in need of a person were "
     "abandoned, at most {upper} %; the cap is {at_most} %.",
 }
