@@ -67,7 +67,8 @@ async def test_complaints_by_a_feed_opt_out_at_once(town: Town) -> None:
 async def test_a_file_of_payments(town: Town, tmp_path: Path) -> None:
     path = tmp_path / "payments.csv"
     path.write_text(
-        "手机号,paid_at,amount,reference\n13800000001,2026-01-05 09:30:00,50,P-1\n13800000002,2026-01-05 09:30,-5,P-2\n"
+        "手机号,paid_at,amount,reference\n13800000001,2026-01-05 09:30:00,50,P-1\n"
+        "13800000002,2026-01-05 09:30,-5,P-2\n"
         "13800000003,yesterday,5,P-3\n",
         encoding="utf-8",
     )

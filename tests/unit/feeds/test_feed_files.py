@@ -85,7 +85,11 @@ def test_the_schedule_is_the_feeds_own_wall_clock() -> None:
             "2026-01-05T10:00:00.5Z",
             "2026-01-05T09:59:59.500000Z",
         ),
-        ({"column": "t", "kind": "moment"}, datetime(2026, 1, 5, 10), datetime(2026, 1, 5, 9, 59)),
+        (
+            {"column": "t", "kind": "moment"},
+            datetime.fromisoformat("2026-01-05T10:00"),
+            datetime.fromisoformat("2026-01-05T09:59"),
+        ),
         (
             {"column": "t", "kind": "moment"},
             datetime(2026, 1, 5, 10, tzinfo=UTC),
