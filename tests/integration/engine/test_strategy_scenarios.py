@@ -12,6 +12,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from ivr.session.progress import ProgressEvent, PromptBegan
+from ivr.strategy import StrategyError
+
 pytestmark = pytest.mark.integration
 
 ZONE = ZoneInfo("Asia/Shanghai")
@@ -160,3 +163,43 @@ def test_a_number_that_does_not_exist_is_closed_in_the_next_campaign_too(bench: 
     assert results(run) == ["invalid_number", "invalid_number"]
     ((since, until),) = run.rows("SELECT since, until FROM invalid_number")
     assert (datetime.fromisoformat(until) - datetime.fromisoformat(since)).days == 180
+
+
+SPLIT = """
+schema: 1
+strategy: split
+split:
+  name: greeting
+  arms: {usual: {}, other: {prompts: PROMPTS}}
+"""
+
+
+def test_each_number_hears_its_arm_and_its_attempts_say_which(bench: Any, tmp_path: Path) -> None:
+    prompts = tmp_path / "prompts" / "zh-CN"
+    prompts.mkdir(parents=True)
+    (prompts / "low_balance.yaml").write_text(
+        "low_balance.greet: {text: '您好,这是另一种开场白。'}\n", encoding="utf-8"
+    )
+    own = tmp_path / "split.yaml"
+    own.write_text(SPLIT.replace("PROMPTS", str(tmp_path / "prompts")), encoding="utf-8")
+    said: dict[str, str] = {}
+
+    def listen(event: ProgressEvent) -> None:
+        if isinstance(event, PromptBegan) and event.attempt_id not in said:
+            said[event.attempt_id] = event.text
+
+    options = bench.options([{"does": [{"on": "greet", "at_s": 1.0, "hang_up": True}]}] * 8, strategy=own)
+    run = bench.run(options, listen)
+    arms = dict(run.rows("SELECT id, arm FROM attempt"))
+    assert set(arms.values()) == {"usual", "other"}
+    assert {attempt: "另一种" in text for attempt, text in said.items()} == {
+        attempt: arm == "other" for attempt, arm in arms.items()
+    }
+
+
+def test_an_arm_whose_flow_is_not_there_is_refused_before_anybody_is_called(bench: Any, tmp_path: Path) -> None:
+    own = tmp_path / "split.yaml"
+    own.write_text(SPLIT.replace("prompts: PROMPTS", "flow_version: 7"), encoding="utf-8")
+    options = bench.options([{}], strategy=own)
+    with pytest.raises(StrategyError, match="The arm other hears version 7 of low_balance_reminder, which isn't"):
+        bench.run(options)
