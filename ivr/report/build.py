@@ -107,11 +107,11 @@ def _first_call(session: Session, campaign_id: int) -> datetime | None:
 
 
 def _left_out(session: Session, campaign_id: int) -> int:
-    """Rows of its lists' files that brought no contact: the bad ones and the repeated numbers."""
+    """Rows of its lists' files that brought no contact: the bad ones, the repeated numbers, and those of other lists."""
     left_out = (
-        select(func.sum(ImportBatch.rejected + ImportBatch.duplicates))
+        select(func.sum(ImportBatch.rejected + ImportBatch.duplicates + ImportBatch.elsewhere))
         .join(CampaignList, ImportBatch.list_id == CampaignList.list_id)
-        .where(CampaignList.campaign_id == campaign_id)
+        .where(CampaignList.campaign_id == campaign_id, ImportBatch.undone_at.is_(None))
     )
     return session.scalar(left_out) or 0
 
