@@ -71,7 +71,12 @@ class Office:
         return await self.db.run(work)
 
     def draft(self, name: str, **more: Any) -> Draft:
-        given: dict[str, Any] = {"flow": FLOW, "policy": open_policy(), "strategy": default_strategy(), "concurrency": 10}
+        given: dict[str, Any] = {
+            "flow": FLOW,
+            "policy": open_policy(),
+            "strategy": default_strategy(),
+            "concurrency": 10,
+        }
         return Draft(name=name, **given | more)
 
     async def create(self, name: str, *, by: str = "li", **more: Any) -> int:
