@@ -9,11 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import create_engine
+from sqlalchemy.orm import Session
 
 from ivr import studio
 from ivr.agents import ConfiguredAgents
 from ivr.config import QueueSettings, Settings
 from ivr.pacing.factory import PacingError
+from ivr.pacing.history import needed
 from ivr.pacing.schema import PaceSpec
 from ivr.ports import Agent
 from ivr.session.machine import CallState
@@ -76,6 +79,10 @@ def test_who_finds_nobody_in_time_is_abandoned_and_the_flow_goes_on(paced: Any) 
     ]  # fmt: skip
     assert len([event for event in run.events if isinstance(event, Abandoned)]) == 2
     assert sorted(run.record(number).abandoned for number in (1, 2, 3)) == [False, True, True]
+    with Session(create_engine(f"sqlite:///{run.database}")) as session:
+        counted = needed(session, 1, datetime(2026, 1, 1, tzinfo=UTC))
+        assert sorted(abandoned for _, abandoned in counted) == [False, True, True]
+        assert needed(session, 1, datetime(2026, 1, 6, tzinfo=UTC)) == []
 
 
 def test_a_callee_waits_a_moment_for_who_is_about_to_be_free(paced: Any) -> None:
