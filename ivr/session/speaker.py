@@ -22,6 +22,7 @@ from speech.audio import FRAME_BYTES, FRAME_S, PromptAudio
 PAUSE_S = 0.3  # between two prompts that are said in one turn
 PAUSE = bytes(round(PAUSE_S / FRAME_S) * FRAME_BYTES)
 SPOKEN = (PlayNode, AskNode, MessageNode, TransferNode)  # node kinds whose prompts somebody hears
+LATELY = 200  # prompts that are remembered to be made; the renderer keeps far more of them
 MAX_VERSIONS = 12  # of one prompt, made ahead for answers that aren't given yet
 
 
@@ -48,6 +49,7 @@ class Speaker:
             self._constants |= {name: constant.value for name, constant in unit.spec.constants.items()}
         self._answers = dict(_possible_answers(flow))
         self._templates = _templates(flow, catalogue)
+        self._made_lately: set[tuple[object, ...]] = set()
 
     @property
     def knows(self) -> frozenset[str]:
@@ -84,7 +86,17 @@ class Speaker:
         await self._renderer.prerender(missing)
 
     def _made(self, request: PromptRequest) -> bool:
-        return self._renderer.ready(request) is not None
+        """Whether it is there. What was a moment ago still is: asking the renderer costs more than the rest of a
+        call's preparation, and most contacts share what is asked for (slots for calling back)."""
+        key = (request.id, request.text, tuple(sorted(request.variables.items())))
+        if key in self._made_lately:
+            return True
+        made = self._renderer.ready(request) is not None
+        if made:
+            if len(self._made_lately) >= LATELY:
+                self._made_lately.clear()
+            self._made_lately.add(key)
+        return made
 
     def _requests(self, values: Mapping[str, Scalar], *, personal: bool) -> Iterator[PromptRequest]:
         """Every prompt whose variables are known; with `personal`, only those that others hear differently."""
