@@ -140,10 +140,12 @@ def _fill(session: Session) -> None:
     session.add_all(tasks)
     session.flush()
     for id_, task, number, outcome in (("a", 0, 1, "busy"), ("b", 0, 2, "answered"), ("c", 1, 1, "answered")):
+        began = NOW + timedelta(minutes=number)
         session.add(
-            Attempt(id=id_, task_id=tasks[task].id, campaign_id=campaign.id, number=number,
-                    phone=contacts[task].phone, state=AttemptState.ENDED,
-                    started_at=NOW + timedelta(minutes=number), ended_at=NOW + timedelta(minutes=number + 1), outcome=DialOutcome(outcome))
+            Attempt(
+                id=id_, task_id=tasks[task].id, campaign_id=campaign.id, number=number, phone=contacts[task].phone,
+                state=AttemptState.ENDED, started_at=began, ended_at=began, outcome=DialOutcome(outcome),
+            )
         )  # fmt: skip
     session.flush()
     session.add(

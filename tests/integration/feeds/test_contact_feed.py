@@ -9,8 +9,9 @@ from sqlalchemy import select, update
 
 from ivr.campaigns import CampaignError
 from ivr.errors import IvrError
-from ivr.feeds import service, store
+from ivr.feeds import runner, service, store
 from ivr.feeds.definition import FeedError
+from ivr.feeds.intake import Full
 from ivr.model import Contact, ContactDecision, DoNotDisturb, Feed, FeedRun, Task, TaskState
 from tests.integration.feeds.town import NOW, Town
 
@@ -125,11 +126,11 @@ async def test_maxima_leave_the_rest_where_it_is(town: Town) -> None:
     )
     report = await town.runner.run_feed("reminders")
     assert (report.sums.rows, report.sums.taken, report.sums.rejected) == (4, 2, 1)  # row 4 has its task already
-    assert report.problem == store.full_problem(store.Full.DAY, 2)
+    assert report.problem == store.full_problem(Full.DAY, 2)
     assert (await town.runner.run_feed("reminders")).sums.rows == 0
     town.clock.pass_(days=1)
     report = await town.runner.run_feed("reminders")
-    assert (report.sums.taken, report.problem) == (1, store.full_problem(store.Full.ALL, 3))
+    assert (report.sums.taken, report.problem) == (1, store.full_problem(Full.ALL, 3))
     assert (await feed(town)).position == {"value": 5}
 
 
@@ -190,7 +191,9 @@ async def test_a_source_that_is_away_is_asked_at_growing_intervals_and_comes_bac
     for _ in range(9):
         town.clock.moment = (await feed(town)).next_at or NOW
         assert await town.runner.run_due() == 1
-        waits.append(((await feed(town)).next_at - town.clock.now()).total_seconds())
+        next_at = (await feed(town)).next_at
+        assert next_at is not None
+        waits.append((next_at - town.clock.now()).total_seconds())
     assert waits == [30, 60, 120, 240, 480, 960, 1920, 3600, 3600]
     assert (await feed(town)).failures == 9
     assert "can't be used now (unable to open database file); it is asked again by itself" in await failed(town)
@@ -217,13 +220,16 @@ async def test_one_runner_at_a_time_and_a_dead_ones_claim_ends(town: Town) -> No
         await town.db.run(lambda session: store.end(session, "dead", dead, store.Ended(), now))
 
 
-async def test_a_run_of_many_rows_goes_on_at_once_and_never_forgets(town: Town) -> None:
-    await town.add(max_rows="600")
-    town.billing.remind(*((number, f"138{number:08d}", "5") for number in range(1, 1501)))
+async def test_a_run_of_many_rows_goes_on_at_once_and_never_forgets(
+    town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runner, "AT_ONCE", 25)
+    await town.add(max_rows="60")
+    town.billing.remind(*((number, f"138{number:08d}", "5") for number in range(1, 151)))
     town.clock.pass_(minutes=10)
     assert await town.runner.run_due() == 3
-    assert len(await town.contacts()) == 1500
-    assert [run.taken for run in await runs(town)] == [600, 600, 300]
+    assert len(await town.contacts()) == 150
+    assert [run.taken for run in await runs(town)] == [60, 60, 30]
 
 
 async def test_a_dry_run_tells_and_writes_nothing(town: Town) -> None:

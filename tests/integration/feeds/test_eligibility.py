@@ -202,7 +202,7 @@ async def test_what_a_reply_means(desk: Desk) -> None:
     assert read_answer({"later": 90}, desk.rules, NOW).until == NOW + timedelta(seconds=90)
     assert read_answer({"later": 1e12}, desk.rules, NOW).until == NOW + timedelta(days=31)
     assert read_answer({"eligible": True}, desk.rules, NOW).verdict is Verdict.CALL
-    for said in (
+    unusable: tuple[Any, ...] = (
         [],
         {},
         {"later": "soon"},
@@ -210,6 +210,7 @@ async def test_what_a_reply_means(desk: Desk) -> None:
         {"eligible": True, "attributes": [1]},
         {"eligible": True, "attributes": {"balance": "much"}},
         {"eligible": True, "attributes": {"balance": []}},
-    ):
+    )
+    for said in unusable:
         with pytest.raises(ValueError):  # noqa: PT011 any of them: the caller tells none from another
             read_answer(said, desk.rules, NOW)

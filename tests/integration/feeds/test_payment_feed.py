@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import func, select
+from sqlalchemy.orm import Session
 
 from ivr.campaigns.running import rules_of
 from ivr.dialer import store
@@ -50,6 +51,10 @@ async def test_the_same_payments_twice_count_once(town: Town) -> None:
         assert (report.sums.taken, report.sums.known) == (taken, known)
     event = await town.db.read(lambda session: session.execute(select(PaymentEvent)).scalar_one())
     assert (event.phone, event.paid_at, event.amount_cents) == ("+8613800000001", NOW, 5000)
+
+
+def _count(session: Session, table: type[Complaint | DoNotDisturb]) -> int:
+    return session.execute(select(func.count()).select_from(table)).scalar_one()
 
 
 async def test_complaints_by_a_feed_opt_out_at_once(town: Town) -> None:
