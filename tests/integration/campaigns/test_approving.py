@@ -109,12 +109,9 @@ def _feed(session: Session) -> None:
         (_attributes, ("lists",)),
         (_added, ("lists",)),
         (_feed, ("feeds",)),
-        (_set(max_total=9), ("feeds",)),
         (_set(timezone="UTC"), ("schedule",)),
         (_set(policy=None), ("policy",)),
         (_set(strategy=once(default_strategy()).document), ("strategy",)),
-        (_set(trunks=["north"]), ("trunks",)),
-        (_set(concurrency=99), ("plan",)),
         (_set(statistics=["consent"]), ("plan",)),
     ],
 )
