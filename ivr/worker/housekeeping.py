@@ -19,12 +19,10 @@ from ivr.database import Database
 from ivr.deliveries.runner import DeliveryRunner
 from ivr.feeds.runner import FeedRunner
 from ivr.metrics.invariants import nightly
-from ivr.metrics.invariants import nightly
 from ivr.session.faults import log_fault
 from ivr.strategy.learning import LEARN_EVERY_S, learn_nightly
 
 log = logging.getLogger(__name__)
-BOOKS_EVERY_S = 60.0  # whether tonight's look at the books is due
 AGAIN_S = 5.0  # after a fault of what goes on by itself
 BOOKS_EVERY_S = 60.0  # whether tonight's look is due
 STOP_S = 10.0  # how long what is being done may take to end
@@ -49,7 +47,6 @@ class Housekeeping:
             Chore("feeds", AGAIN_S, lambda: feeds.run(self._stop)),
             Chore("learn hours", LEARN_EVERY_S, lambda: learn_nightly(database)),
             Chore("check the books", BOOKS_EVERY_S, lambda: nightly(database, settings)),
-            Chore("look at the books", BOOKS_EVERY_S, lambda: nightly(database, settings)),
             Chore("push results", AGAIN_S, lambda: results.run(self._stop)),
         ]
         self._tasks: list[asyncio.Task[None]] = []

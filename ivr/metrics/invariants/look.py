@@ -64,14 +64,14 @@ async def nightly(
     return await check(database, Scope(now, now - LOOK_BACK, settings.reports.longest_call_s, recordings))
 
 
-def due(last: datetime | None, check_at: str, now: datetime) -> bool:
+def due(last: datetime, check_at: str, now: datetime) -> bool:
     """Whether the look of the last `check_at` on this machine's clock hasn't been taken."""
     local = now.astimezone()
     hour, minute = map(int, check_at.split(":"))
     turn = local.replace(hour=hour, minute=minute, second=0, microsecond=0)
     if turn > local:
         turn -= timedelta(days=1)
-    return last is None or last < turn
+    return last < turn
 
 
 def _take_turn(session: Session, check_at: str, now: datetime) -> bool:
@@ -79,10 +79,12 @@ def _take_turn(session: Session, check_at: str, now: datetime) -> bool:
     if not try_lead(session, LEAD):
         return False
     last = session.scalar(select(func.max(InvariantCheck.at)).where(InvariantCheck.name == LEAD))
-    if not due(last, check_at, now):
+    # A database that is new waits for its first night: a worker's start is no time to look.
+    wait = last is None or not due(last, check_at, now)
+    if wait and last is not None:
         return False
     session.execute(insert(InvariantCheck).values(at=now, name=LEAD, faults=0, examples=[]))
-    return True
+    return not wait
 
 
 def _look(session: Session, rule: Invariant, scope: Scope) -> Found:

@@ -362,6 +362,13 @@ async def test_many_faults_are_counted_and_few_named(db: Database) -> None:
 
 async def test_once_a_night_by_one_worker(db: Database) -> None:
     await db.run(lambda session: fill(session).campaign.id)
+    assert await nightly(db, Settings()) is None  # nothing was ever looked at: its first night comes
+
+    def two_nights_ago(session: Session) -> None:
+        for row in session.scalars(select(InvariantCheck)):
+            row.at -= timedelta(days=2)
+
+    await db.run(two_nights_ago)
     assert await nightly(db, Settings()) is not None
     assert await nightly(db, Settings()) is None
 
@@ -370,7 +377,6 @@ def test_when_a_look_is_due() -> None:
     noon = datetime(2026, 11, 20, 12, tzinfo=UTC).astimezone()
     at_four = noon.replace(hour=4, minute=0)
     early = f"{at_four:%H:%M}"
-    assert due(None, early, noon)
     assert due(at_four - timedelta(minutes=1), early, noon)
     assert not due(at_four + timedelta(minutes=1), early, noon)
     assert not due(at_four - timedelta(hours=23), early, at_four - timedelta(minutes=1))
