@@ -107,7 +107,7 @@ def _first_call(session: Session, campaign_id: int) -> datetime | None:
 
 
 def _left_out(session: Session, campaign_id: int) -> int:
-    """Rows of its lists' files that brought no contact: the bad ones, the repeated numbers, and those of other lists."""
+    """Rows of its lists' files that brought no contact: bad ones, repeated numbers, numbers of other lists."""
     left_out = (
         select(func.sum(ImportBatch.rejected + ImportBatch.duplicates + ImportBatch.elsewhere))
         .join(CampaignList, ImportBatch.list_id == CampaignList.list_id)
