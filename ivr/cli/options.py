@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from ivr.database import Place, parse, url_of
 from ivr.errors import IvrError
 from ivr.i18n import translate
 
+if TYPE_CHECKING:
+    from ivr.database import Place
 
-class PlaceOfDatabase(click.ParamType[Place]):
+
+class PlaceOfDatabase(click.ParamType["Place"]):
     """A SQLite file's path, or the URL of either kind of database."""
 
     name = "database"
@@ -19,6 +22,8 @@ class PlaceOfDatabase(click.ParamType[Place]):
     def convert(self, value: str | Path, param: click.Parameter | None, ctx: click.Context | None) -> Place:
         if "://" not in str(value):
             return Path(value)
+        from ivr.database import parse, url_of  # here: `ivr --help` needs no database library
+
         try:
             parse(url_of(str(value)))
         except IvrError as error:
