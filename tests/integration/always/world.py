@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, time, timedelta
 from functools import partial
@@ -176,17 +176,15 @@ class World:
         self._loop.close()
 
     def do(self, work: Callable[[Session], T]) -> T:
-        """One transaction."""
-        return self._loop.run(self._db.run(work))
-
-    @contextlib.contextmanager
-    def cut_after(self, statements: int | None) -> Iterator[None]:
-        """Within the block the first transaction loses its connection before so many statements more."""
-        self._cut.after = statements
+        """One transaction. Scissors that were laid out for it are put away after it."""
         try:
-            yield
+            return self._loop.run(self._db.run(work))
         finally:
             self._cut.after = None
+
+    def cut_after(self, statements: int | None) -> None:
+        """The next transaction loses its connection after so many statements, if it has that many."""
+        self._cut.after = statements
 
     # ---- what people and workers do -------------------------------------------------------------------------
 
