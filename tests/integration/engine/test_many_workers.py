@@ -219,14 +219,15 @@ async def test_urgent_tasks_first_then_due_retries_then_the_list(db: Database) -
     def prepare(session: Session) -> None:
         fill(session)
         waiting = {"state": TaskState.WAITING, "next_at": NOW - timedelta(minutes=1)}
-        for task_id, values in {
+        changes: dict[int, dict[str, object]] = {
             9: {"priority": 1},
             8: waiting | {"next_at": NOW - timedelta(minutes=2)},
             7: waiting,
             6: waiting | {"next_at": NOW + timedelta(seconds=1)},
             5: {"priority": 9},
             4: waiting | {"priority": 4},
-        }.items():
+        }
+        for task_id, values in changes.items():
             session.execute(update(Task).where(Task.id == task_id).values(**values))
 
     await db.run(prepare)

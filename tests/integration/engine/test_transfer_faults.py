@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import wave
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -177,7 +178,7 @@ class TestRecording:
         carriers: list[Carrier] = []
 
         def listening(book: Any, config: CarrierConfig, *rest: Any) -> Carrier:
-            carriers.append(Carrier(book, CarrierConfig(config.channels, config.seed, config.voice, True), *rest))
+            carriers.append(Carrier(book, replace(config, keep_heard=True), *rest))
             return carriers[-1]
 
         monkeypatch.setattr(rehearsal, "Carrier", listening)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import TypeVar
 from zoneinfo import ZoneInfo
 
@@ -204,12 +205,8 @@ async def test_who_pays_after_the_lease_is_not_dialled_any_more(rows: Rows) -> N
                                      source_id=str(number), taken_at=NOW))  # fmt: skip
 
     await rows.do(pay)
-    placed = [
-        await rows.do(
-            lambda session, lease=lease: store.place(session, store.Placing(lease.phone, own, lease, NOW))
-        )
-        for lease in leases
-    ]
+    placings = [store.Placing(lease.phone, own, lease, NOW) for lease in leases]
+    placed = [await rows.do(partial(store.place, placing=placing)) for placing in placings]
     assert placed == [True, False, True]  # before the list came in, since, and not yet
     assert await rows.decisions(2) == [("place", "never", "paid")]
     assert (await rows.task(2)).result == "paid"

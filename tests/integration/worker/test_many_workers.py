@@ -78,7 +78,7 @@ def test_four_workers_share_a_campaign_and_one_that_is_killed_costs_its_own_call
     assert set(called) == {phone(n) for n in range(CONTACTS)}
     assert set(called.values()) == {1}
     assert {one.id for one in attempts if one.outcome == "unknown"} == cut_off
-    assert Counter(one.outcome for one in attempts)["rejected"] == CONTACTS - len(cut_off)
+    assert sum(one.outcome == "rejected" for one in attempts) == CONTACTS - len(cut_off)
     assert scene.tasks() == {"done": CONTACTS}
     assert len({one.worker for one in attempts}) == 4
     assert most_at_once([one for one in attempts if one.outcome != "unknown"]) <= AT_ONCE

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -36,7 +36,7 @@ channels = 3
 calls_per_s = 2.0
 """
 SLOW = {"defaults": {"ring_s": 20}}  # answered after twenty seconds
-Then = Callable[["Worked", Database], Awaitable[None]]
+Then = Callable[["Worked", Database], Coroutine[Any, Any, None]]
 
 
 @dataclass

@@ -1,4 +1,4 @@
-"""Workers and quotas as rows: no more is given than there is, and what a dead worker had left is cleared up once."""
+"""Workers and quotas as rows: no more is given than there is; what a dead worker had left is cleared up once."""
 
 from __future__ import annotations
 
