@@ -46,7 +46,9 @@ SENTENCES: Mapping[Rule, str] = {
     Rule.PER_DAY: "it was called {most} times today",
     Rule.PER_5_MINUTES: "it was called {most} times in 5 minutes",
     Rule.WINDOW: "the calling window is closed there ({timezone})",
-    Rule.BETTER_HOUR: "it waits for its segment's better hour ({segment}: {rate} answer then, {instead_of} before)",
+    Rule.BETTER_HOUR: (
+        "it waits for its segment's better hour ({segment}: {rate} answer then, {instead_of} before)"
+    ),
 }
 
 

@@ -1,4 +1,4 @@
-"""Strategy: why a number is called again, grades, arms of A/B tests, abandoned calls, invalid numbers, best hours."""
+"""Strategy: why a number is called again, grades, arms of A/B tests, abandoned calls, invalid numbers, hours."""
 
 from __future__ import annotations
 
