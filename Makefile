@@ -43,7 +43,7 @@ format: setup-dev ## Format the code and mend what ruff can
 	@.venv/bin/ruff format . && .venv/bin/ruff check --fix .
 
 bench: setup-dev ## Run every measurement and print its table
-	@for name in carrier media loop rehearsal decoding reaction; do $(IVR) bench $$name || true; done
+	@for name in carrier media loop rehearsal decoding reaction lease import dialer pacing reports; do $(IVR) bench $$name || true; done
 
 clean: ## Remove what was built and measured, keep .venv
 	rm -rf var build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
