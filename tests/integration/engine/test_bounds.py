@@ -100,7 +100,8 @@ def test_lost_ends_and_failing_trunks_leak_no_slot(bench: Any, monkeypatch: pyte
     assert run.rows("SELECT DISTINCT state FROM task") == [("done",)]
     unknown = [attempt.phone for attempt in run.results.attempts if attempt.outcome == "unknown"]
     assert len(set(unknown)) == len(unknown)  # nobody whose end is unknown was called again
-    assert all(run.results.attempts[-1].number <= 3 for _ in unknown)
+    # Three tries; what never rang uses up none of them, and has bounds of its own (congestion 5, failed 4).
+    assert max(attempt.number for attempt in run.results.attempts) <= 3 + 4 + 3
 
 
 def test_a_fault_ends_one_call_and_nothing_else(

@@ -90,7 +90,7 @@ def _note_switches(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 def test_secrets_are_kept_nowhere(
     bench: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("ivr.run._recognizer", lambda *_: Doubting())
+    monkeypatch.setattr("ivr.run.recognizer_of", lambda *_: Doubting())
     switches = _note_switches(monkeypatch)
     caplog.set_level(logging.DEBUG)
     flow = tmp_path / "pin.yaml"
