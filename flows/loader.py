@@ -19,7 +19,7 @@ from flows.findings import Finding, FlowError, FlowLoadError, nearest
 from flows.flow import COMMON, Flow, Unit
 from flows.nodes import SubflowNode, SubflowSpec
 from flows.schema import SCHEMA_VERSION, FlowSpec
-from flows.source import Path_, Source, parse, read
+from flows.source import Path_, Source, check_schema, parse, read
 from flows.structure import check_flow, check_unit
 
 MAX_UNITS = 20
@@ -95,11 +95,7 @@ def shipped(name: str, language: str) -> tuple[bytes, str] | None:
 @lru_cache(maxsize=64)  # every flow has `common` and most have `callback`: read once
 def _unit(data: bytes, file: str) -> Unit:
     tree, source = parse(data, file)
-    version = tree.get("schema")
-    if isinstance(version, int) and version != SCHEMA_VERSION:
-        raise FlowLoadError([Finding(
-            "schema_version", "error", source.place(("schema",)), "schema {version} is not known here",
-            {"version": version}, "write `schema: {known}`", {"known": SCHEMA_VERSION})])  # fmt: skip
+    check_schema(tree, source, SCHEMA_VERSION)
     try:
         spec = FlowSpec.model_validate_json(json.dumps(tree), strict=True)
     except ValidationError as problem:

@@ -128,6 +128,14 @@ def parse_any(data: bytes, file: str) -> tuple[Source, Any]:
     return Source(file, marks), tree
 
 
+def check_schema(tree: Mapping[str, Any], source: Source, known: int) -> None:
+    """Raises FlowLoadError for a document that is of another version of its kind."""
+    version = tree.get("schema")
+    if isinstance(version, int) and version != known:
+        template, fix = "schema {version} is not known here", "write `schema: {known}`"
+        raise _failure(source.place(("schema",)), "schema_version", template, fix, version=version, known=known)
+
+
 def parse_list(data: bytes, file: str) -> tuple[list[Any], Source]:
     """A document that is a list; its elements have the paths ("cases", index). Raises FlowLoadError."""
     tree, marks = _document(data, file)

@@ -4,7 +4,6 @@ They come from the regulator's line (12321), from other operators' lines (10015 
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,9 +16,9 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from ivr.config import ComplaintSettings
-from ivr.contacts_import.parse import Opening, Parser
-from ivr.contacts_import.rejects import open_rejects, rejects_path_of
-from ivr.contacts_import.report import Problem
+from ivr.contacts_import.events import parsed_events
+from ivr.contacts_import.parse import Opening
+from ivr.contacts_import.report import Received
 from ivr.database import Database
 from ivr.database.locks import lock_name
 from ivr.errors import IvrError
@@ -57,17 +56,6 @@ class Complained:
     reference: str = ""
     purpose: str = ANY_PURPOSE
     note: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Received:
-    """What became of a file of complaints: rows = new + known + left out."""
-
-    new: int
-    known: int
-    left_out: int
-    problems: tuple[Problem, ...]
-    rejects_path: Path | None
 
 
 def record(session: Session, said: Complained, by: str, now: datetime, settings: ComplaintSettings) -> bool:
@@ -139,30 +127,19 @@ async def import_complaints(db: Database, file: ComplaintFile, by: str, settings
     """Take in every row, in one transaction; rows that can't be taken go to the rejects file.
 
     Raises ContactsImportError or ComplaintError (nothing written) when the file as a whole can't be used."""
-    outside = db.clock.outside
-    parser = await outside(asyncio.to_thread(Parser, file.path, {}, file.columns, "CN", FIELDS, file.opening))
-    try:
-        password = file.opening.password if parser.secret and file.opening else None
-        target = file.rejects or rejects_path_of(file.path, locked=parser.secret)
-        with open_rejects(target, parser.parsed.columns.headers, password) as rejects:
-            parsed = await outside(asyncio.to_thread(parser.run, rejects, repeats=True))
-            rejects.finish()
-            now = db.clock.now()
-            said = [_said(row, file, settings, now) for row in parsed.contacts()]
+    async with parsed_events(db.clock, file, {}, FIELDS) as (parsed, rejects):
+        now = db.clock.now()
+        said = [_said(row, file, settings, now) for row in parsed.contacts()]
 
-            def work(session: Session) -> int:
-                new = sum(record(session, one, by, now, settings) for one in said)
-                details = {"rows": parsed.rows, "new": new, "left_out": parsed.rejected}
-                entry = AuditEntry(
-                    at=now, who=by, action="complaint.import", subject=file.path.name, details=details
-                )
-                session.add(entry)
-                return new
+        def work(session: Session) -> int:
+            new = sum(record(session, one, by, now, settings) for one in said)
+            details = {"rows": parsed.rows, "new": new, "left_out": parsed.rejected}
+            entry = AuditEntry(at=now, who=by, action="complaint.import", subject=file.path.name, details=details)
+            session.add(entry)
+            return new
 
-            new = await db.run(work)
-            path = rejects.keep()
-    finally:
-        parser.close()
+        new = await db.run(work)
+        path = rejects.keep()
     return Received(new, len(said) - new, parsed.rejected, tuple(parsed.problems), path)
 
 

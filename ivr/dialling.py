@@ -6,11 +6,9 @@ run in three steps (SIGINT or SIGTERM: hang up and write; again: don't wait for 
 from __future__ import annotations
 
 import asyncio
-import signal
-import threading
 import uuid
-from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import AsyncExitStack, contextmanager, suppress
+from collections.abc import Callable, Collection, Mapping
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import ClassVar
@@ -34,13 +32,13 @@ from ivr.policy.policy import Policy
 from ivr.results import Results
 from ivr.run import Brake, Parts, Run, RunOptions, run_campaign
 from ivr.session.progress import Observer
+from ivr.signals import at_each_signal, let_the_next_one_kill
 from prompts.catalogue import Catalogue
 from trunk.asterisk.pbx import Pbx
 from trunk.asterisk.trunk import AsteriskTrunk
 from trunk.ports import TrunkError
 
 TORN_CLOSE_S = 1.0  # how long a network that doesn't answer is waited for, when nobody wants to wait any more
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,17 +151,13 @@ def chosen_trunks(settings: Settings, names: tuple[str, ...]) -> dict[str, Trunk
 
 
 async def _until_stopped(options: DialOptions, observer: Observer | None, brake: Brake) -> Results:
-    with _stopping_signals(brake):
+    with at_each_signal(_stopping(brake)):
         return await run_dialling(options, observer, brake)
 
 
-@contextmanager
-def _stopping_signals(brake: Brake) -> Iterator[None]:
-    """While the block runs, the first signal pulls the brake, the second tears it, the third ends the process."""
-    loop, task = asyncio.get_running_loop(), asyncio.current_task()
-    if threading.current_thread() is not threading.main_thread():
-        yield  # Python gives signals to the main thread alone
-        return
+def _stopping(brake: Brake) -> Callable[[], None]:
+    """What a signal does: the first one pulls the brake, the second tears it, the third ends the process."""
+    task = asyncio.current_task()
     assert task is not None
     count = 0
 
@@ -177,17 +171,9 @@ def _stopping_signals(brake: Brake) -> Iterator[None]:
         else:
             brake.tear()
         if count > 1:
-            for number in SIGNALS:
-                loop.remove_signal_handler(number)
-                signal.signal(number, signal.SIG_DFL)
+            let_the_next_one_kill()
 
-    for number in SIGNALS:
-        loop.add_signal_handler(number, stop)
-    try:
-        yield
-    finally:
-        for number in SIGNALS:
-            loop.remove_signal_handler(number)
+    return stop
 
 
 def agents_trunks(settings: Settings, chosen: Collection[str]) -> dict[str, TrunkSettings]:

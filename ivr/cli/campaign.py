@@ -20,7 +20,7 @@ from ivr.cli.campaign_options import (
     zone_of,
 )
 from ivr.cli.lazy import Elsewhere, LazyGroup
-from ivr.cli.run import columns_of
+from ivr.cli.list_file import columns_of
 from ivr.cli.with_database import with_database
 from ivr.config import load_settings
 from ivr.contacts_import import ImportOptions

@@ -15,6 +15,7 @@ from flows.flow import Flow
 from flows.linter import load_checked
 from ivr import flow_versions
 from ivr.campaigns.actors import Actor, actor_of
+from ivr.cli.list_file import MAP
 from ivr.cli.options import DATABASE, POLICY
 from ivr.cli.with_database import operator
 from ivr.config import Settings
@@ -66,9 +67,7 @@ _PARTS: tuple[Option, ...] = (
     ),
     click.option("--max-per-day", type=click.IntRange(1), help=translate("Most contacts a day that feeds bring.")),
     click.option("--max-total", type=click.IntRange(1), help=translate("Most contacts that feeds bring in all.")),
-    click.option(
-        "--map", "columns", multiple=True, help=translate("FIELD=HEADER: which column of the list is which.")
-    ),
+    MAP,
     AS,
     DATABASE,
 )

@@ -10,14 +10,12 @@ from rich.console import Console
 from rich.table import Table
 
 from ivr import complaints as service
+from ivr.cli.list_file import MAP, REJECTS, SHEET, columns_of, opening_of, tell_left_out
 from ivr.cli.options import DATABASE
-from ivr.cli.passwords import PASSWORD_FILE, asked_password, password_in
-from ivr.cli.run import columns_of
+from ivr.cli.passwords import PASSWORD_FILE
 from ivr.cli.why import number_of, shown_moment
 from ivr.cli.with_database import operator, with_database
 from ivr.config import load_settings
-from ivr.contacts_import.parse import Opening
-from ivr.contacts_import.protected import is_protected
 from ivr.database import Database, Place
 from ivr.i18n import translate
 from ivr.model import Complaint
@@ -73,15 +71,9 @@ def add(
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False, exists=True))
 @click.option("--source", help=translate("Who received them, where a row doesn't say it: 12321, 10015 …"))
 @PURPOSE
-@click.option(
-    "--map", "columns", multiple=True, help=translate("FIELD=HEADER: which column of the list is which.")
-)
-@click.option("--sheet", help=translate("The workbook's sheet; default: the first visible one."))
-@click.option(
-    "--rejects",
-    type=click.Path(path_type=Path, dir_okay=False),
-    help=translate("Write rows that are left out here; default: beside the list."),
-)
+@MAP
+@SHEET
+@REJECTS
 @PASSWORD_FILE
 @DATABASE
 def import_(
@@ -94,20 +86,13 @@ def import_(
     password_file: Path | None,
     db: Place | None,
 ) -> None:
-    if password_file is not None:
-        password: str | None = password_in(password_file)
-    else:
-        password = asked_password(file.name, new=False) if is_protected(file) else None
-    opening = Opening(sheet, password)
+    opening = opening_of(file, sheet, password_file)
     what = service.ComplaintFile(file, source, _purpose(purpose), columns_of(columns), opening, rejects)
     settings = load_settings().complaints
     received = with_database(db, lambda database: service.import_complaints(database, what, operator(), settings))
     counts = {"new": received.new, "known": received.known, "left_out": received.left_out}
     click.echo(translate("Complaints: {new} new, {known} known, {left_out} rows left out.", **counts))
-    if received.rejects_path is not None:
-        for problem in received.problems:
-            click.echo(f"  {problem}")
-        click.echo(translate("Rows left out, each with its reason: {path}", path=received.rejects_path))
+    tell_left_out(received.rejects_path, received.problems)
 
 
 @command.command("list", help=translate("Show the newest complaints."))

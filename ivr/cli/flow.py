@@ -13,8 +13,9 @@ from flows import graph as drawing
 from flows.conversations import Coverage, Outcome, beside, coverage, load_conversations, run_conversation
 from flows.findings import Finding
 from flows.flow import Flow
-from flows.linter import has_errors, lint_file
+from flows.linter import lint_file
 from flows.loader import load
+from ivr.cli.check_files import tell_findings
 from ivr.cli.lazy import Elsewhere, LazyGroup
 from ivr.cli.options import FLOW_FILE, PROMPT_DIRS
 from ivr.cli.outputs import check_outputs, whole
@@ -56,13 +57,7 @@ def lint(files: tuple[Path, ...], contacts: Path | None, prompt_dirs: tuple[Path
     book = Catalogue.load(prompt_dirs)
     columns = None if contacts is None else partial(_brought, contacts)
     findings = _unique(finding for file in files for finding in lint_file(file, book, columns))
-    for finding in findings:
-        click.echo(finding.render(translate))
-    errors = sum(finding.severity == "error" for finding in findings)
-    counts = {"files": len(files), "errors": errors, "warnings": len(findings) - errors}
-    click.echo(translate("Files: {files}, errors: {errors}, warnings: {warnings}", **counts), err=True)
-    if has_errors(findings):
-        sys.exit(2)
+    tell_findings(findings, len(files))
 
 
 @command.command(help=translate("Draw a flow as SVG."))

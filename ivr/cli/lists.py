@@ -14,15 +14,13 @@ from rich.table import Table
 from sqlalchemy.orm import Session
 
 from flows.loader import load as load_flow
+from ivr.cli.list_file import MAP, REJECTS, SHEET, columns_of, opening_of, tell_left_out
 from ivr.cli.options import DATABASE, FLOW_FILE
 from ivr.cli.passwords import PASSWORD_FILE, asked_password, password_in
-from ivr.cli.run import columns_of
 from ivr.cli.why import number_of
 from ivr.cli.with_database import operator, with_database
 from ivr.contacts_import import ImportOptions, ImportReport, import_contacts
 from ivr.contacts_import import lists as service
-from ivr.contacts_import.parse import Opening
-from ivr.contacts_import.protected import is_protected
 from ivr.database import Database, Place
 from ivr.exports.lists import export_list
 from ivr.i18n import current_language, translate
@@ -76,15 +74,9 @@ class _Needs:
     is_flag=True,
     help=translate("Leave out numbers on lists that campaigns with the flow's purpose are calling."),
 )
-@click.option(
-    "--map", "columns", multiple=True, help=translate("FIELD=HEADER: which column of the list is which.")
-)
-@click.option("--sheet", help=translate("The workbook's sheet; default: the first visible one."))
-@click.option(
-    "--rejects",
-    type=click.Path(path_type=Path, dir_okay=False),
-    help=translate("Write rows that are left out here; default: beside the list."),
-)
+@MAP
+@SHEET
+@REJECTS
 @PASSWORD_FILE
 @DATABASE
 def import_(file: Path, db: Place | None, password_file: Path | None, **given: Any) -> None:
@@ -101,7 +93,7 @@ def import_(file: Path, db: Place | None, password_file: Path | None, **given: A
         name=given["name"],
         columns=columns_of(given["columns"]),
         rejects=given["rejects"],
-        opening=Opening(given["sheet"], _opening_password(file, password_file)),
+        opening=opening_of(file, given["sheet"], password_file),
         mode=mode,
         into=into,
         skip_known=given["skip_known"],
@@ -136,12 +128,6 @@ def _needs(flow_file: Path | None, policy_file: Path | None) -> _Needs:
     return _Needs(dict(flow.needs), dict(policy.spec.attributes), flow.purpose)
 
 
-def _opening_password(file: Path, password_file: Path | None) -> str | None:
-    if password_file is not None:
-        return password_in(password_file)
-    return asked_password(file.name, new=False) if is_protected(file) else None
-
-
 def _tell(report: ImportReport, mode: ImportMode) -> None:
     counts = {"list": report.list_name, "number": report.list_id, "added": report.added, "rows": report.rows}
     if mode is ImportMode.NEW:
@@ -158,10 +144,7 @@ def _tell(report: ImportReport, mode: ImportMode) -> None:
     left_out = {"rejected": report.rejected, "duplicates": report.duplicates}
     if report.rejected or report.duplicates:
         click.echo(translate("Left out: {rejected} bad rows, {duplicates} repeated numbers.", **left_out))
-    if report.rejects_path is not None:
-        for problem in report.problems[:SHOWN]:
-            click.echo(f"  {problem}")
-        click.echo(translate("Rows left out, each with its reason: {path}", path=report.rejects_path))
+    tell_left_out(report.rejects_path, report.problems[:SHOWN])
 
 
 @command.command("list", help=translate("Show the lists, the newest first."))

@@ -6,12 +6,10 @@ from pathlib import Path
 
 import click
 
+from ivr.cli.list_file import MAP, SHEET, columns_of, opening_of, tell_left_out
 from ivr.cli.options import DATABASE
-from ivr.cli.passwords import PASSWORD_FILE, asked_password, password_in
-from ivr.cli.run import columns_of
+from ivr.cli.passwords import PASSWORD_FILE
 from ivr.cli.with_database import operator, with_database
-from ivr.contacts_import.parse import Opening
-from ivr.contacts_import.protected import is_protected
 from ivr.database import Place
 from ivr.feeds.payments_file import PaymentFile, import_payments
 from ivr.i18n import translate
@@ -30,10 +28,8 @@ def command() -> None:
     "--source", required=True, help=translate("Where they come from; with its reference a payment counts once.")
 )
 @click.option("--timezone", default="Asia/Shanghai", show_default=True, help=translate("Of the file's moments."))
-@click.option(
-    "--map", "columns", multiple=True, help=translate("FIELD=HEADER: which column of the list is which.")
-)
-@click.option("--sheet", help=translate("The workbook's sheet; default: the first visible one."))
+@MAP
+@SHEET
 @PASSWORD_FILE
 @DATABASE
 def import_(
@@ -45,15 +41,9 @@ def import_(
     password_file: Path | None,
     db: Place | None,
 ) -> None:
-    if password_file is not None:
-        password: str | None = password_in(password_file)
-    else:
-        password = asked_password(file.name, new=False) if is_protected(file) else None
-    what = PaymentFile(file, source, timezone, columns_of(columns), Opening(sheet, password))
+    opening = opening_of(file, sheet, password_file)
+    what = PaymentFile(file, source, timezone, columns_of(columns), opening)
     received = with_database(db, lambda database: import_payments(database, what, operator()))
     counts = {"new": received.new, "known": received.known, "left_out": received.left_out}
     click.echo(translate("Payments: {new} new, {known} known, {left_out} rows left out.", **counts))
-    if received.rejects_path is not None:
-        for problem in received.problems:
-            click.echo(f"  {problem}")
-        click.echo(translate("Rows left out, each with its reason: {path}", path=received.rejects_path))
+    tell_left_out(received.rejects_path, received.problems)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -11,8 +10,8 @@ from rich.console import Console
 from rich.table import Table
 from sqlalchemy.orm import Session
 
-from flows.findings import Finding, FlowLoadError
 from flows.loader import load as load_flow
+from ivr.cli.check_files import check_files
 from ivr.cli.options import DATABASE, FLOW_FILE
 from ivr.cli.why import number_of
 from ivr.cli.with_database import operator, with_database
@@ -44,19 +43,7 @@ def command() -> None:
 @command.command(help=translate("Check policies. Exit 2 when one of them has an error."))
 @click.argument("files", nargs=-1, required=True, type=POLICY_FILE)
 def check(files: tuple[Path, ...]) -> None:
-    findings: list[Finding] = []
-    for file in files:
-        try:
-            findings += lint(load(file), str(file))
-        except FlowLoadError as error:
-            findings += error.findings
-    for finding in findings:
-        click.echo(finding.render(translate))
-    errors = sum(finding.severity == "error" for finding in findings)
-    counts = {"files": len(files), "errors": errors, "warnings": len(findings) - errors}
-    click.echo(translate("Files: {files}, errors: {errors}, warnings: {warnings}", **counts), err=True)
-    if errors:
-        sys.exit(2)
+    check_files(files, load, lint)
 
 
 @command.command(help=translate("Tell how many contacts fall to each rule now, before anyone is called."))

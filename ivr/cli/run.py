@@ -11,6 +11,7 @@ from typing import Any
 import click
 from rich.console import Console
 
+from ivr.cli.list_file import MAP, REJECTS, columns_of, tell_left_out
 from ivr.cli.options import POLICY, STRATEGY
 from ivr.cli.outputs import check_outputs
 from ivr.cli.results import Outputs, show_summary, write_outputs
@@ -51,14 +52,8 @@ _AFTER: tuple[Option, ...] = (
     click.option(
         "--retries/--no-retries", default=True, help=translate("Whether anybody is called a second time.")
     ),
-    click.option(
-        "--map", "columns", multiple=True, help=translate("FIELD=HEADER: which column of the list is which.")
-    ),
-    click.option(
-        "--rejects",
-        type=FILE_OUT,
-        help=translate("Write rows that are left out here; default: beside the list."),
-    ),
+    MAP,
+    REJECTS,
     JSON,
     click.option("--html", "html_path", type=FILE_OUT, help=translate("Write the report here (HTML).")),
     click.option("--xlsx", "xlsx_path", type=FILE_OUT, help=translate("Write the report here (XLSX).")),
@@ -115,15 +110,6 @@ def watch_and_report(run: Callable[[Observer], Results], given: Asked, trunks: t
         click.echo(translate(sentence, campaign=results.summary.campaign))
     show_summary(console, results.summary)
     if results.summary.rejected_rows:
-        click.echo(translate("Rows left out, each with its reason: {path}", path=given.rejects))
+        tell_left_out(given.rejects)
     write_outputs(results, given.outputs, given.options["record"])
     return results
-
-
-def columns_of(given: tuple[str, ...]) -> dict[str, str]:
-    """field -> header of the list."""
-    pairs = [pair.partition("=") for pair in given]
-    for field, _, header in pairs:
-        if not field or not header:
-            raise click.BadParameter(translate("write --map FIELD=HEADER, like --map phone=Mobile"))
-    return {field.strip(): header.strip() for field, _, header in pairs}

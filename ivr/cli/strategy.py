@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,7 +10,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from flows.findings import Finding, FlowLoadError
+from ivr.cli.check_files import check_files
 from ivr.cli.options import DATABASE
 from ivr.cli.with_database import with_database
 from ivr.database import Place
@@ -57,19 +56,7 @@ def command() -> None:
 @command.command(help=translate("Check strategies. Exit 2 when one of them has an error."))
 @click.argument("files", nargs=-1, required=True, type=FILE)
 def check(files: tuple[Path, ...]) -> None:
-    findings: list[Finding] = []
-    for file in files:
-        try:
-            findings += lint(load(file), str(file))
-        except FlowLoadError as error:
-            findings += error.findings
-    for finding in findings:
-        click.echo(finding.render(translate))
-    errors = sum(finding.severity == "error" for finding in findings)
-    counts = {"files": len(files), "errors": errors, "warnings": len(findings) - errors}
-    click.echo(translate("Files: {files}, errors: {errors}, warnings: {warnings}", **counts), err=True)
-    if errors:
-        sys.exit(2)
+    check_files(files, load, lint)
 
 
 @command.command(help=translate("Show which calls a callee gets who always reacts the same, for each reaction."))

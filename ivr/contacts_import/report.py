@@ -83,6 +83,17 @@ class ImportReport:
     elsewhere: Mapping[str, int] = field(default_factory=dict)  # list -> rows left out because they are on it
 
 
+@dataclass(frozen=True, slots=True)
+class Received:
+    """What became of a file of events (payments, complaints): rows = new + known + left out."""
+
+    new: int
+    known: int
+    left_out: int
+    problems: tuple[Problem, ...]  # the first of them
+    rejects_path: Path | None  # None: no row was rejected
+
+
 def shown(value: object) -> str:
     """A bad value as a sentence shows it: on one line, and not longer than a line takes."""
     text = "".join(char if char.isprintable() else "\ufffd" for char in " ".join(str(value)[:MAX_SHOWN].split()))

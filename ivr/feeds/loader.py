@@ -11,7 +11,7 @@ from pydantic import BaseModel, ValidationError
 
 from flows.explain import explain
 from flows.findings import Finding, FlowLoadError
-from flows.source import kind_word, parse_any, read
+from flows.source import check_schema, kind_word, parse_any, read
 from ivr.feeds.definition import Definition, definition_of
 from ivr.feeds.schema import SCHEMA_VERSION, AttributeSpec, FeedSpec, PositionSpec, SourceSpec
 
@@ -35,12 +35,7 @@ def loads(data: bytes, file: str = "<feed>") -> Definition:
         template, fix = "a feed is a mapping, this is {kind}", "copy the example of docs/feeds.md and change it"
         params: dict[str, object] = {"kind": kind_word(tree)}
         raise FlowLoadError([Finding("not_a_mapping", "error", source.place(()), template, params, fix)])
-    version = tree.get("schema")
-    if isinstance(version, int) and version != SCHEMA_VERSION:
-        template, fix = "schema {version} is not known here", "write `schema: {known}`"
-        params = {"version": version, "known": SCHEMA_VERSION}
-        place = source.place(("schema",))
-        raise FlowLoadError([Finding("schema_version", "error", place, template, params, fix, params)])
+    check_schema(tree, source, SCHEMA_VERSION)
     try:
         spec = FeedSpec.model_validate_json(json.dumps(tree), strict=True)
     except ValidationError as problem:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,9 +12,9 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy.orm import Session
 
-from ivr.contacts_import.parse import Opening, Parser
-from ivr.contacts_import.rejects import open_rejects, rejects_path_of
-from ivr.contacts_import.report import CellError, Problem
+from ivr.contacts_import.events import parsed_events
+from ivr.contacts_import.parse import Opening
+from ivr.contacts_import.report import CellError, Received
 from ivr.database import Database
 from ivr.feeds.events import take_payments
 from ivr.feeds.rows import AHEAD, Incoming, cents_of
@@ -35,45 +34,25 @@ class PaymentFile:
     rejects: Path | None = None  # None: beside the file
 
 
-@dataclass(frozen=True, slots=True)
-class Received:
-    """What became of a file: rows = new + known + left out."""
-
-    new: int
-    known: int
-    left_out: int
-    problems: tuple[Problem, ...]
-    rejects_path: Path | None
-
-
 async def import_payments(db: Database, file: PaymentFile, by: str) -> Received:
     """Register every payment of the file, in one transaction; the same file twice changes nothing.
 
     Raises ContactsImportError (nothing written) when the file as a whole can't be used."""
-    outside = db.clock.outside
-    parser = await outside(asyncio.to_thread(Parser, file.path, NEEDS, file.columns, "CN", OPTIONAL, file.opening))
-    try:
-        password = file.opening.password if parser.secret and file.opening else None
-        target = file.rejects or rejects_path_of(file.path, locked=parser.secret)
-        with open_rejects(target, parser.parsed.columns.headers, password) as rejects:
-            parsed = await outside(asyncio.to_thread(parser.run, rejects, repeats=True))
-            rejects.finish()
-            now = db.clock.now()
-            read = [_payment(row, file, now) for row in parsed.contacts()]
-            paid = [row for row in read if row is not None]
+    async with parsed_events(db.clock, file, NEEDS, OPTIONAL) as (parsed, rejects):
+        now = db.clock.now()
+        read = [_payment(row, file, now) for row in parsed.contacts()]
+        paid = [row for row in read if row is not None]
 
-            def work(session: Session) -> int:
-                new = take_payments(session, file.source, paid, now)
-                details = {"source": file.source, "rows": parsed.rows, "new": new}
-                session.add(
-                    AuditEntry(at=now, who=by, action="payments.import", subject=file.path.name, details=details)
-                )
-                return new
+        def work(session: Session) -> int:
+            new = take_payments(session, file.source, paid, now)
+            details = {"source": file.source, "rows": parsed.rows, "new": new}
+            session.add(
+                AuditEntry(at=now, who=by, action="payments.import", subject=file.path.name, details=details)
+            )
+            return new
 
-            new = await db.run(work)
-            path = rejects.keep()
-    finally:
-        parser.close()
+        new = await db.run(work)
+        path = rejects.keep()
     left_out = parsed.rejected + len(read) - len(paid)
     return Received(new, len(paid) - new, left_out, tuple(parsed.problems), path)
 

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ValidationError
 from flows.conditions import ConditionError, compile_condition, unknown_variable
 from flows.explain import explain
 from flows.findings import Finding, FlowLoadError
-from flows.source import Path_, Source, kind_word, parse_any, read
+from flows.source import Path_, Source, check_schema, kind_word, parse_any, read
 from ivr.policy.calendar import known_country
 from ivr.policy.policy import TODAY, Policy, policy_of
 from ivr.policy.schema import (
@@ -63,11 +63,7 @@ def loads(data: bytes, file: str = "<policy>") -> Policy:
             kind=kind_word(tree),
         )
         raise FlowLoadError([finding])
-    version = tree.get("schema")
-    if isinstance(version, int) and version != SCHEMA_VERSION:
-        template, fix = "schema {version} is not known here", "write `schema: {known}`"
-        known = {"version": version, "known": SCHEMA_VERSION}
-        raise FlowLoadError([_finding(source, ("schema",), "schema_version", template, fix, **known)])
+    check_schema(tree, source, SCHEMA_VERSION)
     try:
         spec = PolicySpec.model_validate_json(json.dumps(tree), strict=True)
     except ValidationError as problem:

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ValidationError
 from flows.conditions import ConditionError, compile_condition, unknown_variable
 from flows.explain import explain
 from flows.findings import Finding, FlowLoadError
-from flows.source import Path_, Source, kind_word, parse_any, read
+from flows.source import Path_, Source, check_schema, kind_word, parse_any, read
 from ivr.pacing.schema import AbandonedSpec, PaceSpec
 from ivr.strategy.grades import ANSWER, TYPES
 from ivr.strategy.schema import (
@@ -70,11 +70,7 @@ def loads(data: bytes, file: str = "<strategy>") -> Strategy:
     if not isinstance(tree, dict):
         template, fix = "a strategy is a mapping, this is {kind}", "copy the shipped one and change it"
         raise FlowLoadError([_finding(source, (), "not_a_mapping", template, fix, kind=kind_word(tree))])
-    version = tree.get("schema")
-    if isinstance(version, int) and version != SCHEMA_VERSION:
-        template, fix = "schema {version} is not known here", "write `schema: {known}`"
-        known = {"version": version, "known": SCHEMA_VERSION}
-        raise FlowLoadError([_finding(source, ("schema",), "schema_version", template, fix, **known)])
+    check_schema(tree, source, SCHEMA_VERSION)
     try:
         spec = StrategySpec.model_validate_json(json.dumps(_filled_in(tree)), strict=True)
     except ValidationError as problem:

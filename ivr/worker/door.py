@@ -6,10 +6,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import signal
-import threading
-from collections.abc import Iterator
-from contextlib import AsyncExitStack, contextmanager
+from collections.abc import Callable
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -25,6 +23,7 @@ from ivr.dialer.recordings import Compressor
 from ivr.dialer.station import Station
 from ivr.dialer.stops import LOOK_EVERY_S
 from ivr.session.progress import Bus, Observer
+from ivr.signals import at_each_signal
 from ivr.studio import open_studio
 from ivr.worker.host import CampaignTold, Host, Told
 from ivr.worker.housekeeping import Housekeeping
@@ -35,7 +34,6 @@ from ivr.worker.shares import Shares
 from prompts.catalogue import Catalogue
 
 log = logging.getLogger(__name__)
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,7 +106,7 @@ def work(options: WorkerOptions, watching: Watching = Watching()) -> None:
 
 async def _until_stopped(options: WorkerOptions, watching: Watching) -> None:
     brake = WorkerBrake()
-    with stopping_signals(brake):
+    with at_each_signal(_stopping(brake)):
         await run_worker(options, watching, brake)
 
 
@@ -179,13 +177,9 @@ def _network(options: WorkerOptions) -> AsteriskNetwork | SimulatedNetwork:
     return SimulatedNetwork(options.settings, options.callees, options.trunks, options.seed)
 
 
-@contextmanager
-def stopping_signals(brake: WorkerBrake) -> Iterator[None]:
-    """While the block runs, each signal pulls the brake once more; before anything works it ends the task."""
-    loop, task = asyncio.get_running_loop(), asyncio.current_task()
-    if threading.current_thread() is not threading.main_thread():
-        yield  # Python gives signals to the main thread alone
-        return
+def _stopping(brake: WorkerBrake) -> Callable[[], None]:
+    """What a signal does: it pulls the brake once more; before anything works it ends the task."""
+    task = asyncio.current_task()
     assert task is not None
 
     def stop() -> None:
@@ -193,13 +187,7 @@ def stopping_signals(brake: WorkerBrake) -> Iterator[None]:
             task.cancel()
         brake.pull()
 
-    for number in SIGNALS:
-        loop.add_signal_handler(number, stop)
-    try:
-        yield
-    finally:
-        for number in SIGNALS:
-            loop.remove_signal_handler(number)
+    return stop
 
 
 __all__ = ["CampaignTold", "DeclaredDead", "Watching", "WorkerBrake", "WorkerOptions", "run_worker", "work"]
