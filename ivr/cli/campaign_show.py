@@ -57,7 +57,7 @@ def list_(limit: int, db: Place | None) -> None:
         click.echo(translate("There are no campaigns yet; create one with: ivr campaign create"))
         return
     table = Table()
-    for title in ("number", "name", "state", "flow", "owner", "done", "contacts"):
+    for title in ("no.", "campaign", "state", "flow", "owner", "done", "contacts"):
         table.add_column(translate(title))
     for one in found:
         progress = one.progress

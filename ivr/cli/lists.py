@@ -156,7 +156,7 @@ def list_(limit: int, db: Place | None) -> None:
         click.echo(translate("There are no lists yet; import one with: ivr lists import FILE --flow FLOW"))
         return
     table = Table()
-    for title in ("number", "name", "numbers on it", "taken off", "since", "campaigns"):
+    for title in ("no.", "list", "numbers on it", "taken off", "since", "campaigns"):
         table.add_column(translate(title))
     for one in found:
         people = one.list
