@@ -1,7 +1,9 @@
 """Settings: one frozen, validated model, read from `ivr.toml` (or the file that IVR_CONFIG names).
 
 Every key has a default, so that no file is needed. Paths in the file are relative to the file. Owns no state:
-`load_settings` reads the file anew, and callers hand the model on. docs/configuration.md is made from it."""
+`load_settings` reads the file anew, and callers hand the model on. docs/configuration.md is made from it.
+
+Long because it is a list: one class a section, in the order in which the page has them."""
 
 from __future__ import annotations
 
