@@ -71,7 +71,7 @@ class Conversation(Frozen):
     """One case of a conversations file."""
 
     name: Text
-    entry: str | None = None  # one of the flow's entries; else its start
+    entry: str | None = None  # one of the flow's entries, or its `on_callback`; else its start
     contact: dict[str, Scalar] = Field(default_factory=dict)
     constants: dict[str, Scalar] = Field(default_factory=dict)
     says: tuple[dict[str, Short], ...] = ()

@@ -36,7 +36,7 @@ def successors(unit: Unit, keep: Callable[[Edge], bool] = lambda edge: True) -> 
 def roots(unit: Unit) -> dict[str, str]:
     """Where a call can come into the document: what for -> node."""
     spec = unit.spec
-    found = {key: getattr(spec, key) for key in ("start", "on_machine", "on_agent", "on_complaint")}
+    found = {key: getattr(spec, key) for key in ("start", "on_machine", "on_agent", "on_complaint", "on_callback")}
     found |= {f"entry {entry}": entry for entry in spec.entries}
     return {what: node for what, node in found.items() if node is not None}
 

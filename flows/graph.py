@@ -54,7 +54,7 @@ def to_dot(flow: Flow, book: PromptBook | None = None) -> str:
         '  "(start)" [shape=circle, label="", width=0.3, style=filled, fillcolor="#198754"];',
         f'  "(start)" -> {_quote(spec.start)} [penwidth=2];',
     ]
-    for what in ("on_machine", "on_agent", "on_complaint"):
+    for what in ("on_machine", "on_agent", "on_complaint", "on_callback"):
         target = getattr(spec, what)
         if target:
             lines += _entry(what, target)

@@ -47,9 +47,9 @@ def start(
     entry: str | None = None,
 ) -> Sprint:
     """Begin a conversation. `contact` brings what the flow needs, and `phone` (or `tail`); `constants` are the
-    campaign's own values; `entry` is one of the flow's entries, else its start. Raises FlowError when something
-    that the flow needs isn't there."""
-    if entry is not None and entry not in flow.spec.entries:
+    campaign's own values; `entry` is one of the flow's entries or its `on_callback`, else its start. Raises
+    FlowError when something that the flow needs isn't there."""
+    if entry is not None and entry not in (*flow.spec.entries, flow.spec.on_callback):
         raise FlowError("{entry} is not among the `entries` of {name}", entry=entry, name=flow.name)
     missing = [name for name in flow.needs if contact.get(name) is None]
     if missing:

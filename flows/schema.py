@@ -97,4 +97,7 @@ class FlowSpec(Frozen):
     on_complaint: Name | None = Field(
         default=None, description="node for a complaint; without it: apologise, then as for *agent*"
     )
+    on_callback: Name | None = Field(
+        default=None, description="node where a call begins that the callee had asked for; without it: `start`"
+    )
     nodes: dict[Name, AnyNode] = Field(min_length=1, max_length=MAX_NODES)

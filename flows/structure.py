@@ -111,7 +111,7 @@ def _fits(constant: Constant) -> bool:
 
 
 def _tops(unit: Unit) -> Iterator[Finding]:
-    for key in ("start", "on_machine", "on_agent", "on_complaint"):
+    for key in ("start", "on_machine", "on_agent", "on_complaint", "on_callback"):
         target = getattr(unit.spec, key)
         if target is not None:
             yield from _target(unit, (key,), target)

@@ -26,7 +26,7 @@ from ivr.session.faults import log_fault
 from ivr.session.progress import CallOver, CallPlaced
 from ivr.session.record import CallRecord
 from ivr.session.session import CallSession
-from ivr.session.slots import next_slots
+from ivr.session.slots import SlotTimes
 from ivr.strategy.hours import NO_HOURS, Hours
 from ivr.strategy.split import arm_of
 from ivr.strategy.strategy import Strategy
@@ -56,6 +56,7 @@ class DialerOptions:
     arms: Mapping[str, CallDeps] = field(default_factory=dict)  # of an A/B test, that hear something else
     hours: Hours = NO_HOURS  # at which who answers, where the strategy waits for better ones
     may_finish: Callable[[], Awaitable[bool]] | None = None  # asked when every task is done: False: more may come
+    ends_at: datetime | None = None  # the campaign's: nobody is promised a call after it
     look_again_s: float | None = None  # new tasks may come from outside: look so often; None: they don't
 
     @property
@@ -114,6 +115,7 @@ class Caller:
                 return
             lease = asked
             contact = self._contact(lease)
+            asked_for = await self._is_asked_for(lease)
             way = await self._prepare(lease, contact) or await self._take(lease.phone, NOBODY)
         finally:
             routed()
@@ -127,7 +129,7 @@ class Caller:
                 await self._give_back(lease, way.reason, max(SOONEST_S, way.again_in_s))
                 return
             way = Cause(DialOutcome.FAILED, way.reason, "us")
-        placed = await self._place(lease, _Placed(self._attempt(lease, contact), way))
+        placed = await self._place(lease, _Placed(self._attempt(lease, contact, asked_for), way))
         tried = NOBODY
         while placed is not None:
             record, refused = await self._talk(placed)
@@ -140,7 +142,7 @@ class Caller:
             if isinstance(other, NoRoute):
                 await self._finish(placed.attempt, record)
                 return
-            placed = await self._place(lease, _Placed(self._attempt(lease, contact), other), record)
+            placed = await self._place(lease, _Placed(self._attempt(lease, contact, asked_for), other), record)
 
     # ---- before the call ------------------------------------------------------------------------------------
 
@@ -153,9 +155,19 @@ class Caller:
 
     def _contact(self, lease: store.Lease) -> dict[str, Scalar]:
         """What the flow is started with: the list's values, the number, and slots for calling back."""
-        slots = next_slots(self._deps.clock.now(), OFFERED_SLOTS)
+        slots = self._slot_times(lease.phone).offered(self._deps.clock.now(), OFFERED_SLOTS)
+        slots += slots[-1:] * (OFFERED_SLOTS - len(slots))  # near the campaign's end fewer are left to choose from
         offered: dict[str, Scalar] = {f"slot_{number}": slot for number, slot in enumerate(slots, start=1)}
         return {**offered, **lease.attributes, "phone": lease.phone}
+
+    def _slot_times(self, phone: str) -> SlotTimes:
+        return SlotTimes(self._options.rules.policy.zone_of(phone), self._options.ends_at)
+
+    async def _is_asked_for(self, lease: store.Lease) -> bool:
+        """Whether the callee asked for this call, in a flow that then begins elsewhere."""
+        if not lease.attempts or self._deps_of(lease.phone).flow.spec.on_callback is None:
+            return False
+        return await self._database.read(lambda session: store.asked_for(session, lease.task_id))
 
     def _deps_of(self, phone: str) -> CallDeps:
         """What the number hears: its arm's, when there is an A/B test."""
@@ -193,7 +205,7 @@ class Caller:
         owner = self._station.worker
         await self._database.run(lambda session: store.release(session, lease.task_id, again, owner))
 
-    def _attempt(self, lease: store.Lease, contact: Mapping[str, Scalar]) -> PlacedAttempt:
+    def _attempt(self, lease: store.Lease, contact: Mapping[str, Scalar], asked_for: bool) -> PlacedAttempt:
         number = lease.attempts + 1
         return PlacedAttempt(
             attempt_id=self._options.attempt_id(lease.phone, number),
@@ -201,6 +213,8 @@ class Caller:
             phone=lease.phone,
             number=number,
             contact=contact,
+            slot_times=self._slot_times(lease.phone),
+            asked_for=asked_for,
         )
 
     async def _place(

@@ -10,7 +10,6 @@ from ivr.database import Database
 from ivr.database.locks import lock_numbers
 from ivr.model import Callback, DoNotDisturb, Outbox
 from ivr.session.deps import PlacedAttempt
-from ivr.session.slots import next_slot, slot_start
 
 
 class DatabaseLedger:
@@ -41,12 +40,17 @@ class DatabaseLedger:
     async def book_callback(
         self, attempt: PlacedAttempt, number: str | None, when: str | None, queue: str | None
     ) -> str | None:
-        slot = when or next_slot(self._now())
+        times = attempt.slot_times
+        slot = when or next(iter(times.offered(self._now(), 1)), None)
+        due_at = None if slot is None else times.start_of(slot)
+        over = not times.offered(self._now(), 1) if due_at is None else times.is_over(due_at)
+        if slot is None or over:
+            return None  # nobody is promised a call after the campaign's end
         callback = Callback(
             attempt_id=attempt.attempt_id,
             phone=number or attempt.phone,
             wanted=when,
-            due_at=slot_start(slot),
+            due_at=due_at,
             queue=queue,
             created_at=self._now(),
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
@@ -13,6 +13,7 @@ from ivr.clock import Clock
 from ivr.ports import AgentSupply
 from ivr.session.api import ApiClient
 from ivr.session.progress import Bus
+from ivr.session.slots import SlotTimes
 from ivr.session.speaker import Speaker
 from ivr.session.turns import TurnPlanner
 from speech.ports import Recognizer
@@ -27,6 +28,8 @@ class PlacedAttempt:
     phone: str  # E.164
     number: int  # 1 is the first try
     contact: Mapping[str, Scalar]  # with `phone`
+    slot_times: SlotTimes = field(default_factory=SlotTimes)  # when they may be called back
+    asked_for: bool = False  # the callee asked for this call: the flow begins at its `on_callback`
 
 
 class Ledger(Protocol):
@@ -40,7 +43,7 @@ class Ledger(Protocol):
     async def book_callback(
         self, attempt: PlacedAttempt, number: str | None, when: str | None, queue: str | None
     ) -> str | None:
-        """The booked slot ("2026-01-06T09:00/2026-01-06T10:30"), or None when there is none."""
+        """The booked slot ("2026-01-06T09:00/2026-01-06T10:30"); None when the campaign is over by then."""
 
 
 @dataclass(frozen=True, slots=True)

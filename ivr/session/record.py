@@ -16,7 +16,6 @@ from flows.sprint import (
     OptedOut,
 )
 from ivr.model import Intention
-from ivr.session.slots import slot_start
 from ivr.strategy.grades import Facts
 from trunk.ports import Cause, DialOutcome
 
@@ -95,10 +94,10 @@ class CallRecord:
         elif isinstance(event, FlowFailed):
             self.failure = self.failure or f"flow: {event.reason}"
 
-    def note_callback(self, wait: CallbackWait, slot: str | None) -> None:
+    def note_callback(self, wait: CallbackWait, at: datetime | None) -> None:
         """A call back was booked. Those with a queue are people's; other numbers aren't this task's."""
-        if wait.queue is None and wait.number in (None, self.phone) and slot is not None:
-            self.callback_at = slot_start(slot)
+        if wait.queue is None and wait.number in (None, self.phone) and at is not None:
+            self.callback_at = at
 
     @property
     def last_answers(self) -> dict[str, GivenAnswer]:

@@ -270,7 +270,8 @@ class CallSession:
     def _start_flow(self) -> None:
         if self._deps.recordings is not None and self._call is not None:
             self._call.record(self._deps.recordings / f"{self.attempt.attempt_id}.wav")
-        self._take(start(self._deps.flow, self.attempt.contact))
+        entry = self._deps.flow.spec.on_callback if self.attempt.asked_for else None
+        self._take(start(self._deps.flow, self.attempt.contact, entry=entry))
 
     def _note_talk(self) -> None:
         assert self._flow is not None
@@ -384,7 +385,8 @@ class CallSession:
         try:
             result = await run_errand(wait, self.attempt, self._deps)
             if isinstance(wait, CallbackWait) and isinstance(result, CallbackBooked):
-                self.record.note_callback(wait, result.at)
+                at = None if result.at is None else self.attempt.slot_times.start_of(result.at)
+                self.record.note_callback(wait, at)
             self._dispatch(WorkOver(result))
         except Exception as error:  # noqa: BLE001 a task's top: the fault ends this call alone
             self._log_fault(error)

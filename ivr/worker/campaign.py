@@ -9,6 +9,7 @@ import uuid
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -48,6 +49,7 @@ class Edition:
     strategy: str | None
     concurrency: int
     trunks: tuple[str, ...]
+    ends_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +68,7 @@ class CampaignPlan:
 
 def edition_of(session: Session, campaign_id: int) -> Edition:
     row = session.get_one(Campaign, campaign_id)
-    return Edition(row.flow_version_id, row.policy, row.strategy, row.concurrency, tuple(row.trunks))
+    return Edition(row.flow_version_id, row.policy, row.strategy, row.concurrency, tuple(row.trunks), row.ends_at)
 
 
 def plan_of(session: Session, campaign_id: int, parts: WorkerParts) -> CampaignPlan:
@@ -205,5 +207,6 @@ class HostedCampaign:
             agents_talk_s=parts.studio.longest_talk_s,
             compressor=parts.compressor,
             may_finish=lambda: finish_if_done(parts.database, self.id),
+            ends_at=plan.edition.ends_at,
             look_again_s=parts.look_again_s,
         )

@@ -19,6 +19,7 @@ from ivr.dialer.store.leftovers import (
     sweep,
 )
 from ivr.dialer.store.placing import BUSY_ELSEWHERE_S, Placing, place
+from ivr.dialer.store.promises import asked_for
 from ivr.dialer.store.standing import Standing, next_due, shown_since, standing
 from ivr.dialer.store.tables import attempt_table
 from ivr.dialer.store.tasks import apply, release
@@ -36,6 +37,7 @@ __all__ = [
     "RecordingFacts",
     "Standing",
     "apply",
+    "asked_for",
     "attempt_table",
     "attempts_of",
     "close_unknown",

@@ -1,4 +1,5 @@
-"""Calls that customers asked for in a call whose end nobody has written: they are made all the same."""
+"""Calls that customers asked for: made all the same when nobody has written the end of the call in which they
+did, and known as such when they are made."""
 
 from __future__ import annotations
 
@@ -9,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from ivr.dialer.store.tables import attempt_table, task_table
 from ivr.dialer.store.tasks import over_at
-from ivr.model import Callback, CallWhy, Campaign, TaskState
+from ivr.model import Attempt, Callback, CallWhy, Campaign, TaskState
 from ivr.strategy.loader import default_strategy, load_document
 
 
@@ -45,3 +46,26 @@ def keep_promises(session: Session, attempts: Sequence[str]) -> frozenset[int]:
         )
         kept.add(task_id)
     return frozenset(kept)
+
+
+def asked_for(session: Session, task_id: int) -> bool:
+    """Whether the task's last conversation ended with the robot's promise of another call."""
+    table = attempt_table.c
+    last = (
+        select(table.id)
+        .where(table.task_id == task_id, table.answered_at.is_not(None))
+        .order_by(table.number.desc())
+        .limit(1)
+        .scalar_subquery()
+    )
+    booked = (
+        select(Callback.id)
+        .join(Attempt, Attempt.id == Callback.attempt_id)
+        .where(
+            Callback.attempt_id == last,
+            Callback.queue.is_(None),
+            Callback.phone == Attempt.phone,
+            Callback.due_at.is_not(None),
+        )
+    )
+    return session.execute(booked.limit(1)).first() is not None

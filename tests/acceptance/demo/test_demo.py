@@ -76,8 +76,9 @@ def test_keys_and_speech_were_understood(demo: Demo) -> None:
     assert summary["modalities"]["speech"] >= 20
     assert summary["modalities"]["keys"] >= 40
     assert summary["opted_out"] == 2
-    # Whoever asks is called back, and asks again, as often as the strategy calls back.
-    assert summary["answers"]["wants_callback"] == {"yes": 1 + 3}
+    # Who asks is called back once, and that call doesn't begin anew.
+    assert summary["answers"]["wants_callback"] == {"yes": 1}
+    assert summary["answers"]["return_ready"] == {"never": 1}
     assert set(summary["answers"]["consent"]) == {"yes", "no"}
     assert summary["dispositions"]["complaint"] == 1
     assert summary["outcomes"]["voicemail"] == 2

@@ -5,6 +5,7 @@ The runs begin on Monday, 5 January 2026, at 10:00. Marketing may call on workin
 
 from __future__ import annotations
 
+import json
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -27,7 +28,10 @@ BOOKS = [
     {"on": "common.agent_unavailable", "keys": "1"},
     {"on": "callback.when", "keys": "2"},
     {"on": "callback.number", "keys": "1"},
+    {"on": "callback.return_ready", "keys": "2"},  # called back: not now either, another time
 ]
+
+PATHS = "SELECT path FROM attempt WHERE outcome = 'answered' ORDER BY started_at"
 
 
 def calls(run: Any, number: int) -> list[str]:
@@ -108,7 +112,7 @@ def test_the_shipped_strategy_rule_by_rule(bench: Any) -> None:
 
 
 def test_a_booked_call_is_made_at_its_time_and_keeps_the_campaign_running(bench: Any) -> None:
-    """This one books another at each call; three are kept."""
+    """This one books another at each call; three are kept. They begin where the flow says."""
     run = bench([{"does": BOOKS}, {"pickup": "no_answer"}])
     assert calls(run, 1) == [
         "Mon 05 10:00 first answered C",
@@ -120,6 +124,8 @@ def test_a_booked_call_is_made_at_its_time_and_keeps_the_campaign_running(bench:
         "Mon 05 14:00",
         "Tue 06 09:00",
     ]
+    begins = [json.loads(path)[0] for (path,) in run.rows(PATHS)]
+    assert begins == ["greet", "return_call", "return_call", "return_call"]
     assert run.rows("SELECT priority FROM task ORDER BY id") == [(1,), (5,)]
     assert results(run) == ["callback_booked", "no_answer"]
     assert run.results.summary.finished
