@@ -1,4 +1,4 @@
-"""`ivr dial` and `ivr call` as users meet them: a process of their own, a real Asterisk, people at softphones."""
+"""`ivr dial` and `ivr call` as users meet them: processes of their own, a real Asterisk, people at softphones."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ import asyncio
 import json
 import signal
 import sqlite3
+import subprocess
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,8 @@ import pytest
 
 from ivr.policy.loader import TEST_CALLS_PATH
 from tests.asterisk_rig.fixture import AsteriskRig, asterisk_rig
+from tests.command_rig import forked
+from tests.command_rig.forked import Command
 from tests.softphone import Listener, SipCall, Softphone
 
 __all__ = ["asterisk_rig"]  # the session's Asterisk, started when the first test wants it
@@ -23,7 +26,7 @@ __all__ = ["asterisk_rig"]  # the session's Asterisk, started when the first tes
 ROOT = Path(__file__).parents[3]
 FLOW = Path(__file__).parent / "one_question.yaml"
 RUN_S = 100.0  # for a command to end
-PROGRAM = (sys.executable, "-c", "from ivr.cli.main import main; main()")
+ENVIRONMENT = {"PATH": "/usr/bin:/bin", "IVR_LANG": "en"}
 
 CONFIGURATION = """\
 [paths]
@@ -66,16 +69,27 @@ class Ended:
 class Started:
     """A command that goes on."""
 
-    process: asyncio.subprocess.Process
+    command: Command
 
     def send(self, number: signal.Signals) -> None:
-        self.process.send_signal(number)
+        self.command.send_signal(number)
 
-    async def ended(self) -> Ended:
-        async with asyncio.timeout(RUN_S):
-            out, err = await self.process.communicate()
-        assert self.process.returncode is not None
-        return Ended(self.process.returncode, out.decode(), err.decode())
+    async def line(self) -> str:
+        """The next one that it says; "" when it has ended."""
+        return await asyncio.to_thread(self.command.stdout.readline)
+
+    async def waits(self, seconds: float) -> None:
+        """Raises TimeoutError when it hasn't ended by then."""
+        await asyncio.to_thread(self.command.wait, seconds)
+
+    async def killed(self) -> None:
+        self.command.kill()
+        await self.waits(RUN_S)
+
+    async def ended(self, within_s: float = RUN_S) -> Ended:
+        out, err = await asyncio.to_thread(self.command.communicate, within_s)
+        assert self.command.returncode is not None
+        return Ended(self.command.returncode, out, err)
 
 
 @dataclass
@@ -84,7 +98,7 @@ class Desk:
 
     folder: Path
     rig: AsteriskRig
-    started: list[asyncio.subprocess.Process] = field(default_factory=list)
+    started: list[Command] = field(default_factory=list)
 
     def configure(self, var: Path, **changes: object) -> None:
         """Write `ivr.toml`; `changes` are other values than the rig's: `port`, `secret`, `media`."""
@@ -107,29 +121,39 @@ class Desk:
         rows = ["phone,balance", *(f"{phone},5.20" for phone in phones)]
         (self.folder / "list.csv").write_text("\n".join(rows) + "\n", encoding="utf-8")
 
-    async def start(self, *arguments: str, stdin: int = asyncio.subprocess.DEVNULL) -> Started:
+    async def start(self, *arguments: str, stdin: int | None = None) -> Started:
         """`stdin` is a file descriptor; nobody is at the keyboard unless it is given."""
-        process = await asyncio.create_subprocess_exec(
-            *PROGRAM,
-            *arguments,
-            cwd=self.folder,
-            env={"PATH": "/usr/bin:/bin", "IVR_LANG": "en", "PYTHONPATH": str(ROOT)},
-            stdin=stdin,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
+        started = await asyncio.to_thread(
+            forked.start, *arguments, cwd=self.folder, environment=ENVIRONMENT, stdin=stdin
         )
-        self.started.append(process)
-        return Started(process)
+        self.started.append(started)
+        return Started(started)
+
+    async def from_nothing(self, *arguments: str) -> Ended:
+        """As a user starts it: Python loads the program first."""
+        done = await asyncio.to_thread(
+            subprocess.run,
+            [sys.executable, "-m", "ivr", *arguments],
+            cwd=self.folder,
+            env=ENVIRONMENT | {"PYTHONPATH": str(ROOT)},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=RUN_S,
+            check=False,
+        )
+        return Ended(done.returncode, done.stdout, done.stderr)
 
     async def ivr(self, *arguments: str) -> Ended:
         return await (await self.start(*arguments)).ended()
 
-    async def start_dial(
-        self, *more: str, trunk: str = "main", stdin: int = asyncio.subprocess.DEVNULL
-    ) -> Started:
+    def dial_arguments(self, *more: str, trunk: str = "main") -> tuple[str, ...]:
         files = ("--flow", str(FLOW), "--contacts", "list.csv", "--json", "out.json", "--db", "run.db")
         anytime = ("--policy", str(TEST_CALLS_PATH), "--recognizer", "none")
-        return await self.start("dial", *files, "--trunk", trunk, *anytime, *more, stdin=stdin)
+        return ("dial", *files, "--trunk", trunk, *anytime, *more)
+
+    async def start_dial(self, *more: str, trunk: str = "main", stdin: int | None = None) -> Started:
+        return await self.start(*self.dial_arguments(*more, trunk=trunk), stdin=stdin)
 
     async def dial(self, *more: str, trunk: str = "main") -> Ended:
         return await (await self.start_dial(*more, trunk=trunk)).ended()
@@ -142,11 +166,11 @@ class Desk:
         with sqlite3.connect(self.folder / "run.db") as connection:
             return connection.execute(query).fetchall()
 
-    async def close(self) -> None:
-        for process in self.started:
-            if process.returncode is None:
-                process.kill()
-                await process.wait()
+    def close(self) -> None:
+        for one in self.started:
+            one.kill()
+            one.wait(RUN_S)
+            one.close()
 
 
 async def agrees(call: SipCall) -> None:
@@ -193,11 +217,11 @@ def dial_var(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-async def desk(tmp_path: Path, dial_var: Path, asterisk_rig: AsteriskRig) -> AsyncIterator[Desk]:
+def desk(tmp_path: Path, dial_var: Path, asterisk_rig: AsteriskRig) -> Iterator[Desk]:
     desk = Desk(tmp_path, asterisk_rig)
     desk.configure(dial_var)
     yield desk
-    await desk.close()
+    desk.close()
 
 
 @pytest.fixture

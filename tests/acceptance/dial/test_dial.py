@@ -26,7 +26,8 @@ async def test_a_list_is_dialled_and_everything_is_written(desk: Desk, phone: So
     desk.write_list(A, B, "12", C)
     phone.on(B, refuses(486))
     phone.on(C, hangs_up)
-    run = await desk.dial("--yes", "--no-retries", "--record", "rec", "--html", "report.html")
+    more = ("--yes", "--no-retries", "--record", "rec", "--html", "report.html")
+    run = await desk.from_nothing(*desk.dial_arguments(*more))
     assert run.code == 0, run.out + run.err
     results = Results.model_validate(desk.results())
     attempts = {attempt.phone: attempt for attempt in results.attempts}
@@ -96,9 +97,9 @@ async def test_a_second_interruption_doesnt_wait_for_the_network(desk: Desk, pho
     try:
         started.send(signal.SIGTERM)
         with pytest.raises(TimeoutError):
-            await asyncio.wait_for(started.process.wait(), 1.0)
+            await started.waits(1.0)
         started.send(signal.SIGTERM)
-        stopped = await asyncio.wait_for(started.ended(), PATIENCE_S)
+        stopped = await started.ended(PATIENCE_S)
     finally:
         os.kill(pid, signal.SIGCONT)
     assert stopped.code == 130, stopped.out + stopped.err
@@ -141,10 +142,9 @@ async def test_a_trunk_whose_operator_is_silent_is_waited_for(desk: Desk) -> Non
         while "Unavail" not in await asyncio.to_thread(desk.rig.command, "pjsip show contacts"):  # noqa: ASYNC110
             await asyncio.sleep(0.2)  # Asterisk has just begun, and hasn't asked yet
     started = await desk.start_dial("--yes", trunk="down")
-    assert started.process.stdout is not None
-    news = b""
-    while b"Trunk down is out of service" not in news:
-        news = await asyncio.wait_for(started.process.stdout.readline(), 60)
+    news = ""
+    while "Trunk down is out of service" not in news:
+        news = await started.line()
         assert news, "it ended without waiting"
     async with Softphone(desk.rig.closed_port, behaviour=agrees) as phone:
         run = await started.ended()

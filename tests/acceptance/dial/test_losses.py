@@ -86,8 +86,7 @@ async def test_killed_and_started_again_it_ends_what_still_rings_and_calls_the_r
     started = await desk.start_dial("--yes", "--concurrency", "3")
     first, second, third = [await phone.next_call(user, timeout_s=SOON_S) for user in phones[:3]]
     await asyncio.wait_for(Listener(first).sound(), SOON_S)
-    started.process.kill()
-    await started.process.wait()
+    await started.killed()
     assert not second.ended.is_set()
     assert await asyncio.to_thread(desk.rig.channels) >= 2, "nothing was left behind: the test shows nothing"
 

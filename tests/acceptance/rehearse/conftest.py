@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Any
 import pytest
 
 from flows import library
+from tests.command_rig import forked
 
 ROOT = Path(__file__).parents[3]
 CALLERS = ROOT / "tests" / "callers"
@@ -49,15 +49,8 @@ class Command:
 
     def ivr(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
         (self.folder / "ivr.toml").write_text(f'[paths]\nvar = "{self.var}"\n', encoding="utf-8")
-        return subprocess.run(
-            [sys.executable, "-c", "from ivr.cli.main import main; main()", *arguments],
-            cwd=self.folder,
-            env={"PATH": "/usr/bin:/bin", "IVR_LANG": "en", "PYTHONPATH": str(ROOT)} | environment,
-            capture_output=True,
-            text=True,
-            timeout=110,
-            check=False,
-        )
+        ours = {"PATH": "/usr/bin:/bin", "IVR_LANG": "en"} | environment
+        return forked.run(*arguments, cwd=self.folder, environment=ours, timeout_s=110)
 
     def rehearse(
         self, flow: str, *more: str, language: str = "zh-CN", **environment: str

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import csv
 import json
-import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from flows import library
+from tests.command_rig import forked
 
 pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(180)]
 
@@ -34,15 +33,8 @@ class Ivr:
     folder: Path
 
     def __call__(self, *arguments: str, language: str = "en", code: int = 0) -> str:
-        done = subprocess.run(
-            [sys.executable, "-m", "ivr", *arguments],
-            cwd=self.folder,
-            env={"PATH": "/usr/bin:/bin", "IVR_LANG": language, "PYTHONPATH": str(Path(__file__).parents[3])},
-            capture_output=True,
-            text=True,
-            timeout=150,
-            check=False,
-        )
+        ours = {"PATH": "/usr/bin:/bin", "IVR_LANG": language}
+        done = forked.run(*arguments, cwd=self.folder, environment=ours, timeout_s=150)
         assert done.returncode == code, done.stdout + done.stderr
         return done.stdout + done.stderr
 
