@@ -14,9 +14,11 @@ from typing import Any
 from sqlalchemy import exists, func, insert, literal, select, text, update
 from sqlalchemy.orm import Session, aliased
 
+from ivr.database.among import among
 from ivr.database.locks import is_postgresql, lock_name
 from ivr.dialer import store
 from ivr.model import CampaignList, Contact, ContactList, DecisionStage, Task, TaskState
+from ivr.policy.alike import decide_each
 from ivr.policy.decide import Decision, Facts, Rule, Verdict, decide_ahead
 from ivr.policy.facts import AT_ONCE, Asked
 from ivr.policy.hold_out import settle
@@ -133,7 +135,9 @@ def enter(session: Session, rules: CampaignRules, now: datetime, after: int = 0)
             never += _by_attributes(session, rules, asked, frozenset(known), now)
     for start in range(0, len(known), AT_ONCE):
         ids = known[start : start + AT_ONCE]
-        asked = [Asked(*row) for row in session.execute(_asking().where(Task.id.in_(ids)).order_by(Task.id))]
+        asked = [
+            Asked(*row) for row in session.execute(_asking().where(among(session, Task.id, ids)).order_by(Task.id))
+        ]
         decided = enter_tasks(session, rules, asked, now)
         never += sum(one.verdict is Verdict.NEVER for one in decided.values())
     return never
@@ -161,12 +165,13 @@ def _by_attributes(
     """Decide about those that nothing is on record about; how many are never to be called."""
     named = _asked_for(rules, now)
     rest = [one for one in asked if one.task_id not in known]
-    decided: dict[int, Decision] = {}
-    for one in rest:
-        if one.task_id is not None and (named is None or not named.isdisjoint(one.attributes)):
-            decision = decide_ahead(rules, Facts(one.phone, one.attributes), now)
-            if decision.verdict is Verdict.NEVER:
-                decided[one.task_id] = decision
+    telling = [one for one in rest if named is None or not named.isdisjoint(one.attributes)]
+    answers = decide_each(rules, [Facts(one.phone, one.attributes) for one in telling], now)
+    decided: dict[int, Decision] = {
+        one.task_id: decision
+        for one, decision in zip(telling, answers, strict=True)
+        if one.task_id is not None and decision.verdict is Verdict.NEVER
+    }
     note(session, rules, decided, DecisionStage.IMPORT, now)
     return len(_close(session, rules, rest, decided, now))
 

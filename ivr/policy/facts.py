@@ -12,6 +12,7 @@ from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
 from flows.sprint import Scalar
+from ivr.database.among import among
 from ivr.model import (
     Attempt,
     Campaign,
@@ -33,7 +34,7 @@ from ivr.policy.decide import ANY_PURPOSE, THIRTY_DAYS, Agreed, Engaged, Facts, 
 from ivr.policy.policy import CampaignRules
 from trunk.ports import DialOutcome
 
-AT_ONCE = 500  # contacts in one statement
+AT_ONCE = 2000  # contacts in one statement
 LAST_MONTH = timedelta(days=63)  # reaches back to the beginning of the month before, in every time zone
 # Without a ring these are failures of ours or of the network: the phone never knew.
 NOT_REACHED = frozenset({DialOutcome.FAILED, DialOutcome.CONGESTION, DialOutcome.CANCELLED})
@@ -102,7 +103,7 @@ def _removed(session: Session, asked: Sequence[Asked]) -> frozenset[int | None]:
     rows = session.execute(
         select(Task.id)
         .join(Contact, Task.contact_id == Contact.id)
-        .where(Task.id.in_(tasks), Contact.removed_at.is_not(None))
+        .where(among(session, Task.id, tasks), Contact.removed_at.is_not(None))
     ).scalars()
     return frozenset(rows)
 
@@ -111,7 +112,7 @@ def _invalid(session: Session, phones: list[str], now: datetime) -> Mapping[str,
     """Numbers that don't exist, as far as is known."""
     rows = session.execute(
         select(InvalidNumber.phone, InvalidNumber.since, InvalidNumber.until)
-        .where(InvalidNumber.phone.in_(phones), InvalidNumber.until > now)
+        .where(among(session, InvalidNumber.phone, phones), InvalidNumber.until > now)
         .order_by(InvalidNumber.until)
     )
     return {phone: Invalid(since, until) for phone, since, until in rows}
@@ -128,7 +129,7 @@ def _opt_outs(
     found: defaultdict[str, list[OptOut]] = defaultdict(list)
     rows = session.execute(
         select(DoNotDisturb.phone, DoNotDisturb.purpose, DoNotDisturb.expires_at).where(
-            DoNotDisturb.phone.in_(phones),
+            among(session, DoNotDisturb.phone, phones),
             DoNotDisturb.purpose.in_((rules.purpose, ANY_PURPOSE)),
             or_(DoNotDisturb.expires_at.is_(None), DoNotDisturb.expires_at > now),
         )
@@ -144,7 +145,7 @@ def _consents(session: Session, rules: CampaignRules, phones: list[str]) -> Mapp
         return found
     rows = session.execute(
         select(Consent.phone, Consent.purpose, Consent.given_at, Consent.expires_at, Consent.withdrawn_at).where(
-            Consent.phone.in_(phones), Consent.purpose == rules.purpose
+            among(session, Consent.phone, phones), Consent.purpose == rules.purpose
         )
     )
     for phone, purpose, given_at, expires_at, withdrawn_at in rows:
@@ -161,7 +162,7 @@ def _engagements(
     earliest = earliest_month(now)
     rows = session.execute(
         select(Engagement).where(
-            Engagement.phone.in_(phones),
+            among(session, Engagement.phone, phones),
             Engagement.month >= earliest,
             Engagement.state != EngagementState.RELEASED,
         )
@@ -191,7 +192,7 @@ def _calls(session: Session, rules: CampaignRules, phones: list[str], now: datet
         )
         .join(Campaign, Attempt.campaign_id == Campaign.id)
         .join(FlowVersion, Campaign.flow_version_id == FlowVersion.id)
-        .where(Attempt.phone.in_(phones), Attempt.started_at > now - reach(rules))
+        .where(among(session, Attempt.phone, phones), Attempt.started_at > now - reach(rules))
         .order_by(Attempt.started_at)
     )
     for row in rows:
@@ -225,7 +226,7 @@ def _held_out(session: Session, rules: CampaignRules, phones: list[str]) -> froz
         return frozenset()
     rows = session.execute(
         select(HoldOut.phone).where(
-            HoldOut.phone.in_(phones), HoldOut.draw == hold_out.draw, HoldOut.held_out.is_(True)
+            among(session, HoldOut.phone, phones), HoldOut.draw == hold_out.draw, HoldOut.held_out.is_(True)
         )
     ).scalars()
     return frozenset(rows)
@@ -240,7 +241,9 @@ def _paid(
     # Nearly nobody has ever paid between two looks: one look at an index, and no join for the others.
     newest = (
         select(PaymentEvent.phone, func.max(PaymentEvent.paid_at))
-        .where(PaymentEvent.phone.in_({one.phone for one in asked}), PaymentEvent.paid_at <= now)
+        .where(
+            among(session, PaymentEvent.phone, sorted({one.phone for one in asked})), PaymentEvent.paid_at <= now
+        )
         .group_by(PaymentEvent.phone)
     )
     payments = {row[0]: row[1] for row in session.execute(newest)}
@@ -252,6 +255,6 @@ def _paid(
         .join(Contact, Task.contact_id == Contact.id)
         .join(ContactList, Contact.list_id == ContactList.id)
         .outerjoin(ImportBatch, Contact.batch_id == ImportBatch.id)
-        .where(Task.id.in_(tasks))
+        .where(among(session, Task.id, tasks))
     )
     return {task_id: tasks[task_id] for task_id, since in rows if tasks[task_id] >= since}

@@ -8,8 +8,10 @@ from datetime import datetime
 from sqlalchemy import func, insert, select
 from sqlalchemy.orm import Session
 
+from ivr.database.among import among
 from ivr.model import ContactDecision, DecisionStage
-from ivr.policy.decide import Decision, Verdict, decide_ahead
+from ivr.policy.alike import decide_each
+from ivr.policy.decide import Decision, Verdict
 from ivr.policy.facts import Asked, gather
 from ivr.policy.policy import CampaignRules
 
@@ -23,9 +25,9 @@ def judge(
     leased that it may be called isn't: the policy is asked again before that."""
     found = gather(session, rules, asked, now)
     decided: dict[int, Decision] = {}
-    for one, facts in zip(asked, found, strict=True):
+    for one, decision in zip(asked, decide_each(rules, found, now), strict=True):
         assert one.task_id is not None
-        decided[one.task_id] = decide_ahead(rules, facts, now)
+        decided[one.task_id] = decision
     told = decided
     if stage is DecisionStage.IMPORT:
         told = {task: one for task, one in decided.items() if one.verdict is Verdict.NEVER}
@@ -43,7 +45,7 @@ def note(
         return
     newest = (
         select(func.max(ContactDecision.id))
-        .where(ContactDecision.task_id.in_(decided))
+        .where(among(session, ContactDecision.task_id, decided))
         .group_by(ContactDecision.task_id)
     )
     rows = session.execute(select(ContactDecision).where(ContactDecision.id.in_(newest))).scalars()
