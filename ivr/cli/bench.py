@@ -17,14 +17,26 @@ from bench.result import BenchResult
 from ivr.i18n import translate
 
 ALIASES = {"import": "imports"}  # a module can't have the name
+HELPERS = frozenset(  # modules that measure nothing by themselves
+    {
+        "adapter_callee",
+        "callers",
+        "engine_calls",
+        "engine_load",
+        "engine_profile",
+        "over_asterisk",
+        "pacing_world",
+        "reaction_callee",
+        "result",
+        "simulated_agents",
+    }
+)
 
 
 class BenchGroup(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:
         names = {info.name for info in pkgutil.iter_modules(bench.__path__)}
-        return sorted(
-            names - {"result", "callers", "reaction_callee", "pacing_world", "simulated_agents"}
-        )  # these measure nothing by themselves
+        return sorted(names - HELPERS)
 
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
         name = ALIASES.get(name, name)

@@ -37,18 +37,18 @@ class MalformedFrameError(Exception):
 class FrameParser:
     """Cuts a byte stream into frames, however it was split on its way.
 
-    Keeps at most one unfinished frame: a length beyond the bound is refused when its header is there."""
+    `rest` is the unfinished frame, one at most: a length beyond the bound is refused when its header is there."""
 
     def __init__(self, max_payload_bytes: int = MAX_PAYLOAD_BYTES) -> None:
         self._max_payload_bytes = max_payload_bytes
-        self._rest = b""
+        self.rest = b""
 
     def feed(self, data: bytes) -> Iterator[tuple[Kind, bytes]]:
         """Frames that are complete now. Exhaust it before the next `feed`.
 
         Raises MalformedFrameError, after the frames before the bad one; nothing may be fed after that."""
-        if self._rest:
-            data = self._rest + data
+        if self.rest:
+            data = self.rest + data
         at, end = 0, len(data)
         while end - at >= _HEADER.size:
             number, length = _HEADER.unpack_from(data, at)
@@ -64,7 +64,7 @@ class FrameParser:
             if kind is Kind.KEY and payload[0] not in _KEYS:
                 raise MalformedFrameError("a key that no telephone has")
             yield kind, payload
-        self._rest = data[at:]
+        self.rest = data[at:]
 
     def _check_length(self, kind: Kind, length: int) -> None:
         if length > self._max_payload_bytes:

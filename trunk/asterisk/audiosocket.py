@@ -4,6 +4,8 @@ Owns the sockets, the frames that wait and the pace; whose call a socket belongs
 is said on it by that call's `AudioLeg`. Asterisk paces nothing and queues nothing: a frame that is written is on
 its way to the callee at once, so exactly one is written per tick, silence when there is nothing to say.
 
+The loop watches a socket until it has said whose it is, and again when it is being closed. In between the clock
+polls it: one read and one write per tick, so that a frame that comes wakes nobody up (docs/decisions/0158).
 Nothing is made per frame but the frame. A fault of one socket or one leg ends that one with a log line."""
 
 from __future__ import annotations
@@ -11,10 +13,11 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket as sockets
+import struct
 import uuid
 from collections import deque
 from dataclasses import dataclass
-from typing import Protocol, cast
+from typing import Protocol
 
 from speech.audio import FRAME_BYTES, SILENCE_FRAME
 from trunk.asterisk.audioframes import AUDIO_HEADER, HANG_UP, FrameParser, Kind, MalformedFrameError
@@ -23,7 +26,14 @@ from trunk.ticker import Ticker
 
 log = logging.getLogger(__name__)
 
+_HEADER_BYTES = len(AUDIO_HEADER)
+_PACKET_BYTES = _HEADER_BYTES + FRAME_BYTES
 _SILENCE = AUDIO_HEADER + SILENCE_FRAME
+_READ_BYTES = 2 * _PACKET_BYTES  # a frame, and the one that a late tick left; more is read in rounds
+_ROUNDS = 32  # of reading in one tick: half a second of sound; nobody may keep the clock to himself
+_BACKLOG = 512  # connections that the kernel holds until we take them
+_ACCEPT_AGAIN_S = 1.0  # after the process has run out of file descriptors
+_RESET = struct.pack("ii", 1, 0)  # SO_LINGER: close at once, whatever is unsent
 
 
 class AudioLeg(Protocol):
@@ -50,7 +60,7 @@ class AudioSocketLimits:
     jitter_frames: int = 5  # received and not yet heard, 100 ms; beyond, the oldest are dropped
     spare_frames: int = 1  # that many may wait for long; a stall's backlog is shed down to it
     shed_after_ticks: int = 25  # one frame is shed when more than the spare ones have waited for so long
-    write_buffer_bytes: int = 16384  # 1 s of audio that the peer doesn't take: beyond, its leg is dropped
+    refused_ticks: int = 50  # in a row on which the peer took no audio, 1 s: beyond, its leg is dropped
     send_buffer_bytes: int = 16384  # the kernel's, per socket, so that it doesn't hide a minute of stale audio
     close_grace_s: float = 1.0  # for the last bytes to be taken
 
@@ -64,17 +74,23 @@ class AudioSocketServer:
         self._host, self._port = host, port
         self._legs: dict[uuid.UUID, AudioLeg] = {}
         self._open: dict[uuid.UUID, _Socket] = {}  # named, being served
+        self._unnamed: set[_Socket] = set()  # which haven't said whose they are
         self._sockets: set[_Socket] = set()  # every connection, until it is lost
         self._ticker: Ticker[_Socket] = Ticker(_serve)
-        self._server: asyncio.Server | None = None
-        self._all_lost: asyncio.Future[None] | None = None
+        self._listeners: list[sockets.socket] = []
 
     async def start(self) -> None:
         """Raises TrunkError, one sentence, when the address can't be listened on."""
         loop = asyncio.get_running_loop()
         try:
-            self._server = await loop.create_server(lambda: _Socket(self), self._host, self._port)
+            for info in await loop.getaddrinfo(self._host, self._port, type=sockets.SOCK_STREAM):
+                address = (info[4][0], self._port, *info[4][2:])  # the first one's port, where any will do
+                listener = sockets.create_server(address, family=info[0], backlog=_BACKLOG)
+                self._listeners.append(listener)
+                listener.setblocking(False)
+                self._port = listener.getsockname()[1]
         except OSError as error:
+            self._stop_listening()
             raise TrunkError(
                 "can't listen for Asterisk's audio on {host}:{port}: {why} (fix: give audio_host an address of "
                 "this machine, and audio_port a free port or 0)",
@@ -82,7 +98,8 @@ class AudioSocketServer:
                 port=self._port,
                 why=error.strerror or str(error),
             ) from error
-        self._port = self._server.sockets[0].getsockname()[1]
+        for listener in self._listeners:
+            loop.add_reader(listener, self._accept, listener)
 
     @property
     def address(self) -> str:
@@ -118,25 +135,43 @@ class AudioSocketServer:
 
     async def close(self) -> None:
         """Stop listening and drop every socket; the legs are told."""
-        if self._server is None:
-            return
-        self._server.close()
-        if self._sockets:
-            self._all_lost = asyncio.get_running_loop().create_future()
-            for connection in tuple(self._sockets):
-                connection.abort()
-            await self._all_lost
-        await self._server.wait_closed()
-        self._server = None
+        self._stop_listening()
+        for connection in tuple(self._sockets):
+            connection.abort()
         self._legs.clear()
 
-    # ---- for its sockets -------------------------------------------------------------------------------------
+    def _stop_listening(self) -> None:
+        loop = asyncio.get_running_loop()
+        for listener in self._listeners:
+            loop.remove_reader(listener)
+            listener.close()
+        self._listeners.clear()
 
-    def arrived(self, connection: _Socket) -> bool:
-        """Whether it may stay."""
-        self._sockets.add(connection)
-        serving = self._server is not None and self._server.is_serving()
-        return serving and len(self._sockets) - len(self._open) <= self.limits.unnamed_sockets
+    def _accept(self, listener: sockets.socket) -> None:
+        for _ in range(_BACKLOG):
+            try:
+                raw, _ = listener.accept()
+            except (BlockingIOError, InterruptedError, ConnectionAbortedError):
+                return
+            except OSError as error:  # no more file descriptors: those who wait are taken when some are free
+                log.error("audio_socket_refused", exc_info=error)  # noqa: TRY400 - no fault of the code
+                self._pause(listener)
+                return
+            connection = _Socket(self, raw)
+            self._sockets.add(connection)
+            self._unnamed.add(connection)
+            connection.begin(welcome=len(self._unnamed) <= self.limits.unnamed_sockets)
+
+    def _pause(self, listener: sockets.socket) -> None:
+        loop = asyncio.get_running_loop()
+        loop.remove_reader(listener)
+        loop.call_later(_ACCEPT_AGAIN_S, self._resume, listener)
+
+    def _resume(self, listener: sockets.socket) -> None:
+        if listener in self._listeners:
+            asyncio.get_running_loop().add_reader(listener, self._accept, listener)
+
+    # ---- for its sockets -------------------------------------------------------------------------------------
 
     def named(self, connection: _Socket, socket_id: uuid.UUID) -> AudioLeg:
         """The leg it belongs to. Raises MalformedFrameError when it is nobody's or the leg has one."""
@@ -145,14 +180,16 @@ class AudioSocketServer:
             raise MalformedFrameError("nobody expects this id")
         if socket_id in self._open:
             raise MalformedFrameError("this id has an open socket")
+        self._unnamed.discard(connection)
         self._open[socket_id] = connection
         self._ticker.add(connection)
         return leg
 
-    def left(self, connection: _Socket, socket_id: uuid.UUID) -> None:
+    def left(self, connection: _Socket, socket_id: uuid.UUID | None) -> None:
         """No more ticks for it; harmless when it had none."""
+        self._unnamed.discard(connection)
         self._ticker.discard(connection)
-        if self._open.get(socket_id) is connection:
+        if socket_id is not None and self._open.get(socket_id) is connection:
             del self._open[socket_id]
 
     def broken(self, socket_id: uuid.UUID) -> None:
@@ -161,77 +198,99 @@ class AudioSocketServer:
 
     def lost(self, connection: _Socket) -> None:
         self._sockets.discard(connection)
-        if not self._sockets and self._all_lost is not None and not self._all_lost.done():
-            self._all_lost.set_result(None)
 
 
-class _Socket(asyncio.Protocol):
-    """One connection of Asterisk: unnamed, then served, then closing."""
+class _Socket:
+    """One connection of Asterisk: unnamed (the loop watches it), then served (the clock polls it), then closing
+    (the loop again, until the peer has closed its end too)."""
 
-    def __init__(self, server: AudioSocketServer) -> None:
+    __slots__ = (
+        "_closing",
+        "_frames",
+        "_id",
+        "_leg",
+        "_limits",
+        "_loop",
+        "_parser",
+        "_part",
+        "_raw",
+        "_recv",
+        "_refused_ticks",
+        "_send",
+        "_server",
+        "_surplus_ticks",
+        "_timer",
+        "_unsent",
+    )
+
+    def __init__(self, server: AudioSocketServer, raw: sockets.socket) -> None:
         self._server = server
         self._limits = server.limits
+        self._loop = asyncio.get_running_loop()
+        self._raw = raw
+        self._recv, self._send = raw.recv, raw.send
         self._parser = FrameParser()
         self._frames: deque[bytes] = deque()  # 320 bytes each; bounded in _take_audio
         self._part = b""  # of a frame, where the peer's packets aren't 20 ms long
+        self._unsent = b""  # of a frame that the peer took in part
+        self._refused_ticks = 0
         self._surplus_ticks = 0
         self._id: uuid.UUID | None = None
         self._leg: AudioLeg | None = None  # while being served
         self._closing = False
         self._timer: asyncio.TimerHandle | None = None  # for the id at first, for the last bytes in the end
-        self._transport: asyncio.Transport  # from connection_made on
-
-    # ---- asyncio.Protocol ------------------------------------------------------------------------------------
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast("asyncio.Transport", transport)
-        self._transport.set_write_buffer_limits(high=self._limits.write_buffer_bytes)
-        raw = cast("sockets.socket", transport.get_extra_info("socket"))
-        raw.setsockopt(sockets.SOL_SOCKET, sockets.SO_SNDBUF, self._limits.send_buffer_bytes)
-        if not self._server.arrived(self):
-            self._break("too many sockets wait to say whose they are, or the server is closing")
-            return
-        deadline_s = self._limits.id_deadline_s
-        self._timer = asyncio.get_running_loop().call_later(
-            deadline_s, self._break, f"it didn't say within {deadline_s:g} s whose it is"
-        )
-
-    def data_received(self, data: bytes) -> None:
-        if self._closing:
-            return
-        try:
-            for kind, payload in self._parser.feed(data):
-                self._take(kind, payload)
-                if self._closing:
-                    return
-        except MalformedFrameError as error:
-            self._break(str(error))
-
-    def pause_writing(self) -> None:
-        self._break("the peer doesn't take its audio", at_once=True)
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._closing = True
-        self._cancel_timer()
-        self._stop_serving()
-        self._server.lost(self)
 
     # ---- for the server --------------------------------------------------------------------------------------
 
-    def tick(self) -> None:
-        """Give the leg what was heard, and the callee what it says."""
-        leg = self._leg
-        if leg is None:
+    def begin(self, *, welcome: bool) -> None:
+        """It has just come: wait for it to say whose it is."""
+        raw = self._raw
+        raw.setblocking(False)
+        raw.setsockopt(sockets.IPPROTO_TCP, sockets.TCP_NODELAY, 1)
+        raw.setsockopt(sockets.SOL_SOCKET, sockets.SO_SNDBUF, self._limits.send_buffer_bytes)
+        if not welcome:
+            self._break("too many sockets wait to say whose they are")
             return
+        deadline_s = self._limits.id_deadline_s
+        self._timer = self._loop.call_later(
+            deadline_s, self._break, f"it didn't say within {deadline_s:g} s whose it is"
+        )
+        self._loop.add_reader(raw, self._on_readable)
+
+    def tick(self) -> None:
+        """Read what has come, give the leg a frame of it, and the callee what the leg says."""
+        frames = self._frames
         try:
-            said = leg.on_frame(self._next_frame())
-            if said is not None and len(said) != FRAME_BYTES:
+            data = self._recv(_READ_BYTES)
+            if len(data) == _PACKET_BYTES and data.startswith(AUDIO_HEADER) and not self._parser.rest:
+                frames.append(data[_HEADER_BYTES:])  # as nearly always
+            else:
+                self._receive(data)
+        except BlockingIOError:
+            pass  # nothing has come
+        except OSError:
+            self._gone()
+        leg = self._leg
+        if leg is None:  # what came ended it
+            return
+        if len(frames) == 1:
+            frame = frames.popleft()
+            self._surplus_ticks = 0
+        else:
+            frame = self._next_frame()
+        try:
+            said = leg.on_frame(frame)
+            if said is None:
+                packet = _SILENCE
+            elif len(said) == FRAME_BYTES:
+                packet = AUDIO_HEADER + said
+            else:
                 raise ValueError(f"a frame to say has {FRAME_BYTES} bytes, not {len(said)}")
         except Exception as error:  # noqa: BLE001 one leg's fault must not stop the clock of the others
             self._fail(error)
             return
         if not self._closing:
-            self._transport.write(_SILENCE if said is None else AUDIO_HEADER + said)
+            self._write(packet)
 
     def leave(self) -> None:
         """Close without a word to the leg."""
@@ -239,9 +298,44 @@ class _Socket(asyncio.Protocol):
         self._close()
 
     def abort(self) -> None:
-        self._transport.abort()
+        self._reset()
 
-    # ---- frames ----------------------------------------------------------------------------------------------
+    # ---- reading ---------------------------------------------------------------------------------------------
+
+    def _on_readable(self) -> None:
+        """The loop says that something has come: the id, or, while closing, the peer's end."""
+        try:
+            data = self._recv(_READ_BYTES)
+        except (BlockingIOError, InterruptedError):
+            return
+        except OSError:
+            data = b""
+        if self._closing:
+            if not data:
+                self._lost()
+            return
+        self._receive(data)
+
+    def _receive(self, data: bytes) -> None:
+        """Take what was read, and what else has come. Raises OSError like `recv`."""
+        for _ in range(_ROUNDS):
+            if not data:
+                self._gone()
+                return
+            try:
+                for kind, payload in self._parser.feed(data):
+                    self._take(kind, payload)
+                    if self._closing:
+                        return
+            except MalformedFrameError as error:
+                self._break(str(error))
+                return
+            if len(data) < _READ_BYTES:
+                return
+            try:
+                data = self._recv(_READ_BYTES)
+            except BlockingIOError:
+                return
 
     def _take(self, kind: Kind, payload: bytes) -> None:
         if kind is Kind.ID:
@@ -261,6 +355,7 @@ class _Socket(asyncio.Protocol):
         self._id = socket_id
         self._leg = self._server.named(self, socket_id)
         self._cancel_timer()
+        self._loop.remove_reader(self._raw)
         try:
             self._leg.on_socket_open()
         except Exception as error:  # noqa: BLE001 one leg's fault is its own
@@ -302,6 +397,26 @@ class _Socket(asyncio.Protocol):
                 frame = frames.popleft()
         return frame
 
+    # ---- writing ---------------------------------------------------------------------------------------------
+
+    def _write(self, packet: bytes) -> None:
+        """Write one frame, or leave it out when the peer takes nothing: later it would be stale."""
+        try:
+            if self._unsent:  # a frame begun has to be finished first
+                self._unsent = self._unsent[self._send(self._unsent) :]
+                if self._unsent:
+                    return
+            sent = self._send(packet)
+            if sent < len(packet):
+                self._unsent = packet[sent:]
+            self._refused_ticks = 0
+        except BlockingIOError:
+            self._refused_ticks += 1
+            if self._refused_ticks > self._limits.refused_ticks:
+                self._break("the peer doesn't take its audio", at_once=True)
+        except OSError:
+            self._gone()
+
     # ---- the end ---------------------------------------------------------------------------------------------
 
     def _fail(self, error: Exception) -> None:
@@ -318,25 +433,52 @@ class _Socket(asyncio.Protocol):
         log.warning("audio_socket_broken: %s", reason, extra={"socket_id": str(self._id)})
         if self._leg is not None and self._id is not None:
             self._server.broken(self._id)
-        if not at_once:
-            self._transport.write(HANG_UP)
-        self._close(at_once=at_once)
+        self._close(b"" if at_once else HANG_UP, at_once=at_once)
 
-    def _close(self, *, at_once: bool = False) -> None:
+    def _gone(self) -> None:
+        """The peer has closed its end, or the connection is broken."""
+        self._closing = True
+        self._stop_serving()
+        self._lost()
+
+    def _close(self, last_word: bytes = b"", *, at_once: bool = False) -> None:
+        """Say the last word, stop serving, and wait for the peer to close its end: it has a moment for that."""
+        if self._closing:
+            return
         self._closing = True
         self._cancel_timer()
         self._stop_serving()
         if at_once:
-            self._transport.abort()
+            self._reset()
             return
-        self._transport.close()
-        loop = asyncio.get_running_loop()
-        self._timer = loop.call_later(self._limits.close_grace_s, self._transport.abort)
+        try:
+            self._send(self._unsent + last_word)
+            self._raw.shutdown(sockets.SHUT_WR)
+        except OSError:  # it takes nothing, or is gone
+            self._reset()
+            return
+        # What comes until then is thrown away: a socket closed with something unread takes our last word back.
+        self._loop.add_reader(self._raw, self._on_readable)
+        self._timer = self._loop.call_later(self._limits.close_grace_s, self._reset)
+
+    def _reset(self) -> None:
+        """Close at once, whatever is unsent or unread."""
+        self._closing = True
+        self._stop_serving()
+        if self._raw.fileno() != -1:
+            self._raw.setsockopt(sockets.SOL_SOCKET, sockets.SO_LINGER, _RESET)
+        self._lost()
+
+    def _lost(self) -> None:
+        self._cancel_timer()
+        if self._raw.fileno() != -1:
+            self._loop.remove_reader(self._raw)
+            self._raw.close()
+        self._server.lost(self)
 
     def _stop_serving(self) -> None:
         leg, self._leg = self._leg, None
-        if self._id is not None:
-            self._server.left(self, self._id)
+        self._server.left(self, self._id)
         if leg is not None:
             try:
                 leg.on_socket_closed()

@@ -431,7 +431,7 @@ class TestFaults:
 
     def test_who_does_not_read_is_dropped(self, run: Run, caplog: pytest.LogCaptureFixture) -> None:
         async def main() -> None:
-            limits = replace(LIMITS, write_buffer_bytes=2000, send_buffer_bytes=2000)
+            limits = replace(LIMITS, refused_ticks=5, send_buffer_bytes=2000)
             async with serving(limits) as server:
                 leg = Leg()
                 server.expect(ID, leg)
@@ -449,7 +449,7 @@ class TestFaults:
 
     def test_who_takes_the_last_bytes_never_is_dropped_all_the_same(self, run: Run) -> None:
         async def main() -> None:
-            limits = replace(LIMITS, write_buffer_bytes=10**6, send_buffer_bytes=2000, close_grace_s=0.1)
+            limits = replace(LIMITS, refused_ticks=10**6, send_buffer_bytes=2000, close_grace_s=0.1)
             async with serving(limits) as server:
                 leg = Leg()
                 leg.say = [pcm(1)] * 10**5
