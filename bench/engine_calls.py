@@ -40,9 +40,7 @@ PLACED_PER_S = 50.0  # while the calls are being set up, which no figure counts
 SPEAKERS = 4  # one call in so many answers by speech, the others by keys
 NODES = 90  # prompts or questions of one call: none ends while it is measured
 HEARS = "ko"  # the language of questions and answers: the one whose Vosk model is a package; prompts are English
-_TEXT = (
-    "Your invoice for this month is ready. You can pay it at any of our shops, by bank transfer, or on our site."
-)
+_TEXT = "Your invoice for this month is ready. You can pay it at any of our shops, by bank transfer, or online."
 _QUESTION = "Was this of any help to you? Please say yes or no, or press one for yes and two for no."
 _SPEECH = {"vad": "barge_in: {keys: true, speech: {after_s: 1.0}}", "prompts": "barge_in: {keys: true}"}
 

@@ -2,14 +2,15 @@
 
 Lean, because it shares the machine with what it measures: frames are made once; one `send` per call and 20 ms, the
 calls spread over PHASES moments of it as a PBX's are; what comes back is thrown away about once a second, but for
-one call in PROBE_EVERY, whose every frame is read and timed as it comes. `python -m bench.engine_load [PROBE_EVERY]` prints
-two ports: the manager's, and one for commands as datagrams (`mark`, `report`, `key ID`, `say ID`)."""
+one call in PROBE_EVERY, whose frames are read and timed as they come. `python -m bench.engine_load [PROBE_EVERY]`
+prints two ports: the manager's, and one for commands as datagrams (`mark`, `report`, `key ID`, `say ID`)."""
 
 from __future__ import annotations
 
 import json
 import selectors
 import socket
+import sys
 import time
 import uuid
 from array import array
