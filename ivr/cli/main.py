@@ -13,12 +13,16 @@ from ivr.cli.lazy import Elsewhere, LazyGroup
 from ivr.i18n import translate, use_language
 
 COMMANDS = {
+    "agent": Elsewhere("ivr.cli.agent", "Sign agents in and out, and say what they do."),
     "asterisk": Elsewhere(
         "ivr.cli.asterisk", "Connect Asterisk: write its files, check it, start one of our own."
     ),
     "bench": Elsewhere("ivr.cli.bench", "Measure, and print figures beside their limits."),
     "campaign": Elsewhere("ivr.cli.campaign", "Create campaigns, have them approved, run them, report."),
     "call": Elsewhere("ivr.cli.call", "Place one test call to your own phone and tell what happens."),
+    "capacity": Elsewhere(
+        "ivr.cli.capacity", "What so many calls at once need: cores, memory, network, disk, machines, PostgreSQL."
+    ),
     "confirm": Elsewhere(
         "ivr.cli.confirm", "Confirm a success or take it away: of one call, or by a file of text messages."
     ),
@@ -29,6 +33,7 @@ COMMANDS = {
     "db": Elsewhere("ivr.cli.db", "Bring the database up to this version, or move it to another one."),
     "demo": Elsewhere("ivr.cli.demo", "Call the shipped list with the shipped flow over the simulated network."),
     "dial": Elsewhere("ivr.cli.dial", "Call a list over real trunks."),
+    "desk": Elsewhere("ivr.cli.desk", "Say who works here and when; see what they are doing."),
     "doctor": Elsewhere("ivr.cli.doctor", "Say what is present, what is missing, and what mends it."),
     "feed": Elsewhere(
         "ivr.cli.feed", "Sources that are asked on a schedule for contacts, payments and complaints."

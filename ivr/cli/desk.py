@@ -1,0 +1,112 @@
+"""`ivr desk …`: who works here, when, and what they are doing."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, time, timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from ivr.cli.campaign_options import zone_of
+from ivr.cli.options import DATABASE
+from ivr.cli.with_database import operator, with_database
+from ivr.database import Database, Place
+from ivr.desk import roster, shifts
+from ivr.desk.views import AgentView, day_of, everybody, queues
+from ivr.desk.words import state_word
+from ivr.i18n import translate
+
+FILE = click.Path(path_type=Path, dir_okay=False, exists=True)
+TIMEZONE = click.option(
+    "--timezone", default="Asia/Shanghai", show_default=True, help=translate("Of the file's or the shown times.")
+)
+
+
+@click.group(help=translate("Say who works here and when; see what they are doing."))
+def command() -> None:
+    pass
+
+
+@command.command(help=translate("Take in a roster (YAML): teams, queues, agents and what they can do."))
+@click.argument("file", type=FILE)
+@DATABASE
+def load(file: Path, db: Place | None) -> None:
+    spec = roster.load(file)
+
+    async def work(database: Database) -> roster.Loaded:
+        now = database.clock.now()
+        return await database.run(lambda session: roster.take(session, spec, operator(), now))
+
+    loaded = with_database(db, work)
+    click.echo(translate("Added: {added}, changed: {changed}, as before: {same}.", added=loaded.added,
+                         changed=loaded.changed, same=loaded.same))  # fmt: skip
+
+
+@command.command("shifts", help=translate("Take in a shift plan: a CSV file with agent,date,from,to."))
+@click.argument("file", type=FILE)
+@TIMEZONE
+@DATABASE
+def shifts_(file: Path, timezone: str, db: Place | None) -> None:
+    zone = ZoneInfo(zone_of(timezone))
+    plan = shifts.read(file, zone)
+
+    async def work(database: Database) -> int:
+        now = database.clock.now()
+        return await database.run(lambda session: shifts.take(session, plan, zone, operator(), now))
+
+    replaced = with_database(db, work, must_exist=True)
+    click.echo(translate("Shifts: {shifts}; they replace {replaced}.", shifts=len(plan), replaced=replaced))
+
+
+@command.command(help=translate("Show the agents, what they are doing and since when, and the queues."))
+@DATABASE
+def show(db: Place | None) -> None:
+    async def work(database: Database) -> tuple[datetime, tuple[AgentView, ...], tuple[tuple[str, ...], ...]]:
+        return database.clock.now(), await database.read(everybody), await database.read(queues)
+
+    now, agents, waiting = with_database(db, work, must_exist=True)
+    if not agents:
+        click.echo(translate("There are no agents; take a roster in with: ivr desk load roster.yaml"))
+        return
+    table = Table()
+    for heading in ("agent", "name", "team", "skills", "state", "lasting"):
+        table.add_column(translate(heading))
+    for one in agents:
+        state = state_word(one.state).render(translate)
+        if one.reason:
+            state = translate("{state} ({reason})", state=state, reason=one.reason)
+        table.add_row(one.number, one.name, one.team or "", one.skills, state, _span(now - one.since))
+    Console().print(table)
+    for name, skill, free in waiting:
+        click.echo(translate("Queue {queue}: skill {skill}, agents who are ready: {free}", queue=name, skill=skill,
+                             free=free))  # fmt: skip
+
+
+@command.command(help=translate("Show an agent's day: what they did from when to when."))
+@click.argument("agent")
+@click.option("--day", type=click.DateTime(["%Y-%m-%d"]), help=translate("Which; default: today."))
+@TIMEZONE
+@DATABASE
+def timeline(agent: str, day: datetime | None, timezone: str, db: Place | None) -> None:
+    zone = ZoneInfo(zone_of(timezone))
+    begin = datetime.combine(date.today() if day is None else day.date(), time.min, zone)  # noqa: DTZ011 a default
+    end = begin + timedelta(days=1)
+    stretches = with_database(
+        db, lambda database: database.read(lambda session: day_of(session, agent, begin, end)), must_exist=True
+    )
+    table = Table()
+    for heading in ("from", "until", "state", "reason", "changed by"):
+        table.add_column(translate(heading))
+    for one in stretches:
+        until = min(one.until, datetime.now(UTC))
+        table.add_row(f"{one.at.astimezone(zone):%H:%M:%S}", f"{until.astimezone(zone):%H:%M:%S}",
+                      state_word(one.state).render(translate), one.reason or "", one.by)  # fmt: skip
+    Console().print(table)
+
+
+def _span(length: timedelta) -> str:
+    seconds = max(0, int(length.total_seconds()))
+    return f"{seconds // 3600}:{seconds // 60 % 60:02}:{seconds % 60:02}"

@@ -1,0 +1,185 @@
+"""Roster files -> teams, queues and agents of the database. Everything that is wrong with a file comes as one
+FlowLoadError, with places and mends; a file is taken as a whole or not at all."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+from sqlalchemy import delete, select
+from sqlalchemy.orm import Session
+
+from flows.explain import explain
+from flows.findings import Finding, FlowLoadError, listed, nearest
+from flows.source import Path_, Source, check_schema, kind_word, parse_any, read
+from ivr.desk.errors import DeskError
+from ivr.desk.presence import presence_of
+from ivr.desk.schema import SCHEMA_VERSION, AgentSpec, QueueSpec, RosterSpec, TeamSpec
+from ivr.model import Agent, AgentSkill, AuditEntry, Organisation, Queue, Team, User
+
+_MODELS: Mapping[str, type[BaseModel]] = {
+    "": RosterSpec,
+    "teams": TeamSpec,
+    "queues": QueueSpec,
+    "agents": AgentSpec,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """How many of a file were new, and how many were changed."""
+
+    added: int
+    changed: int
+    same: int
+
+
+def load(path: Path) -> RosterSpec:
+    """Read a roster file. Raises FlowLoadError."""
+    return loads(read(path), str(path))
+
+
+def loads(data: bytes, file: str = "<roster>") -> RosterSpec:
+    """Read a roster from bytes. Raises FlowLoadError."""
+    source, tree = parse_any(data, file)
+    if not isinstance(tree, dict):
+        raise FlowLoadError([_finding(source, (), "not_a_mapping", "a roster is a mapping, this is {kind}",
+                                      "begin with `schema: 1` and `agents:`", kind=kind_word(tree))])  # fmt: skip
+    check_schema(tree, source, SCHEMA_VERSION)
+    body = _in_text({key: value for key, value in tree.items() if key != "schema"})
+    try:
+        spec = RosterSpec.model_validate_json(json.dumps(body, default=str), strict=True)
+    except ValidationError as problem:
+        raise FlowLoadError(explain(problem, tree, source, _MODELS)) from None
+    found = [*_unknown_teams(spec, source), *_shared_phones(spec, source)]
+    if found:
+        raise FlowLoadError(found)
+    return spec
+
+
+def take(session: Session, spec: RosterSpec, who: str, now: datetime) -> Loaded:
+    """Write a roster: whoever isn't in it stays as they are. Raises DeskError: an organisation, a user or a team's
+    leader that there isn't."""
+    teams = _teams(session, spec)
+    counts = [_put(session, Queue, {"name": name}, _queue(name, queue)) for name, queue in spec.queues.items()]
+    counts += [_agent(session, number, agent, teams, now) for number, agent in spec.agents.items()]
+    for name, team in spec.teams.items():
+        if team.leader is not None and not _there(session, Agent.number, team.leader):
+            raise DeskError("The team {team} is led by {number}: there is no such agent.", team=name,
+                            number=team.leader)  # fmt: skip
+    loaded = Loaded(counts.count("added"), counts.count("changed"), counts.count("same"))
+    details = {"added": loaded.added, "changed": loaded.changed}
+    session.add(AuditEntry(at=now, who=who, action="desk.roster", subject="roster", details=details))
+    return loaded
+
+
+def _in_text(tree: dict[str, Any]) -> dict[str, Any]:
+    """Agents' numbers and phones may stand without quotes."""
+    agents = tree.get("agents")
+    if isinstance(agents, dict):
+        tree["agents"] = {str(number): _phone_as_text(agent) for number, agent in agents.items()}
+    teams = tree.get("teams")
+    if isinstance(teams, dict):
+        tree["teams"] = {name: _as_text(team, "leader") for name, team in teams.items()}
+    return tree
+
+
+def _phone_as_text(agent: Any) -> Any:
+    return _as_text(agent, "phone")
+
+
+def _as_text(value: Any, key: str) -> Any:
+    if isinstance(value, dict) and isinstance(value.get(key), int):
+        return {**value, key: str(value[key])}
+    return value
+
+
+def _unknown_teams(spec: RosterSpec, source: Source) -> Iterable[Finding]:
+    for number, agent in spec.agents.items():
+        if agent.team is not None and agent.team not in spec.teams:
+            near = nearest(agent.team, spec.teams)
+            fix = "did you mean {near}?" if near else "add it to `teams`; there are: {names}"
+            yield _finding(source, ("agents", number, "team"), "unknown_team", "there is no team {name}", fix,
+                           name=agent.team, near=near, names=listed(spec.teams))  # fmt: skip
+
+
+def _shared_phones(spec: RosterSpec, source: Source) -> Iterable[Finding]:
+    """One phone rings for one agent: two who share it would take each other's calls."""
+    owner: dict[str, str] = {}
+    for number, agent in spec.agents.items():
+        if agent.left_on is not None:
+            continue
+        if agent.phone in owner:
+            yield _finding(source, ("agents", number, "phone"), "shared_phone",
+                           "agent {other} has the same phone", "give each agent a phone of their own",
+                           other=owner[agent.phone])  # fmt: skip
+        owner.setdefault(agent.phone, number)
+
+
+def _finding(source: Source, path: Path_, code: str, template: str, fix: str, **params: Any) -> Finding:
+    return Finding(code, "error", source.place(path), template, params, fix, params)
+
+
+def _teams(session: Session, spec: RosterSpec) -> dict[str, int]:
+    """The file's teams, written; name -> id."""
+    ids = {}
+    for name, team in spec.teams.items():
+        organisation = _id_of(session, Organisation, team.organisation)
+        _put(session, Team, {"name": name}, {"leader": team.leader, "organisation_id": organisation})
+        ids[name] = session.scalars(select(Team.id).where(Team.name == name)).one()
+    return ids
+
+
+def _queue(name: str, spec: QueueSpec) -> dict[str, object]:
+    return spec.model_dump() | {"skill": spec.skill or name}
+
+
+def _agent(session: Session, number: str, spec: AgentSpec, teams: Mapping[str, int], now: datetime) -> str:
+    values: dict[str, object] = spec.model_dump(exclude={"team", "skills", "user"})
+    values["team_id"] = None if spec.team is None else teams[spec.team]
+    values["user_id"] = _id_of(session, User, spec.user)
+    became = _put(session, Agent, {"number": number}, values)
+    agent_id = session.scalars(select(Agent.id).where(Agent.number == number)).one()
+    presence_of(session, agent_id, now)  # everybody has one: signed out, to begin with
+    wanted = dict(spec.skills)
+    rows = session.execute(select(AgentSkill.skill, AgentSkill.level).where(AgentSkill.agent_id == agent_id))
+    if dict(rows) == wanted:
+        return became
+    session.execute(delete(AgentSkill).where(AgentSkill.agent_id == agent_id))
+    session.add_all(AgentSkill(agent_id=agent_id, skill=skill, level=level) for skill, level in wanted.items())
+    return "changed" if became == "same" else became
+
+
+def _put(session: Session, model: Any, key: Mapping[str, object], values: Mapping[str, object]) -> str:
+    """Add the row of that key or change it; whether it was added, changed or the same already."""
+    row = session.scalars(select(model).filter_by(**key)).one_or_none()
+    if row is None:
+        session.add(model(**key, **values))
+        session.flush()
+        return "added"
+    if all(getattr(row, name) == value for name, value in values.items()):
+        return "same"
+    for name, value in values.items():
+        setattr(row, name, value)
+    session.flush()
+    return "changed"
+
+
+def _id_of(session: Session, model: type[Organisation | User], name: str | None) -> int | None:
+    if name is None:
+        return None
+    found = session.scalars(select(model.id).where(model.name == name)).one_or_none()
+    if found is None and model is User:
+        raise DeskError("There is no user {name}; see: ivr user list", name=name)
+    if found is None:
+        raise DeskError("There is no organisation {name}; see: ivr organisation list", name=name)
+    return found
+
+
+def _there(session: Session, column: Any, value: str) -> bool:
+    return session.scalars(select(column).where(column == value)).first() is not None

@@ -1,0 +1,103 @@
+"""What is shown of the desk: who is doing what, who could take calls, and an agent's day."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import pairwise
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from ivr.desk.presence import find
+from ivr.model import Agent, AgentPresence, AgentSkill, AgentState, AgentStateChange, Queue, Team
+
+
+@dataclass(frozen=True, slots=True)
+class AgentView:
+    number: str
+    name: str
+    team: str | None
+    skills: str  # "retention 9, english 3"
+    state: AgentState
+    since: datetime
+    reason: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """An agent was in this state from `at` until `until`."""
+
+    at: datetime
+    until: datetime
+    state: AgentState
+    reason: str | None
+    by: str
+    attempt_id: str | None
+
+
+def everybody(session: Session) -> tuple[AgentView, ...]:
+    """All agents who haven't left, by number."""
+    newest = (AgentStateChange.agent_id == Agent.id) & (AgentStateChange.number == AgentPresence.changes)
+    rows = session.execute(
+        select(Agent, Team.name, AgentPresence, AgentStateChange.reason)
+        .outerjoin(Team, Team.id == Agent.team_id)
+        .join(AgentPresence, AgentPresence.agent_id == Agent.id)
+        .outerjoin(AgentStateChange, newest)
+        .where(Agent.left_on.is_(None))
+        .order_by(Agent.number)
+    )
+    skills = _skills(session)
+    return tuple(
+        AgentView(agent.number, agent.name, team, skills.get(agent.id, ""), presence.state, presence.since, reason)
+        for agent, team, presence, reason in rows
+    )
+
+
+def queues(session: Session) -> tuple[tuple[str, str, str], ...]:
+    """Each queue's name and skill, and how many of its agents are ready."""
+    ready = (
+        select(func.count())
+        .select_from(AgentSkill)
+        .join(AgentPresence, AgentPresence.agent_id == AgentSkill.agent_id)
+        .where(AgentSkill.skill == Queue.skill, AgentPresence.state == AgentState.READY)
+        .scalar_subquery()
+    )
+    rows = session.execute(select(Queue.name, Queue.skill, ready).order_by(Queue.priority, Queue.name))
+    return tuple((name, skill, str(free)) for name, skill, free in rows)
+
+
+def day_of(session: Session, number: str, begin: datetime, end: datetime) -> tuple[Stretch, ...]:
+    """What an agent did between two moments, without gaps from the first change on. Raises DeskError."""
+    return tuple(stretches(session, find(session, number).id, begin, end))
+
+
+def stretches(session: Session, agent_id: int, begin: datetime, end: datetime) -> Iterator[Stretch]:
+    """An agent's states between two moments, cut to them; the last one lasts until `end`."""
+    before = select(func.max(AgentStateChange.number)).where(
+        AgentStateChange.agent_id == agent_id, AgentStateChange.at <= begin
+    )
+    first = session.scalar(before) or 0
+    rows = session.scalars(
+        select(AgentStateChange)
+        .where(AgentStateChange.agent_id == agent_id, AgentStateChange.number >= first, AgentStateChange.at < end)
+        .order_by(AgentStateChange.number)
+    ).all()
+    for row, after in pairwise((*rows, None)):
+        assert row is not None
+        at, until = max(row.at, begin), end if after is None else after.at
+        if at < until:
+            yield Stretch(at, until, row.state, row.reason, row.by, row.attempt_id)
+
+
+def _skills(session: Session) -> dict[int, str]:
+    rows = session.execute(
+        select(AgentSkill.agent_id, AgentSkill.skill, AgentSkill.level).order_by(
+            AgentSkill.level.desc(), AgentSkill.skill
+        )
+    )
+    found: dict[int, list[str]] = {}
+    for agent_id, skill, level in rows:
+        found.setdefault(agent_id, []).append(f"{skill} {level}")
+    return {agent_id: ", ".join(skills) for agent_id, skills in found.items()}
