@@ -27,6 +27,7 @@ from sqlalchemy.orm import Session
 
 from bench.result import BenchResult, Limit
 from ivr.contacts_import import ImportOptions, ImportReport, import_contacts
+from ivr.contacts_import.writing import roomy
 from ivr.database import Database
 from ivr.database.own_cluster import OwnCluster
 from ivr.dialer.entry import TakenIn, take_in
@@ -121,7 +122,8 @@ def write_bare(session: Session, file: Path) -> float:
     else:
         with file.open() as lines:
             rows = (line.rstrip("\n").split("\t") for line in lines)
-            driver.executemany(f"INSERT INTO {columns} VALUES (?, ?, ?, ?)", rows)
+            with roomy(driver):  # as the import has it
+                driver.executemany(f"INSERT INTO {columns} VALUES (?, ?, ?, ?)", rows)
     return time.perf_counter() - began
 
 

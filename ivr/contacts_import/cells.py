@@ -52,9 +52,11 @@ def text_of(cell: Cell) -> str:
     """The cell as text: whole numbers without ".0", full-width characters as plain ones, no leading '."""
     if isinstance(cell, str):  # nearly all are: first
         if not cell.isascii():
-            cell = unicodedata.normalize("NFKC", cell.translate(INVISIBLE))
+            if not cell.isprintable():  # none of those is, and to look costs a tenth of translating
+                cell = cell.translate(INVISIBLE)
+            cell = unicodedata.normalize("NFKC", cell)
         text = cell.strip()
-        return text[1:].strip() if text.startswith("'") else text
+        return text[1:].strip() if text[:1] == "'" else text
     if isinstance(cell, Broken):
         return cell.text
     if isinstance(cell, float) and cell.is_integer() and abs(cell) < 1e15:

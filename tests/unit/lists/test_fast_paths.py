@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ivr.contacts_import import text_table
-from ivr.contacts_import.cells import Cell, Row
+from ivr.contacts_import.cells import INVISIBLE, Cell, Row, text_of
 from ivr.contacts_import.columns import match_columns
 from ivr.contacts_import.encoding import _by_lines, detect_encoding
 from ivr.contacts_import.phones import normalise_phone
@@ -93,6 +93,11 @@ def test_a_column_remembers_what_cells_came_to_and_still_refuses_bad_ones() -> N
         assert read(Row(3, ["13800000001", 5.0, "是"])) == ("+8613800000001", '{"balance":"5.00","exempt":true}')
         with pytest.raises(CellError, match="is not an amount of money"):
             read(Row(4, ["13800000001", "five", ""]))
+
+
+def test_nothing_invisible_counts_as_printable() -> None:
+    assert not any(chr(code).isprintable() for code in INVISIBLE)
+    assert [text_of(f"王{chr(code)}先生") for code in INVISIBLE] == ["王先生"] * len(INVISIBLE)
 
 
 @pytest.mark.parametrize("secret", [True, False])
