@@ -13,6 +13,7 @@ from ivr.contacts_import import CellError, normalise_phone
 from ivr.database import Place
 from ivr.i18n import translate
 from ivr.policy.decide import Verdict
+from ivr.policy.holding import Held
 from ivr.policy.loader import default_policy, load
 from ivr.policy.story import Now, Told, Why, story_of
 
@@ -36,7 +37,10 @@ def command(phone: str, db: Place | None, policy: Path | None) -> None:
         click.echo(translate("Nothing is on record about this number."))
     click.echo(translate("Now:"))
     for now in story.now:
-        click.echo(f"  {_verdict(now)}")
+        if now.held is not None:
+            click.echo(f"  {_sentence(now.held)}")
+        if now.held is None or now.decision.verdict is not Verdict.CALL:
+            click.echo(f"  {_verdict(now)}")
 
 
 def number_of(phone: str) -> str:
@@ -52,7 +56,7 @@ def shown_moment(moment: datetime) -> str:
     return f"{moment.astimezone():%Y-%m-%d %H:%M:%S}"
 
 
-def _sentence(told: Told) -> str:
+def _sentence(told: Told | Held) -> str:
     return translate(told.template, **{name: _shown(value) for name, value in told.params.items()})
 
 

@@ -7,13 +7,13 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import islice
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from sqlalchemy import select
-from sqlalchemy.orm import Session
+from sqlalchemy import Select, exists, or_, select
+from sqlalchemy.orm import Session, aliased
 
 from flows.loader import load_document as load_flow
-from ivr.model import Campaign, Contact, FlowVersion, Task, TaskState
+from ivr.model import Campaign, CampaignList, Contact, FlowVersion, Task, TaskState
 from ivr.policy.decide import Facts, Rule, objections
 from ivr.policy.facts import AT_ONCE, Asked, gather
 from ivr.policy.hold_out import is_drawn
@@ -21,6 +21,7 @@ from ivr.policy.loader import load_document
 from ivr.policy.policy import CampaignRules, Policy, PolicyError
 
 T = TypeVar("T")
+PAGE = 5000  # contacts read at once
 
 
 @dataclass(slots=True)
@@ -47,7 +48,8 @@ def forecast(session: Session, rules: CampaignRules, contacts: Iterable[Asked], 
 
 
 def forecast_campaign(session: Session, name: str, policy: Policy | None, now: datetime) -> Forecast:
-    """Of the contacts that a campaign isn't done with; by its own policy, or by another.
+    """Of the contacts that a campaign is to call, from its draft on: those on its lists, and those that it isn't
+    done with or that the policy took off at once; each number once. By its own policy, or by another.
 
     Raises PolicyError when there is no such campaign, or it has no policy of its own."""
     found = session.execute(
@@ -63,13 +65,39 @@ def forecast_campaign(session: Session, name: str, policy: Policy | None, now: d
         raise PolicyError("The campaign {name} has no policy of its own; name one with --policy.", name=name)
     needs = load_flow(version.source).needs
     rules = CampaignRules(own, campaign.id, campaign.purpose, version.flow, needs)
-    rows = session.execute(
-        select(Contact.phone, Contact.attributes, Task.id, Task.attempts)
+    return forecast(session, rules, _asked(session, campaign.id), now)
+
+
+def _asked(session: Session, campaign_id: int) -> Iterator[Asked]:
+    """Tasks that were never tried or aren't done, then numbers that get theirs when the campaign starts."""
+    by_policy = Task.result.in_([rule.value for rule in Rule])
+    tasks = (
+        select(Task.id.label("at"), Contact.phone, Contact.attributes, Task.id, Task.attempts)
         .join(Contact, Task.contact_id == Contact.id)
-        .where(Task.campaign_id == campaign.id, Task.state != TaskState.DONE)
-        .order_by(Task.id)
-    ).all()
-    return forecast(session, rules, (Asked(*row) for row in rows), now)
+        .where(Task.campaign_id == campaign_id, or_(Task.state != TaskState.DONE, by_policy))
+    )
+    for row in _pages(session, tasks, Task.id):
+        yield Asked(*row[1:])
+    lists = select(CampaignList.list_id).where(CampaignList.campaign_id == campaign_id)
+    mine, other = aliased(Contact), aliased(Contact)
+    has_task = exists().where(
+        Task.campaign_id == campaign_id, Task.contact_id == mine.id, mine.phone == Contact.phone
+    )
+    before = exists().where(
+        other.list_id.in_(lists), other.phone == Contact.phone, other.removed_at.is_(None), other.id < Contact.id
+    )
+    fresh = select(Contact.id.label("at"), Contact.phone, Contact.attributes).where(
+        Contact.list_id.in_(lists), Contact.removed_at.is_(None), ~before, ~has_task
+    )
+    for row in _pages(session, fresh, Contact.id):
+        yield Asked(*row[1:])
+
+
+def _pages(session: Session, query: Select[Any], key: Any) -> Iterator[Any]:
+    after = 0
+    while rows := session.execute(query.where(key > after).order_by(key).limit(PAGE)).all():
+        after = rows[-1].at
+        yield from rows
 
 
 def _drawn(rules: CampaignRules, facts: Facts) -> Facts:

@@ -15,7 +15,9 @@ from sqlalchemy.orm import Session
 from flows.loader import load_document as load_flow
 from ivr.i18n import current_language
 from ivr.model import (
+    CAMPAIGN_ENDED,
     Attempt,
+    AuditEntry,
     Callback,
     Campaign,
     Complaint,
@@ -24,6 +26,7 @@ from ivr.model import (
     ContactDecision,
     ContactList,
     DoNotDisturb,
+    EmergencyStop,
     Engagement,
     EngagementState,
     FlowVersion,
@@ -36,6 +39,7 @@ from ivr.model import (
 )
 from ivr.policy.decide import ANY_PURPOSE, Decision, Rule, Verdict, decide_ahead
 from ivr.policy.facts import Asked, gather
+from ivr.policy.holding import Held, Sentence, held
 from ivr.policy.loader import load_document
 from ivr.policy.policy import CampaignRules, Policy
 from ivr.policy.schema import PURPOSES
@@ -95,6 +99,7 @@ class Now:
     subject: str
     decision: Decision
     call: Reason | None = None  # what the next call is for, where one is planned
+    held: Held | None = None  # the whole campaign calls nobody, whatever the policy says of the number
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +123,7 @@ def story_of(session: Session, phone: str, policy: Policy, now: datetime) -> Sto
         *_consents(session, phone),
         *_payments(session, phone),
         *_held_out(session, phone),
+        *_campaigns(session, phone),
     ]
     open_tasks = list(_open_tasks(session, phone, policy, now))
     asked = open_tasks or [
@@ -148,19 +154,84 @@ def _open_tasks(session: Session, phone: str, policy: Policy, now: datetime) -> 
         decision = _decision(session, rules, Asked(phone, attributes, task.id, task.attempts), now)
         if decision.verdict is Verdict.CALL and task.next_at is not None and task.next_at > now:
             decision = Decision(Verdict.LATER, None, task.next_at)  # its retry's time
-        yield Now(campaign.name, decision, task.next_why and Reason(task.next_why))
+        call = task.next_why and Reason(task.next_why)
+        yield Now(campaign.name, decision, call, held(session, campaign, now))
 
 
 def _lists(session: Session, phone: str) -> Iterator[Told]:
     rows = session.execute(
-        select(ContactList.name, ContactList.created_at, Contact.row_number)
+        select(ContactList.name, ContactList.created_at, Contact)
         .join(Contact, Contact.list_id == ContactList.id)
         .where(Contact.phone == phone)
-        .order_by(ContactList.id.desc())
+        .order_by(Contact.id.desc())
         .limit(MOST_TOLD)
     )
-    for name, at, row in rows:
-        yield Told(at, "taken in with the list {list}, row {row}", {"list": name, "row": row or "?"})
+    for name, at, contact in rows:
+        if contact.source_id:  # of a feed, or over the API: named by the source
+            params: dict[str, object] = {"list": name, "source_id": contact.source_id}
+            yield Told(contact.since or at, "came from {list} as {source_id}", params)
+        else:
+            params = {"list": name, "row": contact.row_number or "–"}
+            yield Told(at, "taken in with the list {list}, row {row}", params)
+        if contact.removed_at is not None:
+            yield Told(contact.removed_at, "taken off {list}, or a newer row has taken its place", {"list": name})
+
+
+def _campaigns(session: Session, phone: str) -> Iterator[Told]:
+    """What happened to the campaigns that were to call the number, and stops of all dialling meanwhile."""
+    rows = session.execute(
+        select(Campaign, Task)
+        .join(Task, Task.campaign_id == Campaign.id)
+        .join(Contact, Task.contact_id == Contact.id)
+        .where(Contact.phone == phone)
+        .order_by(Task.id.desc())
+        .limit(MOST_TOLD)
+    ).all()
+    for campaign in {campaign.id: campaign for campaign, _ in rows}.values():
+        yield from _turns(session, campaign)
+    for campaign, task in rows:
+        if task.state is TaskState.DONE and task.result == CAMPAIGN_ENDED:
+            over = campaign.finished_at or campaign.ends_at or campaign.created_at
+            yield Told(over, "{campaign}: came to its end before they were reached", {"campaign": campaign.name})
+    if not rows:
+        return
+    since = min(campaign.created_at for campaign, _ in rows)
+    for stop in session.scalars(select(EmergencyStop).where(EmergencyStop.at >= since).limit(MOST_TOLD)):
+        params = {"who": stop.by, "why": stop.why}
+        yield Told(stop.at, "{who} stopped all dialling: {why}", params)
+        if stop.lifted_at is not None:
+            yield Told(stop.lifted_at, "{who} let dialling go on", {"who": stop.lifted_by or "–"})
+
+
+def _turns(session: Session, campaign: Campaign) -> Iterator[Told]:
+    """When it was started, paused, resumed and ended."""
+    entries = session.scalars(
+        select(AuditEntry)
+        .where(AuditEntry.subject == campaign.name, AuditEntry.action.in_(TURNS))
+        .order_by(AuditEntry.id.desc())
+        .limit(MOST_TOLD)
+    )
+    for entry in entries:
+        if entry.action == "campaign.edit" and entry.details.get("to") != "paused":
+            continue
+        params = {"campaign": campaign.name, "turn": Term(TURNS[entry.action]), "who": entry.who}
+        template = entry.details.get("template")
+        why = entry.details.get("why")
+        if why is None:
+            yield Told(entry.at, "{campaign}: {turn} by {who}", params)
+        else:
+            said = Sentence(template, entry.details.get("params") or {}) if template else Sentence(why, ours=False)
+            yield Told(entry.at, "{campaign}: {turn} by {who}: {why}", {**params, "why": said})
+
+
+TURNS: Mapping[str, str] = {
+    "campaign.start": "started",
+    "campaign.pause": "stopped for now",
+    "campaign.edit": "edited, and with that stopped for now",
+    "campaign.resume": "resumed",
+    "campaign.stop": "stopped for good",
+    "campaign.finish": "came to its end",
+}
 
 
 def _decisions(session: Session, phone: str) -> Iterator[Told]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -10,20 +11,26 @@ from typing import TypeVar
 from zoneinfo import ZoneInfo
 
 import pytest
-from sqlalchemy import event, select
+from sqlalchemy import delete, event, select, update
 from sqlalchemy.orm import Session
 
+from flows import library
+from flows.loader import load as load_flow
 from ivr.database import Database
 from ivr.dialer import store
-from ivr.dialer.entry import enter
+from ivr.dialer.entry import enter, take_in
 from ivr.model import (
+    CAMPAIGN_ENDED,
+    AuditEntry,
     Campaign,
+    CampaignList,
     CampaignState,
     Consent,
     Contact,
     ContactDecision,
     ContactList,
     DoNotDisturb,
+    EmergencyStop,
     Engagement,
     EngagementState,
     FlowVersion,
@@ -34,7 +41,7 @@ from ivr.model import (
 )
 from ivr.policy.decide import Rule, Verdict
 from ivr.policy.facts import Asked, gather
-from ivr.policy.forecast import forecast
+from ivr.policy.forecast import forecast, forecast_campaign
 from ivr.policy.hold_out import is_drawn
 from ivr.policy.loader import loads
 from ivr.policy.policy import CampaignRules
@@ -373,3 +380,74 @@ async def test_the_story_of_a_number_is_whole_and_nobody_elses(rows: Rows) -> No
     stranger = await rows.story(own, 999)
     assert stranger.told == ()
     assert [now.subject for now in stranger.now] == ["service", "marketing", "survey", "care"]
+
+
+async def test_the_story_says_what_holds_a_whole_campaign_up(rows: Rows) -> None:
+    own = rules()
+
+    async def held(**values: object) -> tuple[str | None, str]:
+        """Why campaign 1 calls nobody, and how it is said."""
+
+        def change(session: Session) -> None:
+            for name, value in values.items():
+                setattr(session.get_one(Campaign, 1), name, value)
+
+        await rows.do(change)
+        found = (await rows.story(own, 1)).now[0].held
+        return (None, "") if found is None else (found.template, str(found.params.get("why", "")))
+
+    assert await held() == (None, "")
+    later = rows.db.clock.now() + timedelta(days=400)
+    assert (await held(starts_at=later))[0] == "{campaign}: begins at {begins}"
+    assert (await held(needs_approval=True))[0] == (
+        "{campaign}: its approval is gone, nobody is called before it is given again"
+    )
+    stop = EmergencyStop(at=NOW, by="ann", why="wrong list", hang_up=False)
+    await rows.do(lambda session: session.add(stop))
+    assert (await held())[1] == "wrong list"
+    await rows.do(lambda session: session.execute(update(EmergencyStop).values(lifted_at=NOW, lifted_by="ann")))
+    audit = {"to": "paused", "why": "lunch"}
+    line = AuditEntry(at=NOW, who="ann", action="campaign.pause", subject="campaign 1", details=audit)
+    await rows.do(lambda session: session.add(line))
+    template, why = await held(state=CampaignState.PAUSED)
+    assert template == "{campaign}: is paused since {at} by {who}: {why}"
+    assert "lunch" in why
+    assert (await held(state=CampaignState.DRAFT))[0] == "{campaign}: isn't started yet, nobody is called"
+    ended = await held(state=CampaignState.RUNNING, ends_at=NOW)
+    assert ended[0] == "{campaign}: is over since {over}, nobody is called any more"
+    await rows.do(
+        lambda session: session.execute(update(Task).values(state=TaskState.DONE, result=CAMPAIGN_ENDED))
+    )
+    told = [one.template for one in (await rows.story(own, 1)).told]
+    for said in (
+        "{campaign}: came to its end before they were reached",
+        "{who} stopped all dialling: {why}",
+        "{who} let dialling go on",
+        "{campaign}: {turn} by {who}: {why}",
+    ):
+        assert said in told
+
+
+async def test_a_draft_is_told_what_each_rule_takes_as_a_running_campaign_is(rows: Rows) -> None:
+    """Before there are tasks its lists are asked, each number once."""
+    own = rules("consent: [marketing]")
+
+    async def told() -> Counter[Rule]:
+        found = await rows.db.read(lambda session: forecast_campaign(session, "campaign 1", own.policy, NOW))
+        assert found.contacts == CONTACTS
+        return found.decides
+
+    def undo(session: Session) -> None:
+        session.execute(delete(Task))
+        session.execute(update(FlowVersion).values(source=load_flow(library.path("callback", "en")).document))
+        session.get_one(Campaign, 1).state = CampaignState.DRAFT
+        session.add(_opt_out(1))
+        session.add(CampaignList(campaign_id=1, list_id=1))
+        session.add(Contact(list_id=1, phone=phone(2), source_id="twice", attributes={}))
+
+    await rows.do(undo)
+    before = await told()
+    assert before == {Rule.DO_NOT_DISTURB: 1, Rule.NO_CONSENT: CONTACTS - 1}
+    await rows.do(lambda session: session.execute(delete(Contact).where(Contact.source_id == "twice")))
+    await rows.do(lambda session: take_in(session, own, NOW))
+    assert await told() == before  # taken off at once, and counted all the same
