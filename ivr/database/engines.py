@@ -6,13 +6,26 @@ import json
 from functools import partial
 from typing import Any
 
+import psycopg
+from psycopg.types.json import JsonbDumper, set_json_dumps
 from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 from sqlalchemy.engine import URL
 
 BUSY_TIMEOUT_MS = 10_000  # SQLite: how long a write waits for another process's write
 CONNECT_TIMEOUT_S = 5  # PostgreSQL: how long a server may take to let us in
 IDLE_TIMEOUT_MS = 300_000  # PostgreSQL: a machine that vanished in a transaction keeps its locks so long at most
 _KEEPALIVES = {"keepalives_idle": 30, "keepalives_interval": 5, "keepalives_count": 3}  # seconds, seconds, times
+_CONNECT: dict[str, Any] = {"connect_timeout": CONNECT_TIMEOUT_S, "application_name": "ivr", **_KEEPALIVES}
+
+# One plan for all values, and by indexes whatever the statistics say: a hot table was empty a moment ago.
+EXPRESS_SETTINGS = (
+    "SET TIME ZONE 'UTC'",
+    "SET plan_cache_mode = force_generic_plan",
+    "SET enable_seqscan = off",
+    "SET enable_bitmapscan = off",
+    "SET jit = off",
+)
 
 _to_json = partial(json.dumps, ensure_ascii=False, separators=(",", ":"))
 
@@ -60,7 +73,7 @@ def postgresql_engine(url: URL, size: int, *, read_only: bool = False) -> Engine
         pool_size=size,
         max_overflow=0,
         isolation_level="REPEATABLE READ" if read_only else "READ COMMITTED",
-        connect_args={"connect_timeout": CONNECT_TIMEOUT_S, "application_name": "ivr", **_KEEPALIVES},
+        connect_args=_CONNECT,
         json_serializer=_to_json,
     )
 
@@ -72,3 +85,15 @@ def postgresql_engine(url: URL, size: int, *, read_only: bool = False) -> Engine
 
     event.listen(engine, "connect", on_connect)
     return engine
+
+
+def express_connection(url: URL) -> psycopg.Connection[Any]:
+    """A connection for `ivr.database.express`: as the writers', each batch its own transaction, indexes alone."""
+    dialect = PGDialect_psycopg()  # type: ignore[no-untyped-call]  # SQLAlchemy's own
+    arguments, options = dialect.create_connect_args(url)  # type: ignore[no-untyped-call]  # SQLAlchemy's own
+    connection = psycopg.connect(*arguments, autocommit=True, **{**options, **_CONNECT})
+    for setting in EXPRESS_SETTINGS:
+        connection.execute(setting)
+    connection.adapters.register_dumper(dict, JsonbDumper)
+    set_json_dumps(_to_json, connection)
+    return connection

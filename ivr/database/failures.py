@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import psycopg
 from sqlalchemy.engine import URL
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import DBAPIError
 
 from ivr.database.urls import shown
 from ivr.errors import IvrError
@@ -56,28 +57,28 @@ class DatabaseError(IvrError):
     unsure = False
 
 
-def failure_of(url: URL, error: DBAPIError) -> DatabaseError:
+def failure_of(url: URL, error: Exception) -> DatabaseError:
     """The sentence for an error of the driver: where, what it says, what to do."""
     if url.get_backend_name() == "sqlite":
         return DatabaseError(
             "{path} can't be used as the database ({reason}); name another file, or mend this one",
             path=url.database,
-            reason=error.orig,
+            reason=_of_driver(error),
         )
-    reason = _one_line(str(error.orig))
+    reason = _one_line(str(_of_driver(error)))
     mend = next((mend for words, mend in _MENDS if words in reason.lower()), _START)
     return DatabaseError(
         "the database {url} can't be used ({reason}); {mend}", url=shown(url), reason=reason, mend=mend
     )
 
 
-def unsure_of(url: URL, error: DBAPIError) -> DatabaseError:
-    """The connection was lost inside a commit."""
+def unsure_of(url: URL, error: Exception) -> DatabaseError:
+    """The connection was lost inside a commit, or with a batch of `ivr.database.express` on its way."""
     failure = DatabaseError(
         "the connection to {url} was lost while a change was being written ({reason}); look whether it is there "
         "before doing it again",
         url=shown(url),
-        reason=_one_line(str(error.orig)),
+        reason=_one_line(str(_of_driver(error))),
     )
     failure.unsure = True
     return failure
@@ -87,18 +88,28 @@ def is_conflict(error: BaseException) -> bool:
     """Whether the transaction lost against another one: done again, it may win."""
     if isinstance(error, Again):
         return True
-    return isinstance(error, DBAPIError) and getattr(error.orig, "sqlstate", None) in CONFLICTS
+    return getattr(_of_driver(error), "sqlstate", None) in CONFLICTS
 
 
 def is_lost(error: BaseException) -> bool:
     """Whether the connection is gone or could not be made: another one may come."""
-    if not isinstance(error, DBAPIError):
-        return False
-    state = getattr(error.orig, "sqlstate", None)
-    if error.connection_invalidated or state in _SERVER_LEAVES or (state or "").startswith("08"):
+    if isinstance(error, DBAPIError) and error.connection_invalidated:
+        return True
+    driver = _of_driver(error)
+    state = getattr(driver, "sqlstate", None)
+    if state in _SERVER_LEAVES or (state or "").startswith("08"):
         return True
     # libpq gives no state for a server that isn't there.
-    return isinstance(error, OperationalError) and state is None and _names_absence(str(error.orig).lower())
+    return isinstance(driver, psycopg.OperationalError) and state is None and _names_absence(str(driver).lower())
+
+
+def may_be_repeated(error: BaseException) -> bool:
+    """Whether what failed was undone, and may be done when it is tried again."""
+    return is_conflict(error) or is_lost(error)
+
+
+def _of_driver(error: BaseException) -> BaseException | None:
+    return error.orig if isinstance(error, DBAPIError) else error
 
 
 def _names_absence(reason: str) -> bool:

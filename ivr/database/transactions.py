@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -16,8 +16,10 @@ from sqlalchemy.orm import Session
 from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_random_exponential
 
 from ivr.clock import Clock, RealClock
-from ivr.database.engines import postgresql_engine, sqlite_engine
-from ivr.database.failures import Again, failure_of, is_conflict, is_lost, unsure_of
+from ivr.database.engines import express_connection, postgresql_engine, sqlite_engine
+from ivr.database.express import Batch, Row, Statement
+from ivr.database.express_pool import Express
+from ivr.database.failures import Again, failure_of, is_lost, may_be_repeated, unsure_of
 from ivr.database.locks import is_postgresql, lock_name
 from ivr.database.urls import parse
 from ivr.errors import IvrError
@@ -55,6 +57,8 @@ class Database:
             self._reader = postgresql_engine(self._url, READERS, read_only=True)
         self._write_threads = ThreadPoolExecutor(writers, thread_name_prefix="database-write")
         self._read_threads = ThreadPoolExecutor(READERS, thread_name_prefix="database-read")
+        connect = partial(express_connection, self._url)
+        self._express = Express(self._url, connect, self._write_threads, REPEAT_S)
 
     @property
     def clock(self) -> Clock:
@@ -80,12 +84,27 @@ class Database:
         """Call `work` in one read transaction: one consistent view, no waiting for writers. Writing fails."""
         return await self._wait(self._read_threads, partial(self._in_transaction, self._reader, work))
 
+    async def express(
+        self, statement: Statement, given: Mapping[str, Any], *, repeatable: bool = False
+    ) -> list[Row]:
+        """PostgreSQL only: one statement of the hot path, a transaction of its own; its rows.
+
+        Raises ivr.database.DatabaseError as `run` does; `unsure` when the connection went while the statement was
+        on its way, unless it is `repeatable`: then it is sent again."""
+        return (await self.express_all([(statement, given)], repeatable=repeatable))[0]
+
+    async def express_all(self, batch: Batch, *, repeatable: bool = False) -> list[list[Row]]:
+        """As `express`, for several in one round trip and one transaction; the rows of each."""
+        assert self.kind == "postgresql"
+        return await self._clock.outside(self._express.run(batch, repeatable=repeatable))
+
     def run_here(self, work: Callable[[Session], T]) -> T:
         """As `run`, in the calling thread: for threads that have no loop."""
         return self._in_transaction(self._writer, work)
 
     async def close(self) -> None:
         """Finish what was begun, then close every connection."""
+        await self._clock.outside(self._express.close())
         await self._clock.outside(asyncio.to_thread(self._close))
 
     async def _wait(self, threads: ThreadPoolExecutor, work: Callable[[], T]) -> T:
@@ -95,7 +114,7 @@ class Database:
         try:
             return _once(engine, work, self.info)
         except (DBAPIError, Again) as error:
-            if self.kind == "sqlite" or not _may_be_repeated(error):
+            if self.kind == "sqlite" or not may_be_repeated(error):
                 raise
         except _LostInCommit as lost:
             raise unsure_of(self._url, lost.error) from lost.error
@@ -158,12 +177,8 @@ def _once(engine: Engine, work: Callable[[Session], T], info: dict[str, Any]) ->
     return result
 
 
-def _may_be_repeated(error: BaseException) -> bool:
-    return is_conflict(error) or is_lost(error)
-
-
 _repeating = Retrying(
-    retry=retry_if_exception(_may_be_repeated),
+    retry=retry_if_exception(may_be_repeated),
     stop=stop_after_delay(REPEAT_S),
     wait=wait_random_exponential(multiplier=0.01, max=0.5),
     reraise=True,
