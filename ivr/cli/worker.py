@@ -34,6 +34,9 @@ NEWS = {
     help=translate("Over the simulated network, with the callees of this file."),
 )
 @click.option("--seed", type=int, default=1, help=translate("Which of all simulated networks it is."))
+@click.option(
+    "--tell", is_flag=True, help=translate("With --simulate: push results to other systems all the same.")
+)
 @click.option("--until-done", is_flag=True, help=translate("Leave when no campaign is left to call."))
 @click.option("--record", type=DIRECTORY, help=translate("Record the calls into this directory."))
 @RECOGNIZER
@@ -42,6 +45,7 @@ def command(
     trunks: tuple[str, ...],
     callees: Path | None,
     seed: int,
+    tell: bool,
     until_done: bool,
     record: Path | None,
     recognizer: str | None,
@@ -53,6 +57,7 @@ def command(
         trunks=trunks,
         callees=callees,
         seed=seed,
+        tell=tell,
         recognizer=recognizer,
         record=record,
         until_done=until_done,

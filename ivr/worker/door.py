@@ -45,6 +45,7 @@ class WorkerOptions:
     trunks: tuple[str, ...] = ()
     callees: Path | None = None
     seed: int = 1  # of the simulated network
+    tell: bool = False  # other systems are told of made-up people too
     recognizer: str | None = None  # for every campaign; None: each one's own
     record: Path | None = None  # directory for recordings
     until_done: bool = False  # leave when no campaign is left to call
@@ -125,7 +126,7 @@ async def run_worker(
     async with AsyncExitStack() as stack:
         await network.reach(stack)
         database = Database(options.url, clock, durable=options.callees is None)
-        if options.callees is None:  # nobody is told of made-up people
+        if options.callees is None or options.tell:  # nobody is told of made-up people unawares
             deliveries.attach(database, settings)
         stack.push_async_callback(database.close)
         await database.upgrade()
