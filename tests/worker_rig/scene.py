@@ -5,9 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import signal
-import subprocess
-import sys
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator, Mapping
@@ -38,6 +35,8 @@ from ivr.policy.loader import default_policy
 from ivr.policy.policy import policy_of
 from ivr.strategy import default_strategy
 from ivr.strategy import loads as load_strategy
+from tests.command_rig import forked
+from tests.command_rig.forked import Command
 
 T = TypeVar("T")
 FLOW = """
@@ -77,7 +76,7 @@ class Scene:
     folder: Path
     var: Path
     toml: str = ""
-    processes: list[subprocess.Popen[str]] = field(default_factory=list)
+    processes: list[Command] = field(default_factory=list)
 
     def settings(self) -> Settings:
         return parse_settings(self._config().read_bytes(), self._config())
@@ -98,9 +97,10 @@ class Scene:
         """A running campaign that anybody may be called by at any hour, once each."""
         purpose = more.pop("purpose", "service")
         strategy = more.pop("strategy", ONCE)
+        source = more.pop("flow", FLOW.format(name=f"flow_{purpose}", purpose=purpose))
 
         def work(session: Session) -> int:
-            flow = loads(FLOW.format(name=f"flow_{purpose}", purpose=purpose).encode())
+            flow = loads(source.encode())
             now = datetime.now(UTC)
             people = ContactList(name=name, created_at=now, created_by="test")
             session.add(people)
@@ -163,14 +163,13 @@ class Scene:
 
     # ---- processes ----------------------------------------------------------------------------------------------
 
-    def worker(self, *options: str) -> subprocess.Popen[str]:
+    def worker(self, *options: str, from_nothing: bool = False) -> Command:
         """`ivr worker` over the simulated network, in a process of its own."""
-        process = subprocess.Popen(
-            [sys.executable, "-m", "ivr", "worker", "--simulate", str(self.folder / "callees.yaml"), *options],
-            env=os.environ | {"IVR_CONFIG": str(self._config()), "IVR_LANG": "en"},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
+        process = forked.start(
+            *("worker", "--simulate", str(self.folder / "callees.yaml"), *options),
+            environment=os.environ | {"IVR_CONFIG": str(self._config()), "IVR_LANG": "en"},
+            stderr=forked.STDERR_TO_STDOUT,
+            from_nothing=from_nothing,
         )
         self.processes.append(process)
         return process
@@ -184,14 +183,14 @@ class Scene:
 
     def close(self) -> None:
         for process in self.processes:
-            if process.poll() is None:
-                process.send_signal(signal.SIGKILL)
-            process.communicate()
+            if not process.stdout.closed:
+                process.kill()
+                process.communicate(HANG_GUARD_S)
 
 
-def ended(process: subprocess.Popen[str]) -> str:
+def ended(process: Command) -> str:
     """What a worker said until its end, which was a good one."""
-    said, _ = process.communicate(timeout=HANG_GUARD_S)
+    said, _ = process.communicate(HANG_GUARD_S)
     assert process.returncode == 0, said
     return said
 
