@@ -26,6 +26,7 @@ RATE = "0.0%"
 SECONDS = "0.0"
 MAX_CELL_CHARS = 32_767  # what a cell holds
 
+_ALL_ATTEMPTS = "Attempts not listed here (all of them: ivr campaign export NAME FILE --kind attempts)"
 _HEADER = Font(bold=True, color="FFFFFF")
 _HEADER_FILL = PatternFill("solid", fgColor="1F3A5F")
 _SECTION = Font(bold=True)
@@ -128,7 +129,7 @@ class _Writer:
         yield _Figure(say("Successes not confirmed yet"), summary.unconfirmed_successes)
         yield _Figure(say("Opted out"), summary.opted_out)
         if left_out:
-            yield _Figure(say("Attempts that aren't listed here"), left_out)
+            yield _Figure(say(_ALL_ATTEMPTS), left_out)
         yield _Figure(say("Answers"))
         for question, counts in summary.answers.items():
             for value, count in counts.items():

@@ -32,7 +32,8 @@ export function mountReport(root, { results, words, echarts, recordings = null, 
     element("div", { class: "rep-grid" }, cards(results, words, card)),
     table ? element("section", {}, element("h2", {}, words.t("report.attempts")),
       results.attempts_left_out ? element("p", { class: "rep-note" }, words.t("report.left_out", {
-        shown: words.count(results.attempts.length), left_out: words.count(results.attempts_left_out) })) : "",
+        shown: words.count(results.attempts.length), left_out: words.count(results.attempts_left_out),
+        campaign: results.summary.campaign })) : "",
       attemptTable([...results.attempts], words, recordings)) : "");
   // Only now, when the boxes have their width.
   for (const [box, option] of waiting) charts.draw(box, option);
