@@ -1,0 +1,117 @@
+"""What processes used, from /proc: CPU of each part, resident memory, and the machine's busy share."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+TICKS_PER_S = os.sysconf("SC_CLK_TCK")
+PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
+DECODING = "vosk"  # how the names of the threads that decode begin
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One look. CPU in s since each process began."""
+
+    at: float  # s since the epoch
+    cpu_s: Mapping[str, float]  # engine, decoding, asterisk, generator, database
+    rss_bytes: Mapping[str, int]  # engine, asterisk
+    busy_s: float  # of all cores
+    all_s: float  # idle included
+    held: int = 0  # calls
+    begun: int = 0  # calls since the run began
+
+
+@dataclass
+class Meters:
+    """Looks at the processes of a run; `database` is the postmaster, where there is one."""
+
+    workers: Sequence[int]
+    asterisk: int
+    generator: int
+    database: int | None = None
+
+    def read(self) -> Reading:
+        engine_s = decoding_s = 0.0
+        for pid in self.workers:
+            all_s, decode_s = thread_cpu_s(pid, lambda name: name.startswith(DECODING))
+            engine_s += all_s - decode_s
+            decoding_s += decode_s
+        busy_s, all_cores_s = machine_s(Path("/proc/stat").read_text("ascii"))
+        return Reading(
+            at=time.time(),
+            cpu_s={
+                "engine": engine_s,
+                "decoding": decoding_s,
+                "asterisk": cpu_s(self.asterisk),
+                "generator": cpu_s(self.generator),
+                "database": 0.0 if self.database is None else family_cpu_s(self.database),
+            },
+            rss_bytes={"engine": sum(map(rss_bytes, self.workers)), "asterisk": rss_bytes(self.asterisk)},
+            busy_s=busy_s,
+            all_s=all_cores_s,
+        )
+
+
+def cpu_s(pid: int) -> float:
+    """User and system time of a process, its threads included (proc(5)); 0 when it has ended."""
+    return sum(_times(Path(f"/proc/{pid}/stat"), 2)) / TICKS_PER_S
+
+
+def family_cpu_s(pid: int) -> float:
+    """Of a process and its children, and of those that have ended."""
+    used = sum(_times(Path(f"/proc/{pid}/stat"), 4))
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        if path.parent.name != str(pid) and _parent(path) == pid:
+            used += sum(_times(path, 2))
+    return used / TICKS_PER_S
+
+
+def thread_cpu_s(pid: int, chosen: Callable[[str], bool]) -> tuple[float, float]:
+    """Of the whole process, and of those of its threads whose name is chosen."""
+    some = 0
+    for task in Path(f"/proc/{pid}/task").glob("*"):
+        try:
+            name = (task / "comm").read_text("utf-8", "replace").strip()
+        except OSError:
+            continue  # it has ended
+        if chosen(name):
+            some += sum(_times(task / "stat", 2))
+    return cpu_s(pid), some / TICKS_PER_S
+
+
+def machine_s(text: str) -> tuple[float, float]:
+    """Busy and all CPU seconds since the machine started, of all cores, from the text of /proc/stat.
+
+    Waiting for a disk is idle; what the hypervisor took (steal) is busy, since it was nobody's here to use."""
+    fields = [int(field) for field in text.split("\n", 1)[0].split()[1:9]]
+    idle = fields[3] + fields[4]
+    return (sum(fields) - idle) / TICKS_PER_S, sum(fields) / TICKS_PER_S
+
+
+def rss_bytes(pid: int) -> int:
+    """Resident memory; 0 when it has ended."""
+    try:
+        return int(Path(f"/proc/{pid}/statm").read_text("ascii").split()[1]) * PAGE_BYTES
+    except OSError:
+        return 0
+
+
+def _times(stat: Path, count: int) -> list[int]:
+    """utime, stime, cutime, cstime: the first so many of them, in ticks."""
+    try:
+        fields = stat.read_text("utf-8", "replace").rpartition(")")[2].split()
+    except OSError:
+        return []
+    return [int(field) for field in fields[11 : 11 + count]]
+
+
+def _parent(stat: Path) -> int:
+    try:
+        return int(stat.read_text("utf-8", "replace").rpartition(")")[2].split()[1])
+    except OSError:
+        return 0
