@@ -28,7 +28,8 @@ LIMITS_OF_SEARCH = ("lost_calls", "keys_not_right", "wrong_but_right_alone")
         "Hold calls through a real Asterisk, everything on this machine, and say whether it holds.\n\n"
         "Two-way sound on every call, prompts, voice activity and keys; speech and recordings as asked. By "
         "default every call lasts until the end; with --call-s calls come and go, and as many are held. With "
-        "--search the table says from how many calls on frames were late, while calls came at --setups-per-s up to --calls."
+        "--search the table says from how many calls on frames were late, while calls came at --setups-per-s up "
+        "to --calls."
     )
 )
 @click.option(
