@@ -16,7 +16,6 @@ from ivr.cli.outputs import whole
 from ivr.i18n import current_language, translate
 from ivr.report.html import write_html
 from ivr.report.labels import answer_label, label
-from ivr.report.xlsx import write_xlsx
 from ivr.results import Results, Summary
 
 
@@ -39,6 +38,8 @@ def write_outputs(results: Results, outputs: Outputs, recordings: Path | None = 
         with whole(outputs.html) as path:
             write_html(results, path, current_language(), folder)
     if outputs.xlsx is not None:
+        from ivr.report.xlsx import write_xlsx  # openpyxl takes long to load, and few ask for a workbook
+
         with whole(outputs.xlsx) as path:
             write_xlsx(results, path, current_language())
     for written in (outputs.json, outputs.html, outputs.xlsx):

@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 
 import phonenumbers
-from phonenumbers.geocoder import description_for_number
 
 from flows.sprint import Scalar
 from ivr.strategy.day_parts import Times
@@ -140,4 +139,7 @@ def _trait(name: str, phone: str, attributes: Mapping[str, Scalar]) -> str:
         return ""
     if name == PREFIX:
         return phonenumbers.national_significant_number(number)[:PREFIX_DIGITS]
+    # Its tables of the whole world take a third of a second to load: for those who ask.
+    from phonenumbers.geocoder import description_for_number
+
     return str(description_for_number(number, "en"))
