@@ -163,10 +163,11 @@ class Scene:
 
     # ---- processes ----------------------------------------------------------------------------------------------
 
-    def worker(self, *options: str, from_nothing: bool = False) -> Command:
-        """`ivr worker` over the simulated network, in a process of its own."""
+    def worker(self, *options: str, simulate: bool = True, from_nothing: bool = False) -> Command:
+        """`ivr worker`, over the simulated network or the settings' Asterisk, in a process of its own."""
+        network = ("--simulate", str(self.folder / "callees.yaml")) if simulate else ()
         process = forked.start(
-            *("worker", "--simulate", str(self.folder / "callees.yaml"), *options),
+            *("worker", *network, *options),
             environment=os.environ | {"IVR_CONFIG": str(self._config()), "IVR_LANG": "en"},
             stderr=forked.STDERR_TO_STDOUT,
             from_nothing=from_nothing,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tests.asterisk_rig.fixture import asterisk_rig  # noqa: F401 a fixture
 from tests.database_rig.fixture import (  # noqa: F401 they depend on each other
     database_url,
     db,
