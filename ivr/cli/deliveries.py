@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
-import signal
-
 import click
 from rich.console import Console
 from rich.table import Table
 
 from ivr.cli.options import DATABASE
 from ivr.cli.why import shown_moment
-from ivr.cli.with_database import with_database
+from ivr.cli.with_database import serve_database, with_database
 from ivr.config import load_settings
 from ivr.database import Database, Place
 from ivr.deliveries import service
@@ -86,10 +83,4 @@ def retry(sink: str | None, db: Place | None) -> None:
 @command.command(help=translate("Send until Ctrl+C; workers do it too."))
 @DATABASE
 def serve(db: Place | None) -> None:
-    async def work(database: Database) -> None:
-        stop = asyncio.Event()
-        for name in (signal.SIGINT, signal.SIGTERM):
-            asyncio.get_running_loop().add_signal_handler(name, stop.set)
-        await DeliveryRunner(database, load_settings()).run(stop)
-
-    with_database(db, work)
+    serve_database(db, lambda database, stop: DeliveryRunner(database, load_settings()).run(stop))

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
-import signal
 import socket
 import sys
 from collections.abc import Callable
@@ -19,7 +17,7 @@ from sqlalchemy.orm import Session
 from flows.findings import FlowLoadError
 from ivr.cli.options import DATABASE
 from ivr.cli.why import shown_moment
-from ivr.cli.with_database import operator, with_database
+from ivr.cli.with_database import operator, serve_database, with_database
 from ivr.config import load_settings
 from ivr.database import Database, Place
 from ivr.feeds import service
@@ -226,13 +224,7 @@ def remove(name: str, db: Place | None) -> None:
 @command.command(help=translate("Run feeds as they fall due, until Ctrl+C; workers do it too."))
 @DATABASE
 def serve(db: Place | None) -> None:
-    async def work(database: Database) -> None:
-        stop = asyncio.Event()
-        for name in (signal.SIGINT, signal.SIGTERM):
-            asyncio.get_running_loop().add_signal_handler(name, stop.set)
-        await FeedRunner(database, load_settings(), _owner()).run(stop)
-
-    with_database(db, work)
+    serve_database(db, lambda database, stop: FeedRunner(database, load_settings(), _owner()).run(stop))
 
 
 def _owner() -> str:

@@ -11,6 +11,7 @@ from ivr import deliveries
 from ivr.config import load_settings
 from ivr.database import Database, Place, file_of, url_of
 from ivr.errors import IvrError
+from ivr.signals import at_each_signal
 
 T = TypeVar("T")
 
@@ -36,6 +37,17 @@ def with_database(place: Place | None, work: Callable[[Database], Awaitable[T]],
             await database.close()
 
     return asyncio.run(run())
+
+
+def serve_database(place: Place | None, work: Callable[[Database, asyncio.Event], Awaitable[None]]) -> None:
+    """As `with_database`, for work that goes on until the event is set, which a stopping signal does."""
+
+    async def run(database: Database) -> None:
+        stop = asyncio.Event()
+        with at_each_signal(stop.set):
+            await work(database, stop)
+
+    with_database(place, run)
 
 
 def operator() -> str:
