@@ -199,7 +199,7 @@ async def _ours(database: Database, owner: str, asked: Round) -> tuple[list[int]
     waits: list[float] = []
     end = time.perf_counter() + asked.seconds
     while (begun := time.perf_counter()) < end:
-        leased = await database.run(lambda session: store.lease(session, request))
+        leased = await store.lease(database, request)
         waits.append((time.perf_counter() - begun) * 1000)
         if len(leased.leases) != asked.batch:
             raise RuntimeError(f"leased {len(leased.leases)} of {asked.batch}: too few contacts for the time")

@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 import psycopg
-from psycopg.types.json import JsonbDumper, set_json_dumps
+from psycopg.types.json import JsonbDumper, set_json_dumps, set_json_loads
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 from sqlalchemy.engine import URL
@@ -28,6 +28,12 @@ EXPRESS_SETTINGS = (
 )
 
 _to_json = partial(json.dumps, ensure_ascii=False, separators=(",", ":"))
+_decode = json.JSONDecoder().decode
+
+
+def _from_json(data: str | bytes) -> Any:
+    """The server sends UTF-8 alone: nothing needs to be guessed."""
+    return _decode(data if isinstance(data, str) else data.decode())
 
 
 def sqlite_engine(
@@ -96,4 +102,5 @@ def express_connection(url: URL) -> psycopg.Connection[Any]:
         connection.execute(setting)
     connection.adapters.register_dumper(dict, JsonbDumper)
     set_json_dumps(_to_json, connection)
+    set_json_loads(_from_json, connection)
     return connection

@@ -226,7 +226,7 @@ class Dialer:
             strategy=self._options.strategy,
             hours=self._options.hours,
         )
-        leased = await self._database.run(lambda session: store.lease(session, request))
+        leased = await store.lease(self._database, request)
         if leased.skipped:
             self._deps.bus.publish(TasksSkipped(leased.skipped))
         return leased

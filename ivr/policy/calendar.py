@@ -64,7 +64,10 @@ def block_of(phone: str, default: str) -> Block:
 def _beginning_of(phone: str) -> str:
     """The shortest beginning of the number, without its "+", behind which no zones are told apart."""
     digits, divided = phone.removeprefix("+"), _divided()
-    return next((digits[:end] for end in range(1, len(digits)) if digits[:end] not in divided), digits)
+    for end in range(1, len(digits)):
+        if (beginning := digits[:end]) not in divided:
+            return beginning
+    return digits
 
 
 @lru_cache(maxsize=4096)

@@ -7,15 +7,15 @@ call and brings what the policy needs (docs/decisions/0121-one-statement.md)."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import (
     ColumnElement,
-    Dialect,
     FromClause,
     Integer,
     Select,
@@ -30,11 +30,10 @@ from sqlalchemy import (
     values,
 )
 from sqlalchemy import update as update_of
-from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 from sqlalchemy.orm import Session
 
-from ivr.database.locks import is_postgresql
-from ivr.dialer.store.tables import PRIORITIES, contact_table, task_table
+from ivr.database import Statement
+from ivr.dialer.store.tables import IDS_AT_ONCE, PRIORITIES, contact_table, task_table
 from ivr.dialer.store.tasks import may_call
 from ivr.model import TaskState, UtcDateTime
 from ivr.policy.facts import Asked
@@ -55,8 +54,7 @@ class Claim:
     until: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class Claimed:
+class Claimed(NamedTuple):
     """One task that is the claimer's now, with what one glance told about its number."""
 
     task_id: int
@@ -74,29 +72,38 @@ class Claimed:
         return Asked(self.phone, self.attributes, self.task_id, self.attempts)
 
 
+def claiming(wanted: Claim) -> tuple[Statement, dict[str, Any]]:
+    """PostgreSQL: the statement that takes up to `count` tasks, and its parameters; none are taken while the
+    campaign may not call. For its rows see `claimed`."""
+    room = next(size for size in _SIZES if wanted.count <= size)
+    return _one_statement(Glance.of(wanted.rules), room), _given(wanted) | {"count": wanted.count}
+
+
+def claimed(rows: Iterable[Sequence[Any]]) -> list[Claimed]:
+    """What was taken, in the order of calling."""
+    return sorted(map(Claimed._make, rows), key=_order)
+
+
 def claim(session: Session, wanted: Claim) -> list[Claimed]:
-    """Take up to `count` tasks, in the order of calling; none while the campaign may not call."""
-    given = parameters(wanted.rules, wanted.now) | {
+    """SQLite: the same, in the session's transaction."""
+    given = _given(wanted)
+    if session.execute(_MAY_CALL, given).first() is None:
+        return []
+    taking, looking = _two_statements(Glance.of(wanted.rules), wanted.count)
+    ids = session.execute(taking, given).scalars().all()
+    return claimed(session.execute(looking, given | {"ids": ids}).all() if ids else ())
+
+
+def _given(wanted: Claim) -> dict[str, Any]:
+    return parameters(wanted.rules, wanted.now) | {
         "campaign": wanted.rules.campaign_id,
         "owner": wanted.owner,
         "until": wanted.until,
     }
-    glance = Glance.of(wanted.rules)
-    if is_postgresql(session):
-        # Compiled once and handed to the driver as text: building it anew costs more than running it.
-        text, fixed = _postgresql(glance, wanted.count)
-        rows = session.connection().exec_driver_sql(text, fixed | given).all()
-    else:
-        if session.execute(_MAY_CALL, given).first() is None:
-            return []
-        claiming, looking = _sqlite(glance, wanted.count)
-        ids = session.execute(claiming, given).scalars().all()
-        rows = session.execute(looking, given | {"ids": ids}).all() if ids else []
-    return sorted((Claimed(*row) for row in rows), key=_order)
 
 
-def _order(one: Claimed) -> tuple[int, bool, str, int]:
-    return one.priority, one.next_at is None, str(one.next_at), one.task_id
+def _order(one: Claimed) -> tuple[int, float, int]:
+    return one.priority, math.inf if one.next_at is None else one.next_at.timestamp(), one.task_id
 
 
 # ---- what both have in common ---------------------------------------------------------------------------------
@@ -157,7 +164,7 @@ _MAY_CALL: Select[Any] = select(literal_column("1")).where(may_call())
 
 
 @lru_cache(maxsize=256)
-def _sqlite(glance: Glance, count: int) -> tuple[Any, Select[Any]]:
+def _two_statements(glance: Glance, count: int) -> tuple[Any, Select[Any]]:
     parts = [
         select(part.subquery(), literal_column(str(2 * priority + rank)).label("rank"))
         for priority in PRIORITIES
@@ -165,41 +172,37 @@ def _sqlite(glance: Glance, count: int) -> tuple[Any, Select[Any]]:
     ]
     either = union_all(*parts).subquery()
     chosen = select(either.c.id).order_by(either.c.rank).limit(literal_column(str(count)))
-    claiming = update_of(task_table).where(task_table.c.id.in_(chosen)).values(_TAKEN).returning(task_table.c.id)
+    taking = update_of(task_table).where(task_table.c.id.in_(chosen)).values(_TAKEN).returning(task_table.c.id)
     looking = _look(glance, task_table).where(task_table.c.id.in_(bindparam("ids", expanding=True)))
-    return claiming, looking
+    return taking, looking
 
 
 # ---- PostgreSQL -------------------------------------------------------------------------------------------------
 
 
+# A statement is planned for as many rows as it may take: one plan for a few, not one for each number.
+_SIZES = (1, 10, 100, IDS_AT_ONCE)
+
+
 @lru_cache(maxsize=256)
-def _postgresql(glance: Glance, count: int) -> tuple[str, dict[str, Any]]:
-    """The statement's text, and those of its parameters that are always the same."""
-    statement = _one_statement(glance, count)
-    dialect: Dialect = PGDialect_psycopg()  # type: ignore[no-untyped-call]  # SQLAlchemy's own
-    compiled = statement.compile(dialect=dialect)
-    return compiled.string, {name: value for name, value in compiled.params.items() if value is not None}
-
-
-def _one_statement(glance: Glance, count: int) -> Select[Any]:
+def _one_statement(glance: Glance, room: int) -> Statement:
     each_priority = [(one,) for one in PRIORITIES]
     priorities = values(column("priority", Integer), name="priorities", literal_binds=True).data(each_priority)
     this: ColumnElement[int] = literal_column("priorities.priority", Integer)
     # A LIMIT over an append of LIMITs: the first part that has enough ends it, and no other row is locked.
     parts = [
         select(part.with_for_update(skip_locked=True).subquery())
-        for part in (_due(count, this), _fresh(count, this))
+        for part in (_due(room, this), _fresh(room, this))
     ]
     each = union_all(*parts).subquery().lateral("each")
     chosen = (
         select(each.c.id)
         .select_from(priorities.join(each, true()))
         .where(may_call())
-        .limit(literal_column(str(count)))
+        .limit(bindparam("count", type_=Integer))
     )
     chosen_ids = chosen.cte("chosen")
-    claimed = (
+    taken = (
         update_of(task_table)
         .where(task_table.c.id == chosen_ids.c.id)
         .values(_TAKEN)
@@ -210,6 +213,6 @@ def _one_statement(glance: Glance, count: int) -> Select[Any]:
             task_table.c.priority,
             task_table.c.next_at,
         )
-        .cte("claimed")
+        .cte("taken")
     )
-    return _look(glance, claimed)
+    return Statement.compiled(_look(glance, taken))

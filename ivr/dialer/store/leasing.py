@@ -6,13 +6,14 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import TypeAlias
 
 from sqlalchemy.orm import Session
 
 from flows.sprint import Scalar
-from ivr.database.locks import is_postgresql
-from ivr.dialer.store.claiming import Claim, Claimed, claim
-from ivr.dialer.store.opening import opens_at
+from ivr.database import Database
+from ivr.dialer.store.claiming import Claim, Claimed, claim, claimed, claiming
+from ivr.dialer.store.opening import may_be_closed, opens_at
 from ivr.dialer.store.steering import steer
 from ivr.dialer.store.tables import IDS_AT_ONCE
 from ivr.dialer.store.tasks import apply, release, running
@@ -69,44 +70,83 @@ class Leased:
     opens_at: datetime | None = None  # set: the calling window is closed for everybody until then
 
 
-def lease(session: Session, request: LeaseRequest) -> Leased:
+async def lease(database: Database, request: LeaseRequest) -> Leased:
     """Claim up to `count` tasks: the most urgent first, of those retries that are due first, then fresh ones in
     the list's order. While the window is closed for every number of the campaign none is looked at.
 
-    On PostgreSQL, as the first work of its session, the claim is a transaction of its own: it is one statement,
-    and nearly always nothing is left to be written after it. What is left (tasks put off or closed) is a second
-    one; should that fail, the tasks are given back."""
+    On PostgreSQL the claim is one statement, and nearly always nothing is left to be written after it. What is
+    left (tasks put off or closed) is a transaction; should that fail, the tasks are given back. On SQLite all of
+    it is one transaction. Raises ivr.database.DatabaseError."""
     rules, now = request.rules, request.now
-    opens = opens_at(session, rules, now)
-    if opens is not None:
-        return Leased((), running=running(session, rules.campaign_id, now), opens_at=opens)
+    if may_be_closed(rules, now):
+        opens = await database.read(lambda session: opens_at(session, rules, now))
+        if opens is not None:
+            return Leased((), running=await _running(database, request), opens_at=opens)
     until = now + timedelta(seconds=request.lease_s)
     wanted = Claim(rules, min(request.count, IDS_AT_ONCE), request.owner, now, until)
-    alone = is_postgresql(session) and not session.in_transaction()
-    if alone:
-        session.connection(execution_options={"isolation_level": "AUTOCOMMIT"})
-    claimed = claim(session, wanted)
-    if not claimed:
-        return Leased((), running=running(session, rules.campaign_id, now))
-    decided = _at_a_glance(rules, claimed, now)
-    waiting: frozenset[int] = frozenset()
-    if len(decided) < len(claimed) or not all(map(_is_call, decided.values())) or request.steers:
-        if alone:
-            session.commit()  # the connection goes back; the one that comes next is in a transaction again
-        try:
-            decided |= _write(session, rules, decided, claimed, now)
-            waiting = _steer(session, request, claimed, decided)
-            if alone:
-                session.commit()
-        except BaseException:
-            if alone:
-                session.rollback()
-                _give_back(session, claimed, request.owner)
-            raise
+    if database.kind == "sqlite":
+        found, decided, waiting = await database.run(lambda session: _in_one(session, request, wanted))
+    else:
+        statement, given = claiming(wanted)
+        found = claimed(await database.express(statement, given))
+        decided, waiting = _at_a_glance(rules, found, now), _NOBODY
+        if _is_more_to_do(request, found, decided):
+            decided, waiting = await _settled(database, request, found, decided)
+    if not found:
+        return Leased((), running=await _running(database, request))
+    return _leased(request, found, decided, waiting)
+
+
+_NOBODY: frozenset[int] = frozenset()
+_Settled: TypeAlias = tuple[dict[int, Decision], frozenset[int]]  # decisions by task; tasks that wait
+
+
+async def _running(database: Database, request: LeaseRequest) -> bool:
+    return await database.read(lambda session: running(session, request.rules.campaign_id, request.now))
+
+
+def _in_one(
+    session: Session, request: LeaseRequest, wanted: Claim
+) -> tuple[list[Claimed], dict[int, Decision], frozenset[int]]:
+    found = claim(session, wanted)
+    decided = _at_a_glance(request.rules, found, request.now)
+    if not _is_more_to_do(request, found, decided):
+        return found, decided, _NOBODY
+    return found, *_settle(session, request, found, decided)
+
+
+async def _settled(
+    database: Database, request: LeaseRequest, found: Sequence[Claimed], decided: dict[int, Decision]
+) -> _Settled:
+    try:
+        return await database.run(lambda session: _settle(session, request, found, decided))
+    except Exception:
+        await database.run(lambda session: _give_back(session, found, request.owner))
+        raise
+
+
+def _is_more_to_do(request: LeaseRequest, found: Sequence[Claimed], decided: Mapping[int, Decision]) -> bool:
+    """Whether somebody must be looked at in full, isn't called now, or might wait for a better hour."""
+    return (
+        len(decided) < len(found) or not all(map(_is_call, decided.values())) or (request.steers and bool(found))
+    )
+
+
+def _settle(
+    session: Session, request: LeaseRequest, found: Sequence[Claimed], decided: dict[int, Decision]
+) -> _Settled:
+    """Ask about the others in full, and write down who isn't called now."""
+    whole = decided | _write(session, request.rules, decided, found, request.now)
+    return whole, _steer(session, request, found, whole)
+
+
+def _leased(
+    request: LeaseRequest, found: Sequence[Claimed], decided: Mapping[int, Decision], waiting: frozenset[int]
+) -> Leased:
     verdicts = Counter(one.verdict for one in decided.values())
     leases = (
         Lease(one.task_id, one.contact_id, one.phone, dict(one.attributes), one.attempts, request.owner)
-        for one in claimed
+        for one in found
         if _is_call(decided[one.task_id]) and one.task_id not in waiting
     )
     return Leased(tuple(leases), verdicts[Verdict.NEVER], verdicts[Verdict.LATER] + len(waiting))
@@ -116,16 +156,17 @@ def _is_call(decision: Decision) -> bool:
     return decision.verdict is Verdict.CALL
 
 
-def _at_a_glance(rules: CampaignRules, claimed: Sequence[Claimed], now: datetime) -> dict[int, Decision]:
+def _at_a_glance(rules: CampaignRules, found: Sequence[Claimed], now: datetime) -> dict[int, Decision]:
     """What the policy says of numbers of which nothing is known; once of all that it can't tell apart."""
-    glance, policy, looks_at = Glance.of(rules), rules.policy, rules.policy.looks_at
+    glance, policy = Glance.of(rules), rules.policy
+    looks_at = frozenset(policy.looks_at)
     same: dict[object, Decision] = {}
     decided: dict[int, Decision] = {}
-    for one in claimed:
+    for one in found:
         if one.known:
             continue
-        attributes = tuple(repr(one.attributes.get(name)) for name in looks_at)
-        alike = (policy.zone_of(one.phone), one.agreed, attributes)
+        looked = [(name, repr(one.attributes[name])) for name in sorted(looks_at.intersection(one.attributes))]
+        alike = (policy.zone_of(one.phone), one.agreed, tuple(looked))
         decision = same.get(alike)
         if decision is None:
             facts = glance.facts(rules, one.phone, one.attributes, now, agreed=one.agreed)
@@ -138,29 +179,28 @@ def _write(
     session: Session,
     rules: CampaignRules,
     decided: Mapping[int, Decision],
-    claimed: Sequence[Claimed],
+    found: Sequence[Claimed],
     now: datetime,
 ) -> dict[int, Decision]:
     """Ask about the others in full, and put on record who isn't called now. That somebody may be called isn't
     noted: the attempt will tell, and the policy is asked once more before it."""
     not_now = {task_id: one for task_id, one in decided.items() if not _is_call(one)}
     note(session, rules, not_now, DecisionStage.LEASE, now)
-    in_full = [one.asked for one in claimed if one.task_id not in decided]
+    in_full = [one.asked for one in found if one.task_id not in decided]
     looked = judge(session, rules, in_full, DecisionStage.LEASE, now) if in_full else {}
     apply(session, not_now | looked, now)
     return looked
 
 
 def _steer(
-    session: Session, request: LeaseRequest, claimed: Sequence[Claimed], decided: Mapping[int, Decision]
+    session: Session, request: LeaseRequest, found: Sequence[Claimed], decided: Mapping[int, Decision]
 ) -> frozenset[int]:
     if request.strategy is None:
         return frozenset()
-    ours = [one for one in claimed if _is_call(decided[one.task_id])]
+    ours = [one for one in found if _is_call(decided[one.task_id])]
     return steer(session, request.rules, (request.strategy, request.hours), ours, request.now)
 
 
-def _give_back(session: Session, claimed: Sequence[Claimed], owner: str) -> None:
-    for one in claimed:
+def _give_back(session: Session, found: Sequence[Claimed], owner: str) -> None:
+    for one in found:
         release(session, one.task_id, None, owner)
-    session.commit()

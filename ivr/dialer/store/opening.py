@@ -23,10 +23,15 @@ _FIRST = select(func.min(Contact.phone)).where(Contact.list_id == bindparam("lis
 _NEXT = _FIRST.where(Contact.phone > bindparam("after"))
 
 
+def may_be_closed(rules: CampaignRules, now: datetime) -> bool:
+    """Whether `opens_at` has to be asked: the window is closed where numbers don't tell their zone."""
+    return not rules.policy.windows[rules.purpose].is_open(now, rules.policy.zone)
+
+
 def opens_at(session: Session, rules: CampaignRules, now: datetime) -> datetime | None:
     """None: somebody may be called now, as far as the window goes. Else when the first of them may be."""
     windows, policy = rules.policy.windows[rules.purpose], rules.policy
-    if windows.is_open(now, policy.zone):
+    if not may_be_closed(rules, now):
         return None
     opens: list[datetime] = []
     for list_id in session.execute(_LISTS, {"campaign": rules.campaign_id}).scalars().all():

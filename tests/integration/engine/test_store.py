@@ -44,16 +44,16 @@ class Rows:
 
     async def lease(self, **changes: object) -> store.Leased:
         request = replace(REQUEST, **changes)  # type: ignore[arg-type]  # the fields' own names
-        return await self.db.run(lambda session: store.lease(session, request))
+        return await store.lease(self.db, request)
 
     async def place(self, lease: store.Lease, attempt_id: str, campaign_id: int = 1) -> bool:
         placing = store.Placing(attempt_id, replace(RULES, campaign_id=campaign_id), lease, NOW)
-        return await self.db.run(lambda session: store.place(session, placing))
+        return await store.place_at_once(self.db, placing)
 
     async def finish(self, lease: store.Lease, attempt_id: str, cause: Cause = BUSY) -> datetime | None:
         record = CallRecord(attempt_id, lease.phone, NOW, ended_at=NOW, cause=cause)
         ending = store.Ending(lease.task_id, record, RULES, default_strategy())
-        return await self.db.run(lambda session: store.finish(session, ending))
+        return await store.finish_at_once(self.db, ending)
 
     async def fail_over(self, lease: store.Lease, before: str, attempt_id: str) -> bool:
         record = CallRecord(before, lease.phone, NOW, ended_at=NOW, cause=CONGESTED)

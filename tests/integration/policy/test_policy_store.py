@@ -82,11 +82,11 @@ class Rows:
 
     async def lease(self, own: CampaignRules, count: int = 1, now: datetime = NOW) -> store.Leased:
         request = store.LeaseRequest(rules=own, owner="test", count=count, now=now, lease_s=600)
-        return await self.do(lambda session: store.lease(session, request))
+        return await store.lease(self.db, request)
 
     async def place(self, own: CampaignRules, lease: store.Lease, now: datetime = NOW) -> bool:
         placing = store.Placing(f"{own.campaign_id}-{lease.task_id}-{lease.attempts}", own, lease, now)
-        return await self.do(lambda session: store.place(session, placing))
+        return await store.place_at_once(self.db, placing)
 
     async def finish(
         self, own: CampaignRules, lease: store.Lease, cause: Cause, now: datetime = NOW, *, retries: bool = True
@@ -96,7 +96,7 @@ class Rows:
         record = CallRecord(attempt_id, lease.phone, now, now, answered, now, cause=cause)
         strategy = default_strategy() if retries else once(default_strategy())
         ending = store.Ending(lease.task_id, record, own, strategy)
-        return await self.do(lambda session: store.finish(session, ending))
+        return await store.finish_at_once(self.db, ending)
 
     async def call(
         self, own: CampaignRules, lease: store.Lease, cause: Cause, now: datetime = NOW
