@@ -100,3 +100,4 @@ def _plan_again(session: Session, following: Following, task: Task, ended: Ended
         plan(session, following, found)
     elif planned:
         close(session, following, result_of(ended), now)
+        deliveries.tasks_done(session, [task.id])

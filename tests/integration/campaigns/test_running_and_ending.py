@@ -27,6 +27,7 @@ from ivr.model import (
     Campaign,
     CampaignState,
     Complaint,
+    Contact,
     ContactList,
     Engagement,
     EngagementState,
@@ -295,6 +296,10 @@ async def test_a_policy_that_excludes_everybody_isnt_put_before_anybody(office: 
     with pytest.raises(
         CampaignError, match="The policy strict keeps all 3 contacts of reminders from being called"
     ):
+        await office.submit("reminders")
+    empty = update(Contact).values(removed_at=office.db.clock.now())
+    await office.db.run(lambda session: session.execute(empty))  # everybody is taken off its list meanwhile
+    with pytest.raises(CampaignError, match="Nobody is on the list November"):
         await office.submit("reminders")
     assert (await _show(office, "reminders")).state is CampaignState.DRAFT
 

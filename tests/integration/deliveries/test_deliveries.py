@@ -16,9 +16,12 @@ from aiohttp import web
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from flows import library
+from flows.loader import load
 from ivr import deliveries
+from ivr.campaigns.keeping import Kept, keep_now
 from ivr.clock import RealClock
-from ivr.config import ConfigError, DeliverySettings, Settings
+from ivr.config import ConfigError, DeliverySettings, GuardSettings, Settings
 from ivr.database import Database
 from ivr.deliveries import service, store
 from ivr.deliveries.runner import DeliveryRunner
@@ -27,6 +30,7 @@ from ivr.model import (
     Answer,
     Attempt,
     AttemptState,
+    CallWhy,
     Campaign,
     CampaignState,
     Contact,
@@ -37,6 +41,7 @@ from ivr.model import (
     Task,
     TaskState,
 )
+from ivr.strategy.retag import Regrading, retag
 from trunk.ports import DialOutcome
 
 pytestmark = pytest.mark.integration
@@ -284,6 +289,32 @@ async def test_a_table_gets_one_row_for_each_attempt(house: House, tmp_path: Pat
     with sqlite3.connect(path) as connection:
         assert connection.execute("SELECT * FROM calls").fetchall() == [("b", "answered", "yes", "A")]
     connection.close()
+
+
+async def test_contacts_that_a_campaigns_end_closes_and_grades_by_hand_are_told(house: House) -> None:
+    deliveries.attach(house.db, settings("http://127.0.0.1:1/", events=("task_done", "grade_changed")))
+
+    def follow_up(session: Session) -> None:  # the grade that asked for it is taken back
+        task = session.get_one(Task, 1)
+        task.state, task.next_why, task.next_at, task.attempts = TaskState.WAITING, CallWhy.FOLLOW_UP, NOW, 2
+        session.get_one(FlowVersion, 1).source = load(library.path("callback", "en")).document
+
+    await house.db.run(follow_up)
+    await house.db.run(lambda session: retag(session, Regrading("b", "E", "ann"), NOW))
+    first, second = await house.rows()
+    assert (first.event, first.payload["grade"], second.event) == ("grade_changed", "E", "task_done")
+    assert (second.task_id, second.payload["task_state"]) == (1, "done")
+
+    def over(session: Session) -> Kept:
+        session.get_one(Campaign, 1).ends_at = NOW
+        session.flush()
+        return keep_now(session, GuardSettings(), NOW)
+
+    assert (await house.db.run(over)).finished == (1,)
+    told = (await house.rows())[2:]
+    assert [(row.task_id, row.event, row.payload["task_result"]) for row in told] == [
+        (2, "task_done", "campaign_ended")
+    ]
 
 
 async def test_a_secret_that_isnt_there_is_told(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
