@@ -117,10 +117,8 @@ class Meter:
         return time.monotonic(), time.process_time()
 
 
-async def measure(url: str, folder: Path, calls: int, channels: int) -> Meter:
-    database = Database(url)
-    await database.upgrade()
-    await database.run(lambda session: contacts(session, calls))
+def worker_options(url: str, folder: Path, calls: int, channels: int, *, until_done: bool = True) -> WorkerOptions:
+    """A worker of a process of its own would be started with these; the callees are written to the folder."""
     callees = folder / "callees.yaml"
     quick = {"pickup": "reject", "ring_s": 0}
     answering = {
@@ -129,7 +127,14 @@ async def measure(url: str, folder: Path, calls: int, channels: int) -> Meter:
     callees.write_text(json.dumps({"defaults": quick, "callees": answering}))
     trunk = TrunkSettings(channels=channels, calls_per_s=PER_S)
     settings = Settings(paths=PathSettings(var=folder / "var"), trunks={"bench": trunk})
-    options = WorkerOptions(settings=settings, database_url=url, callees=callees, until_done=True)
+    return WorkerOptions(settings=settings, database_url=url, callees=callees, until_done=until_done)
+
+
+async def measure(url: str, folder: Path, calls: int, channels: int) -> Meter:
+    database = Database(url)
+    await database.upgrade()
+    await database.run(lambda session: contacts(session, calls))
+    options = worker_options(url, folder, calls, channels)
     meter = Meter(calls)
     await run_worker(options, Watching(meter.observe))
     done = await database.read(lambda session: session.scalar(select(func.count()).select_from(Attempt)))

@@ -17,6 +17,7 @@ from bench.result import BenchResult
 from ivr.i18n import translate
 
 ALIASES = {"import": "imports"}  # a module can't have the name
+ELSEWHERE = {"peers": "bench.peers.command"}  # the package is imported where our libraries aren't
 HELPERS = frozenset(  # modules that measure nothing by themselves
     {
         "adapter_callee",
@@ -42,7 +43,7 @@ class BenchGroup(click.Group):
         name = ALIASES.get(name, name)
         if name not in self.list_commands(ctx):
             return None
-        command = importlib.import_module(f"bench.{name}").command
+        command = importlib.import_module(ELSEWHERE.get(name, f"bench.{name}")).command
         assert isinstance(command, click.Command)
         if not any(parameter.name == "json_path" for parameter in command.params):
             command.params.append(

@@ -1,0 +1,123 @@
+"""`ivr bench peers`: the same work per call done by pipecat, by livekit-agents and by our engine, in one run.
+
+The work: AudioSocket over the loopback, 8 kHz, 50 frames a second in (voice activity detected in each) and 50 out,
+paced. Every contestant is one process, and has the same generator on the other side (`bench.engine_load`)."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+import uvloop
+from rich.console import Console
+from rich.table import Table
+
+from bench.peers.environments import PEERS, python_of
+from bench.peers.figures import OURS, Measured, ratios
+from bench.peers.running import Load, measure_ours, measure_peer
+from bench.result import BenchResult
+from ivr.config import load_settings
+from ivr.i18n import translate
+
+EQUAL_CALLS = 10
+OURS_NEAR_LIMIT = 500
+WIDTH = 79  # of the table, so that no terminal folds its lines
+CONDITIONS = (
+    "Every contestant: one process on uvloop, the same generator, nobody speaks (a quiet line's hiss).",
+    "pipecat: its pipeline with a transport of ours and its own Silero VAD; no turn strategy, no transcription.",
+    "livekit: its AgentSession with the VAD that it takes by default; no room, WebRTC, Opus, or process per job.",
+    "ours: the whole engine with webrtcvad: flow, session, turn-taking, keys, manager connection; no PBX.",
+    "Our memory is that of the bench's own process, with a recogniser's model in it; theirs have none.",
+    "Without VAD: theirs look at no sound at all; ours listens for keys and may still be interrupted.",
+)
+
+
+@click.command(
+    help=translate("The same calls by pipecat, by livekit-agents and by us: CPU and lateness side by side.")
+)
+@click.option(
+    "--calls",
+    default=EQUAL_CALLS,
+    show_default=True,
+    type=click.IntRange(1, 1000),
+    help=translate("Calls, equal for all."),
+)
+@click.option("--seconds", default=10.0, show_default=True, help=translate("Length of each measurement."))
+@click.option(
+    "--peer",
+    "names",
+    multiple=True,
+    type=click.Choice(sorted(PEERS)),
+    help=translate("Only these peers; default: all."),
+)
+@click.option("--equal-only", is_flag=True, help=translate("Leave out the runs near each one's limit."))
+@click.option(
+    "--environments",
+    type=click.Path(path_type=Path, file_okay=False),
+    help=translate("Where the peers are installed; default: in the settings' var folder."),
+)
+def command(
+    calls: int, seconds: float, names: tuple[str, ...], equal_only: bool, environments: Path | None
+) -> BenchResult:
+    folder = (environments or load_settings().paths.var / "peers").absolute()
+    pythons = {name: python_of(PEERS[name], folder) for name in names or sorted(PEERS)}
+    found: list[Measured] = []
+    for vad in (True, False):
+        for name, python in pythons.items():
+            peer = PEERS[name]
+            for load in _loads(calls, peer.near_limit, seconds, vad=vad, equal_only=equal_only):
+                found.append(uvloop.run(measure_peer(peer, python, load)))
+        for load in _loads(calls, OURS_NEAR_LIMIT, seconds, vad=vad, equal_only=equal_only):
+            found.append(uvloop.run(measure_ours(load)))
+    versions = ", ".join(f"{PEERS[name].package} {PEERS[name].version}" for name in pythons)
+    return result_of(found, (f"{versions}.", *CONDITIONS))
+
+
+def _loads(calls: int, near_limit: int, seconds: float, *, vad: bool, equal_only: bool) -> list[Load]:
+    """The equal load, and with VAD, which decides, one near the contestant's limit."""
+    loads = [Load(calls, seconds, vad)]
+    if vad and not equal_only:
+        loads.append(Load(near_limit, seconds, vad))
+    return loads
+
+
+def result_of(found: Sequence[Measured], conditions: tuple[str, ...]) -> BenchResult:
+    figures: dict[str, float | int | str] = {}
+    for one in found:
+        prefix = f"{one.contestant} {'with' if one.vad else 'without'} VAD, {one.calls} calls: "
+        figures[f"{prefix}CPU ms per call-s"] = one.cpu_ms_per_call_s
+        figures[f"{prefix}late p99, ms"] = one.p99_late_ms
+        figures[f"{prefix}frames per call-s"] = one.frames_per_call_s
+        figures[f"{prefix}memory, MB"] = one.memory_mb
+    figures |= {f"times our CPU: {name}": ratio for name, ratio in ratios(found).items()}
+    return BenchResult("peers", figures, {}, (*_side_by_side(found), *conditions))
+
+
+def _side_by_side(found: Sequence[Measured]) -> list[str]:
+    table = Table()
+    for heading in (
+        "contestant",
+        "voice activity",
+        "calls",
+        "CPU ms per call-s",
+        "late p99, ms",
+        "frames a second",
+    ):
+        table.add_column(translate(heading), justify="left" if heading == "contestant" else "right")
+    table.add_column(translate("holds?"))
+    for one in sorted(found, key=lambda one: (not one.vad, one.contestant != OURS, one.contestant, one.calls)):
+        table.add_row(
+            one.contestant,
+            translate("yes" if one.vad else "no"),
+            str(one.calls),
+            f"{one.cpu_ms_per_call_s:.3g}",
+            f"{one.p99_late_ms:.3g}",
+            f"{one.frames_per_call_s:.1f}",
+            translate("yes" if one.holds else "NO"),
+        )
+    page = Console(file=io.StringIO(), width=WIDTH)
+    with page.capture() as text:
+        page.print(table)
+    return text.get().splitlines()

@@ -1,0 +1,119 @@
+"""What a call costs, as it was measured: one data file (`costs.toml`) with the machine and each part's origin.
+
+KB and MB are 10^3 and 10^6 bytes. CPU is modelled as a line: what a process costs by itself, what each call on it
+adds, what a recorded call and one whose callee answers by speech add to that, and what setting a call up costs."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from ivr.errors import IvrError
+
+SHIPPED = Path(__file__).parent / "costs.toml"
+
+
+class CostsError(IvrError):
+    """The file of costs can't be used."""
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    source: str = Field(min_length=1)  # how it was measured, or that it is arithmetic
+
+
+class CpuCost(_Part):
+    """CPU of one part, in ms per second (of one core: 1000 are a busy core), and ms per set-up."""
+
+    fixed: float = Field(default=0.0, ge=0)  # of each process
+    per_call: float = Field(default=0.0, ge=0)
+    per_recorded_call: float = Field(default=0.0, ge=0)  # more than per_call
+    per_speaking_call: float = Field(default=0.0, ge=0)  # of a callee who answers by speech; more than per_call
+    per_setup: float = Field(default=0.0, ge=0)  # ms, once per call placed
+
+
+class MemoryCost(_Part):
+    fixed_mb: float = Field(ge=0)  # of each process
+    per_call_kb: float = Field(ge=0)
+
+
+class DatabaseCost(_Part):
+    """PostgreSQL, per call placed."""
+
+    transactions_per_call: float = Field(gt=0)
+    transactions_per_worker_s: float = Field(ge=0)  # heartbeats, quotas, looking for campaigns
+    kb_per_call: float = Field(gt=0)  # rows and their indexes, kept
+    wal_kb_per_call: float = Field(gt=0)  # written ahead; what a standby is sent
+    network_kb_per_call: float = Field(gt=0)  # both directions
+    connections_per_worker: int = Field(ge=1)
+
+
+class RecordingCost(_Part):
+    kb_per_s: float = Field(gt=0)  # kept, FLAC
+    raw_kb_per_s: float = Field(gt=0)  # while the call lasts
+
+
+class Bounds(_Part):
+    busy_share: float = Field(gt=0, le=1)  # of every core: the rest is for peaks and for what fails
+    calls_per_worker: int = Field(ge=1)  # the most seen to hold in one process
+
+
+class Costs(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    machine: str
+    engine: CpuCost
+    decoding: CpuCost
+    asterisk: CpuCost
+    database_cpu: CpuCost
+    engine_memory: MemoryCost
+    asterisk_memory: MemoryCost
+    database: DatabaseCost
+    recordings: RecordingCost
+    bounds: Bounds
+
+    @property
+    def cpu(self) -> Mapping[str, CpuCost]:
+        return {
+            "engine": self.engine,
+            "decoding": self.decoding,
+            "asterisk": self.asterisk,
+            "database": self.database_cpu,
+        }
+
+
+def load_costs(path: Path = SHIPPED) -> Costs:
+    """Raises CostsError (or OSError, which the command line words itself) when the file isn't one of costs."""
+    try:
+        return Costs.model_validate(tomllib.loads(path.read_text("utf-8")))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise CostsError("{file} isn't TOML: {reason}", file=path, reason=error) from None
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise CostsError(
+            "{file} isn't a file of costs: {where}: {reason} (fix: take the shipped ivr/capacity/costs.toml as "
+            "a model)",
+            file=path,
+            where=".".join(map(str, first["loc"])) or "-",
+            reason=first["msg"],
+        ) from None
+
+
+def dump_costs(costs: Costs) -> str:
+    """As TOML, which `load_costs` reads back the same."""
+    document = costs.model_dump()
+    lines = [f"machine = {_value(document.pop('machine'))}"]
+    for name, part in document.items():
+        lines += ["", f"[{name}]", *(f"{key} = {_value(value)}" for key, value in part.items())]
+    return "\n".join(lines) + "\n"
+
+
+def _value(value: object) -> str:
+    if isinstance(value, str):
+        escaped = value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", " ")
+        return f'"{escaped}"'
+    return repr(round(value, 4)) if isinstance(value, float) else repr(value)

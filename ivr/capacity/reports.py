@@ -1,0 +1,161 @@
+"""Reports of `ivr bench capacity`, what the costs predict of them, and costs fitted to them. Pure but for reading.
+
+Fitting starts from given costs and changes them as little as it can, each in proportion to itself, until the sums
+agree with the reports (least squares of the smallest norm): what the reports can't tell apart keeps its
+proportion, and what is 0 stays 0."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ivr.capacity.costs import Costs, CpuCost
+from ivr.errors import IvrError
+
+MAY_DIFFER = 0.15  # of the measured figure
+NEGLIGIBLE_MS = 0.05  # CPU ms per call-second: less is beyond what a report tells
+COEFFICIENTS = ("fixed", "per_call", "per_recorded_call", "per_speaking_call", "per_setup")
+PARTS = ("engine", "decoding", "asterisk")
+
+
+class ReportError(IvrError):
+    """The file isn't a report of `ivr bench capacity`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a run had to carry, and what it cost. CPU in ms per call-second."""
+
+    name: str
+    machine: str
+    calls: float
+    speech_share: float
+    record_share: float
+    setups_per_s: float
+    workers: int
+    cpu_ms: dict[str, float]  # by part; only those that the report has
+    memory_mb: dict[str, float]  # likewise
+
+    def load(self, part: str) -> list[float]:
+        """What each coefficient is multiplied by, for the part's CPU in ms per second."""
+        processes = self.workers if part == "engine" else 1
+        recorded, speaking = self.calls * self.record_share, self.calls * self.speech_share
+        return [processes, self.calls, recorded, speaking, self.setups_per_s]
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """One figure of one report beside its prediction."""
+
+    report: str
+    part: str
+    unit: str
+    measured: float
+    predicted: float
+
+    @property
+    def off(self) -> float:
+        """As a share of the measured figure; positive: predicted too much."""
+        return self.predicted / self.measured - 1
+
+    @property
+    def holds(self) -> bool:
+        return abs(self.off) <= MAY_DIFFER
+
+
+def read_report(path: Path) -> Report:
+    """Raises ReportError (or OSError)."""
+    try:
+        document = json.loads(path.read_text("utf-8"))
+        if document["name"] != "capacity":
+            raise ValueError(document["name"])
+        return _report(path.name, document)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ReportError(
+            "{file} isn't a report of ivr bench capacity: {reason} (fix: make one with --json)",
+            file=path,
+            reason=error,
+        ) from None
+
+
+def _report(name: str, document: dict[str, Any]) -> Report:
+    figures: dict[str, Any] = document["figures"]
+    cpu_keys = {part: f"{part}_cpu_ms_per_call_s" for part in PARTS}
+    calls, call_s = float(figures["calls_held"]), float(figures.get("call_s", 0.0))
+    memory_mb = {
+        part: figures[f"{part}_mb_idle"] + calls * figures[f"{part}_kb_per_call"] / 1000
+        for part in ("engine", "asterisk")
+        if f"{part}_mb_idle" in figures and f"{part}_kb_per_call" in figures
+    }
+    return Report(
+        name=name,
+        machine=str(document.get("machine", "")),
+        calls=calls,
+        speech_share=float(figures["speech_share"]),
+        record_share=float(figures["record_share"]),
+        setups_per_s=calls / call_s if call_s else 0.0,  # calls that last until the end are set up before
+        workers=int(figures.get("workers", 1)),
+        cpu_ms={part: float(figures[key]) for part, key in cpu_keys.items() if key in figures},
+        memory_mb=memory_mb,
+    )
+
+
+def compare(report: Report, costs: Costs) -> tuple[Compared, ...]:
+    """Every figure that the report has, beside what the costs predict."""
+    found = []
+    for part, measured_ms in report.cpu_ms.items():
+        if measured_ms < NEGLIGIBLE_MS:
+            continue
+        predicted_ms = float(np.dot(report.load(part), _vector(costs.cpu[part]))) / report.calls
+        found.append(Compared(report.name, part, "ms", measured_ms, predicted_ms))
+    memories = {"engine": costs.engine_memory, "asterisk": costs.asterisk_memory}
+    for part, measured_mb in report.memory_mb.items():
+        cost = memories[part]
+        processes = report.workers if part == "engine" else 1
+        predicted_mb = processes * cost.fixed_mb + report.calls * cost.per_call_kb / 1000
+        found.append(Compared(report.name, part, "MB", measured_mb, predicted_mb))
+    return tuple(found)
+
+
+def fit(reports: Sequence[Report], costs: Costs, source: str) -> Costs:
+    """These costs, changed as little as it takes to agree with the reports; `source` says where they come from."""
+    changed: dict[str, Any] = {"machine": reports[0].machine}
+    for part in PARTS:
+        have = [report for report in reports if report.cpu_ms.get(part, 0.0) >= NEGLIGIBLE_MS]
+        if have:
+            loads = [report.load(part) for report in have]
+            sums = [report.cpu_ms[part] * report.calls for report in have]
+            values = _nearest(loads, sums, _vector(costs.cpu[part]))
+            changed[part] = CpuCost(source=source, **dict(zip(COEFFICIENTS, values, strict=True)))
+    for part, name in (("engine", "engine_memory"), ("asterisk", "asterisk_memory")):
+        have = [report for report in reports if part in report.memory_mb]
+        if have:
+            cost = getattr(costs, name)
+            loads = [[report.workers if part == "engine" else 1, report.calls / 1000] for report in have]
+            sums = [report.memory_mb[part] for report in have]
+            fixed_mb, per_call_kb = _nearest(loads, sums, [cost.fixed_mb, cost.per_call_kb])
+            update = {"source": source, "fixed_mb": fixed_mb, "per_call_kb": per_call_kb}
+            changed[name] = cost.model_copy(update=update)
+    return costs.model_copy(update=changed)
+
+
+def _vector(cost: CpuCost) -> list[float]:
+    return [float(getattr(cost, name)) for name in COEFFICIENTS]
+
+
+def _nearest(loads: list[list[float]], sums: list[float], prior: list[float]) -> list[float]:
+    """The solution nearest to `prior`, in proportion; each report counts by its share, not by its size. Never < 0:
+    a cost that would be is 0, and the others are fitted without it."""
+    kept = np.array(prior, float)
+    while True:
+        rows = np.array(loads, float) * kept / np.array(sums)[:, None]
+        change, *_ = np.linalg.lstsq(rows, 1 - rows.sum(axis=1), rcond=1e-6)
+        fitted = kept * (1 + change)
+        if (fitted >= 0).all():
+            return [float(value) for value in fitted]
+        kept = np.where(fitted < 0, 0.0, kept)

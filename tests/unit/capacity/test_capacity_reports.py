@@ -1,0 +1,108 @@
+"""Costs fitted to runs predict another run; reports that aren't any are told; the command says both."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from ivr.capacity.costs import Costs, load_costs
+from ivr.capacity.reports import COEFFICIENTS, PARTS, Report, ReportError, compare, fit, read_report
+from ivr.cli.capacity import command
+
+pytestmark = pytest.mark.unit
+
+COSTS = load_costs()
+TRUE = {  # a machine on which everything costs a third more, and recording twice
+    part: [
+        value * (2.0 if name == "per_recorded_call" else 4 / 3)
+        for name, value in zip(
+            COEFFICIENTS, (getattr(COSTS.cpu[part], name) for name in COEFFICIENTS), strict=True
+        )
+    ]
+    for part in PARTS
+}
+
+
+def run_of(calls: float, speech: float = 0.0, record: float = 0.0, setups_per_s: float = 0.0) -> Report:
+    """What such a machine would report."""
+    report = Report("run", "that machine", calls, speech, record, setups_per_s, 1, {}, {"engine": 100 + calls / 8})
+    for part in PARTS:
+        cost_ms = sum(load * cost for load, cost in zip(report.load(part), TRUE[part], strict=True))
+        report.cpu_ms[part] = cost_ms / calls
+    return report
+
+
+def test_what_wasnt_fitted_is_predicted() -> None:
+    fitted = fit([run_of(60), run_of(60, 0.5, 0.5), run_of(120)], COSTS, "three runs")
+    compared = compare(run_of(90, 0.25, 0.1), fitted)
+    assert {one.part for one in compared} == {"engine", "decoding", "asterisk"}
+    assert all(one.holds for one in compared), compared
+    assert fitted.machine == "that machine"
+    assert fitted.asterisk.source == "three runs"
+    # the shipped ones are of another machine: they don't
+    assert not all(one.holds for one in compare(run_of(90, 0.25, 0.1), COSTS))
+
+
+def test_agreement_ends_at_15_percent() -> None:
+    report = run_of(60)
+    report.memory_mb.clear()
+    fitted = fit([report], COSTS, "one run")
+    for share, holds in ((1.14, True), (1.16, False)):
+        predicted_ms = fitted.asterisk.per_call + fitted.asterisk.fixed / 60
+        report.cpu_ms["asterisk"] = predicted_ms / share
+        asterisk = next(one for one in compare(report, fitted) if one.part == "asterisk")
+        assert asterisk.holds is holds, asterisk
+
+
+def test_what_reports_dont_tell_stays_as_it_was() -> None:
+    fitted = fit([run_of(60), run_of(120)], COSTS, "nobody spoke, nothing was recorded")
+    assert fitted.asterisk.per_recorded_call == COSTS.asterisk.per_recorded_call
+    assert fitted.decoding.per_speaking_call == COSTS.decoding.per_speaking_call
+
+
+def test_no_cost_is_negative() -> None:
+    strange = [run_of(60), run_of(120)]
+    strange[1].cpu_ms["asterisk"] = strange[0].cpu_ms["asterisk"] * 3  # dearer the more there are
+    fitted: Costs = fit(strange, COSTS, "strange")
+    assert all(getattr(fitted.asterisk, name) >= 0 for name in COEFFICIENTS)
+
+
+def written(tmp_path: Path, report: Report, name: str) -> Path:
+    figures = {
+        "calls_held": report.calls,
+        "speech_share": report.speech_share,
+        "record_share": report.record_share,
+        **{f"{part}_cpu_ms_per_call_s": value for part, value in report.cpu_ms.items()},
+    }
+    path = tmp_path / name
+    path.write_text(json.dumps({"name": "capacity", "machine": report.machine, "figures": figures}), "utf-8")
+    return path
+
+
+def test_the_command_fits_checks_and_plans(tmp_path: Path) -> None:
+    first, second = written(tmp_path, run_of(60, 0.5, 0.5), "a.json"), written(tmp_path, run_of(120), "b.json")
+    other, mine = written(tmp_path, run_of(90, 0.25, 0.2), "c.json"), tmp_path / "mine.toml"
+    done = CliRunner().invoke(command, ["--fit", str(first), "--fit", str(second), "--write", str(mine)])
+    assert done.exit_code == 0, done.output
+    done = CliRunner().invoke(command, ["--check", str(other), "--costs", str(mine)])
+    assert done.exit_code == 0, done.output
+    done = CliRunner().invoke(command, ["--check", str(other)])
+    assert done.exit_code == 1
+    assert "NO" in done.output
+    done = CliRunner().invoke(command, ["--calls", "10000", "--costs", str(mine), "--json"])
+    assert json.loads(done.output)["figures"]["rtp_mbit_per_s"]["value"] == pytest.approx(872)
+    done = CliRunner().invoke(command, [])
+    assert "--calls N" in done.output
+
+
+@pytest.mark.parametrize(
+    "text", ["", "[]", '{"name": "engine", "figures": {}}', '{"name": "capacity", "figures": {}}']
+)
+def test_a_file_that_isnt_a_report(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "x.json"
+    path.write_text(text, "utf-8")
+    with pytest.raises(ReportError, match="isn't a report of ivr bench capacity"):
+        read_report(path)
