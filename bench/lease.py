@@ -23,14 +23,17 @@ from typing import Any, Literal
 
 import click
 import psycopg
+import uvloop
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from bench.result import BenchResult, Limit
 from ivr.database import Database
+from ivr.database.locks import is_postgresql
 from ivr.database.own_cluster import OwnCluster
 from ivr.dialer import store
 from ivr.i18n import translate
+from ivr.model import Base
 from ivr.policy.loader import default_policy
 from ivr.policy.policy import CampaignRules
 
@@ -176,7 +179,7 @@ def _worker(url: str, number: int) -> Iterator[Connection]:
 def _work(url: str, number: int, pipe: Connection) -> None:
     """A worker: takes rounds until it is told to go."""
     try:
-        asyncio.run(_rounds(url, f"worker {number}", pipe))
+        uvloop.run(_rounds(url, f"worker {number}", pipe))
     except Exception as error:  # noqa: BLE001 whatever it is, whoever waits is told
         pipe.send(error)
 
@@ -213,7 +216,7 @@ def _bare(connection: psycopg.Connection[Any], owner: str, asked: Round) -> tupl
     waits: list[float] = []
     end = time.perf_counter() + asked.seconds
     while (begun := time.perf_counter()) < end:
-        rows = connection.execute(statement, values).fetchall()
+        rows = connection.execute(statement, values, prepare=True).fetchall()
         waits.append((time.perf_counter() - begun) * 1000)
         tasks.extend(row[0] for row in rows)
     return tasks, waits
@@ -230,7 +233,7 @@ def measure_sqlite(
         url = f"sqlite:///{Path(folder) / 'bench.db'}"
         asyncio.run(_prepare(url, contacts))
         for batch in BATCHES:
-            taken = asyncio.run(_alone(url, batch, rounds, seconds))
+            taken = uvloop.run(_alone(url, batch, rounds, seconds))
             name = f"SQLite, batch {batch}"
             figures[f"{name}: leases a second"] = statistics.median(taken.rates)
             figures[f"{name}: p99, ms"] = _percentile(taken.waits_ms, 99)
@@ -268,38 +271,51 @@ _SERIES = {
     " SELECT n FROM series)",
 }
 _PHONE = {"postgresql": "'+8613' || lpad(n::text, 9, '0')", "sqlite": "'+8613' || printf('%09d', n)"}
+_FILL = (
+    "INSERT INTO flow_version (id, flow, version, content_hash, source, language, purpose, published_at,"
+    " published_by) VALUES (1, 'offer', 1, 'x', '', 'zh-CN', :purpose, :now, 'bench')",
+    "INSERT INTO contact_list (id, name, created_at, created_by) VALUES (1, 'bench', :now, 'bench')",
+    "INSERT INTO campaign (id, name, flow_version_id, purpose, state, concurrency, recognizer, timezone,"
+    " created_at, created_by)"
+    " VALUES (1, 'bench', 1, :purpose, 'running', 100, '', 'Asia/Shanghai', :now, 'bench')",
+    "INSERT INTO campaign_list (campaign_id, list_id) VALUES (1, 1)",
+    "INSERT INTO contact (id, list_id, phone, source_id, attributes)"
+    " SELECT n, 1, {phone}, '', '{{\"balance\": \"12.30\"}}' FROM {series}",
+    "INSERT INTO task (id, campaign_id, contact_id, state, attempts) SELECT n, 1, n, 'ready', 0 FROM {series}",
+    "INSERT INTO consent (phone, purpose, source, given_at, created_at, created_by)"
+    " SELECT {phone}, :purpose, 'bench', :now, :now, 'bench' FROM {series}",
+)
 
 
 async def _prepare(url: str, contacts: int) -> None:
     """A running campaign of so many contacts, each with a consent, and none of them ever called."""
     database = Database(url)
     await database.upgrade()
-
-    def fill(session: Session) -> None:
-        given = {"now": NOW, "contacts": contacts, "purpose": MARKETING}
-        for statement in (
-            "INSERT INTO flow_version (id, flow, version, content_hash, source, language, purpose, published_at,"
-            " published_by) VALUES (1, 'offer', 1, 'x', '', 'zh-CN', :purpose, :now, 'bench')",
-            "INSERT INTO contact_list (id, name, created_at, created_by) VALUES (1, 'bench', :now, 'bench')",
-            "INSERT INTO campaign (id, name, flow_version_id, purpose, state, concurrency, recognizer, timezone,"
-            " created_at, created_by) VALUES (1, 'bench', 1, :purpose, 'running', 100, '', 'Asia/Shanghai', :now,"
-            " 'bench')",
-            "INSERT INTO campaign_list (campaign_id, list_id) VALUES (1, 1)",
-            "INSERT INTO contact (id, list_id, phone, source_id, attributes)"
-            f" SELECT n, 1, {_PHONE[database.kind]}, '', '{{\"balance\": \"12.30\"}}'"
-            f" FROM {_SERIES[database.kind]}",
-            "INSERT INTO task (id, campaign_id, contact_id, state, attempts)"
-            " SELECT id, 1, id, 'ready', 0 FROM contact",
-            "INSERT INTO consent (phone, purpose, source, given_at, created_at, created_by)"
-            " SELECT phone, :purpose, 'bench', :now, :now, 'bench' FROM contact",
-        ):
-            session.execute(text(statement), given)
-
-    await database.run(fill)
+    await database.run(lambda session: _fill(session, contacts))
     await database.close()
     if database.kind == "postgresql":
         with psycopg.connect(url, autocommit=True) as connection:
             connection.execute("VACUUM ANALYZE")
+
+
+def _fill(session: Session, contacts: int) -> None:
+    """Rows first, then their indexes, and no look at foreign keys: a third of the time."""
+    postgresql = is_postgresql(session)
+    kind = "postgresql" if postgresql else "sqlite"
+    if postgresql:
+        session.execute(text("SET LOCAL session_replication_role = replica"))
+        session.execute(text("SET LOCAL maintenance_work_mem = '256MB'"))
+    else:
+        session.execute(text("PRAGMA defer_foreign_keys = ON"))
+    tables = [Base.metadata.tables[name] for name in ("contact", "task", "consent")]
+    indexes = [index for table in tables for index in sorted(table.indexes, key=lambda one: str(one.name))]
+    for index in indexes:
+        index.drop(session.connection())
+    given = {"now": NOW, "contacts": contacts, "purpose": MARKETING}
+    for statement in _FILL:
+        session.execute(text(statement.format(phone=_PHONE[kind], series=_SERIES[kind])), given)
+    for index in indexes:
+        index.create(session.connection())
 
 
 def _reset(url: str) -> None:
@@ -308,6 +324,5 @@ def _reset(url: str) -> None:
         connection.execute(
             "UPDATE task SET state = 'ready', lease_owner = NULL, lease_until = NULL WHERE state = 'leased'"
         )
-        connection.execute("TRUNCATE engagement")
         connection.execute("VACUUM ANALYZE task")
         connection.execute("CHECKPOINT")

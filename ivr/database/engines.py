@@ -28,12 +28,12 @@ EXPRESS_SETTINGS = (
 )
 
 _to_json = partial(json.dumps, ensure_ascii=False, separators=(",", ":"))
-_decode = json.JSONDecoder().decode
+_decode = json.JSONDecoder().raw_decode
 
 
 def _from_json(data: str | bytes) -> Any:
-    """The server sends UTF-8 alone: nothing needs to be guessed."""
-    return _decode(data if isinstance(data, str) else data.decode())
+    """The server sends UTF-8, and nothing around the value: nothing needs to be guessed or skipped."""
+    return _decode(data if isinstance(data, str) else data.decode())[0]
 
 
 def sqlite_engine(

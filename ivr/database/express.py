@@ -83,6 +83,7 @@ class Line:
         self._loop = asyncio.get_running_loop()
         self._known: dict[bytes, _Loader] = {}  # statements that are prepared here
         self._batch: _Running | None = None
+        self._writing = False  # whether the loop tells us when there is room to send more
         self._pgconn.nonblocking = 1
         self._pgconn.enter_pipeline_mode()
         self._socket = self._pgconn.socket  # libpq no longer tells it when the connection is gone
@@ -139,10 +140,11 @@ class Line:
         except psycopg.OperationalError as error:
             self._lose(error)
             return
-        if unsent:
+        if unsent and not self._writing:
             self._loop.add_writer(self._socket, self._flush)
-        else:
+        elif self._writing and not unsent:
             self._loop.remove_writer(self._socket)
+        self._writing = bool(unsent)
 
     def _readable(self) -> None:
         try:

@@ -34,7 +34,7 @@ class Lease:
     task_id: int
     contact_id: int
     phone: str
-    attributes: dict[str, Scalar]
+    attributes: Mapping[str, Scalar]
     attempts: int  # made so far
     owner: str
 
@@ -145,7 +145,7 @@ def _leased(
 ) -> Leased:
     verdicts = Counter(one.verdict for one in decided.values())
     leases = (
-        Lease(one.task_id, one.contact_id, one.phone, dict(one.attributes), one.attempts, request.owner)
+        Lease(one.task_id, one.contact_id, one.phone, one.attributes, one.attempts, request.owner)
         for one in found
         if _is_call(decided[one.task_id]) and one.task_id not in waiting
     )
@@ -159,14 +159,15 @@ def _is_call(decision: Decision) -> bool:
 def _at_a_glance(rules: CampaignRules, found: Sequence[Claimed], now: datetime) -> dict[int, Decision]:
     """What the policy says of numbers of which nothing is known; once of all that it can't tell apart."""
     glance, policy = Glance.of(rules), rules.policy
-    looks_at = frozenset(policy.looks_at)
+    looks_at = policy.looks_at
     same: dict[object, Decision] = {}
     decided: dict[int, Decision] = {}
     for one in found:
         if one.known:
             continue
-        looked = [(name, repr(one.attributes[name])) for name in sorted(looks_at.intersection(one.attributes))]
-        alike = (policy.zone_of(one.phone), one.agreed, tuple(looked))
+        attributes = one.attributes
+        looked = [(name, repr(attributes[name])) for name in looks_at if name in attributes]
+        alike = (policy.zone_of(one.phone).key, one.agreed, *looked)
         decision = same.get(alike)
         if decision is None:
             facts = glance.facts(rules, one.phone, one.attributes, now, agreed=one.agreed)
