@@ -153,6 +153,8 @@ def report(outcome: Outcome) -> BenchResult:
         "calls_held_most": max((one.held for one in outcome.readings), default=0),
         "setups": len(outcome.stories),
         "setups_per_s": setups_per_s([one["answered_at"] for one in outcome.stories], asked.calls),
+        "window_setups_per_s": sum(begin_at <= one["answered_at"] < end_at for one in outcome.stories)
+        / asked.seconds,
         "lost_calls": lost(outcome),
         "busy_share": spent.busy_share,
         **outcome.lateness_figures(late_ms),
@@ -200,6 +202,7 @@ def _derived(outcome: Outcome, spent: Costs, answers: Answers) -> dict[str, floa
     if idle is not None and full is not None and full.held:
         for part in ("engine", "asterisk"):
             grown = full.rss_bytes[part] - idle.rss_bytes[part]
+            figures[f"{part}_mb"] = full.rss_bytes[part] / 1e6
             figures[f"{part}_mb_idle"] = idle.rss_bytes[part] / 1e6
             figures[f"{part}_kb_per_call"] = grown / 1e3 / full.held
     if answers.said and outcome.stories:

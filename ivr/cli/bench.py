@@ -17,7 +17,8 @@ from bench.result import BenchResult
 from ivr.i18n import translate
 
 ALIASES = {"import": "imports"}  # a module can't have the name
-ELSEWHERE = {"peers": "bench.peers.command"}  # the package is imported where our libraries aren't
+# Packages, which import nothing by themselves.
+ELSEWHERE = {"peers": "bench.peers.command", "capacity": "bench.capacity.command"}
 HELPERS = frozenset(  # modules that measure nothing by themselves
     {
         "adapter_callee",
