@@ -1,0 +1,62 @@
+"""Settings: one frozen, validated model, read from `ivr.toml` (or the file that IVR_CONFIG names).
+
+Every key has a default, so that no file is needed. Paths in the file are relative to the file. Owns no state:
+`load_settings` reads the file anew, and callers hand the model on. docs/configuration.md is made from it."""
+
+from __future__ import annotations
+
+from ivr.config.campaigns import (
+    ApprovalSettings,
+    ApprovalStep,
+    ComplaintSettings,
+    DialerSettings,
+    GuardSettings,
+    OrganisationLevelName,
+    ReportSettings,
+    WorkerSettings,
+)
+from ivr.config.installation import (
+    ApiSettings,
+    DatabaseSettings,
+    HearingSettings,
+    LanguageSpeech,
+    PathSettings,
+    WebSettings,
+)
+from ivr.config.network import AsteriskSettings, CallerIdSettings, QueueSettings, TrunkSettings
+from ivr.config.page import describe
+from ivr.config.section import ConfigError
+from ivr.config.settings import AMI_SECRET, DEFAULT_FILE, ENVIRONMENT, Settings, load_settings, parse_settings
+from ivr.config.systems import DeliveryEvent, DeliverySettings, EligibilitySettings
+
+__all__ = [
+    "AMI_SECRET",
+    "DEFAULT_FILE",
+    "ENVIRONMENT",
+    "ApiSettings",
+    "ApprovalSettings",
+    "ApprovalStep",
+    "AsteriskSettings",
+    "CallerIdSettings",
+    "ComplaintSettings",
+    "ConfigError",
+    "DatabaseSettings",
+    "DeliveryEvent",
+    "DeliverySettings",
+    "DialerSettings",
+    "EligibilitySettings",
+    "GuardSettings",
+    "HearingSettings",
+    "LanguageSpeech",
+    "OrganisationLevelName",
+    "PathSettings",
+    "QueueSettings",
+    "ReportSettings",
+    "Settings",
+    "TrunkSettings",
+    "WebSettings",
+    "WorkerSettings",
+    "describe",
+    "load_settings",
+    "parse_settings",
+]
