@@ -31,7 +31,8 @@ asterisk-stop: ## Stop it
 
 test: setup-dev lint ## Set up and run all tests
 	@$(PY) -m pytest -q -m "not real_time" -n auto --dist loadfile
-	@$(PY) -m pytest -q -m real_time --reruns 1 -raR
+	@$(PY) -m pytest -q -m "real_time and not alone" -n 3 --dist worksteal --reruns 1 -raR
+	@$(PY) -m pytest -q -m alone --reruns 1 -raR
 
 test-quick: setup-dev ## Run the unit tests only
 	@$(PY) -m pytest -q -m unit -n auto --dist loadfile

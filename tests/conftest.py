@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import re
 import shutil
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -14,11 +16,22 @@ from ivr.i18n import use_language
 CATEGORIES = {"unit", "integration", "acceptance"}
 
 
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """A pass of tests by a mark doesn't load the modules that never name it: loading all takes long."""
+    wanted = re.match(r"(real_time|alone)\b", config.option.markexpr)
+    if wanted is None or not collection_path.name.startswith("test_") or collection_path.suffix != ".py":
+        return None
+    return True if f"pytest.mark.{wanted[1]}" not in collection_path.read_text("utf-8") else None
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     unmarked = sorted({item.nodeid.split("::")[0] for item in items if not _categories(item)})
     if unmarked:
         raise pytest.UsageError(f"every test module needs one of {sorted(CATEGORIES)} as pytestmark: {unmarked}")
-    hurried = sorted({item.nodeid.split("::")[0] for item in items if _on_a_pbx(item) and not _alone(item)})
+    lonely = [item.nodeid for item in items if item.get_closest_marker("alone") and not _in_real_time(item)]
+    if lonely:
+        raise pytest.UsageError(f"pytest.mark.alone is for tests that are pytest.mark.real_time too: {lonely}")
+    hurried = sorted({item.nodeid.split("::")[0] for item in items if _on_a_pbx(item) and not _in_real_time(item)})
     if hurried:
         raise pytest.UsageError(f"tests on a real Asterisk need pytest.mark.real_time: {hurried}")
 
@@ -31,7 +44,7 @@ def _on_a_pbx(item: pytest.Item) -> bool:
     return "asterisk_rig" in getattr(item, "fixturenames", ())
 
 
-def _alone(item: pytest.Item) -> bool:
+def _in_real_time(item: pytest.Item) -> bool:
     return item.get_closest_marker("real_time") is not None
 
 

@@ -1,8 +1,8 @@
 """`ivr` in processes of their own, without the seconds that Python takes to load it: forks of one that has.
 
 Use: `start("dial", "--flow", …, cwd=…, environment=…)` as one would subprocess.Popen, `run` as subprocess.run.
-That the program starts from nothing too is shown where `sys.executable` is called: tests/acceptance/demo (which
-rehearses), tests/acceptance/admin, and one test each of dialling and of workers."""
+That the program starts from nothing too is shown where `from_nothing` is asked for, and by the demo and the pages'
+own tests, which start Python themselves."""
 
 from __future__ import annotations
 
@@ -120,14 +120,20 @@ def start(
     environment: Mapping[str, str] = os.environ,
     stdin: int | None = None,
     stderr: int | None = None,
+    from_nothing: bool = False,
 ) -> Command:
     """`ivr` with these arguments. `stdin` is a descriptor, else nothing can be read; `stderr` may be
-    STDERR_TO_STDOUT."""
+    STDERR_TO_STDOUT. `from_nothing`: as a user starts it, in a new interpreter, which takes seconds more."""
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     out, out_end = os.pipe()
     error, error_end = (None, out_end) if stderr == STDERR_TO_STDOUT else os.pipe()
     nothing = os.open(os.devnull, os.O_RDONLY)
-    message = {"arguments": arguments, "cwd": str(cwd), "environment": dict(environment)}
+    message = {
+        "arguments": arguments,
+        "cwd": str(cwd),
+        "environment": dict(environment),
+        "from_nothing": from_nothing,
+    }
     descriptors = [nothing if stdin is None else stdin, out_end, error_end, theirs.fileno()]
     try:
         socket.send_fds(_nursery(), [json.dumps(message).encode()], descriptors)

@@ -1,9 +1,9 @@
 """Where the tests' commands come from: a process that has loaded `ivr`, and forks for each command.
 
 Run as `python -m tests.command_rig.nursery` with a SOCK_SEQPACKET socket as its standard input. A request is one
-message: JSON (`arguments`, `cwd`, `environment`) and four descriptors: standard input, output, error, and a
-socket on which it answers with the command's process id, and with its exit code when it has ended. When the socket
-closes, the nursery ends. A command is a process like any other: it gets signals, is killed, and harms nobody."""
+message: JSON (the fields of `Request`) and four descriptors: standard input, output, error, and a socket on which
+it answers with the command's process id, and with its exit code when it has ended. When the socket closes, the
+nursery ends. A command is a process like any other: it gets signals, is killed, and harms nobody."""
 
 from __future__ import annotations
 
@@ -30,6 +30,7 @@ class Request:
     arguments: list[str]
     cwd: str
     environment: dict[str, str]
+    from_nothing: bool  # in a new interpreter, which has to load everything
     descriptors: list[int]  # standard input, output, error
 
     def become(self) -> None:
@@ -40,6 +41,8 @@ class Request:
         os.chdir(self.cwd)
         os.environ.clear()
         os.environ.update(self.environment)
+        if self.from_nothing:
+            os.execv(sys.executable, [sys.executable, "-m", "ivr", *self.arguments])
         random.seed()  # else every command would draw the same
         sys.argv = ["ivr", *self.arguments]
         sys.stdin = open(0, encoding="utf-8", closefd=False)  # noqa: SIM115 - lives as long as the process

@@ -37,6 +37,7 @@ from ivr.strategy import default_strategy
 from ivr.strategy import loads as load_strategy
 from tests.command_rig import forked
 from tests.command_rig.forked import Command
+from tests.shared_prompts import with_shared_prompts
 
 T = TypeVar("T")
 FLOW = """
@@ -199,7 +200,7 @@ def ended(process: Command) -> str:
 @pytest.fixture(scope="session")
 def var(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Rendered prompts, kept over all tests of a session."""
-    return tmp_path_factory.mktemp("var")
+    return with_shared_prompts(tmp_path_factory.mktemp("var"), tmp_path_factory)
 
 
 @pytest.fixture

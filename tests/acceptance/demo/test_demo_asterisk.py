@@ -19,6 +19,7 @@ from ivr.errors import IvrError
 from ivr.own_asterisk import own_instance
 from ivr.session.progress import CallOver, ProgressEvent
 from tests.asterisk_rig.fixture import ROOT, need_asterisk
+from tests.shared_prompts import with_shared_prompts
 from trunk.asterisk.instance import free_port, free_ports
 
 pytestmark = [pytest.mark.acceptance, pytest.mark.real_time, pytest.mark.timeout(180)]
@@ -36,33 +37,39 @@ CALLEES: dict[str, Any] = {
 
 
 @pytest.fixture
-def shared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, Any]]:
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Its name is short: Asterisk's control socket lies below it, and the system takes a hundred characters."""
+    return with_shared_prompts(tmp_path_factory.mktemp("d"), tmp_path_factory)
+
+
+@pytest.fixture
+def shared(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, Any]]:
     """Options of a short demo, whose Asterisk is on ports of its own."""
     need_asterisk()
     monkeypatch.setattr(ivr.own_asterisk, "PORTS", free_ports())
     port = free_port(socket.SOCK_DGRAM)
     for module in (ivr.own_asterisk, ivr.cli.demo_asterisk):
         monkeypatch.setattr(module, "SOFTPHONE_PORT", port)
-    (tmp_path / "asterisk").mkdir()
-    (tmp_path / "asterisk" / "root").symlink_to(ROOT)
+    (folder / "asterisk").mkdir()
+    (folder / "asterisk" / "root").symlink_to(ROOT)
     rows = [f"{phone},5.20,2026-12-01" for phone in CALLEES["callees"]]
-    (tmp_path / "list.csv").write_text("\n".join(["phone,balance,pay_by", *rows]), encoding="utf-8")
-    (tmp_path / "callees.yaml").write_text(json.dumps(CALLEES), encoding="utf-8")
-    settings = Settings(paths=PathSettings(var=tmp_path))
+    (folder / "list.csv").write_text("\n".join(["phone,balance,pay_by", *rows]), encoding="utf-8")
+    (folder / "callees.yaml").write_text(json.dumps(CALLEES), encoding="utf-8")
+    settings = Settings(paths=PathSettings(var=folder))
     yield {
         "flow": library.path("low_balance_reminder", "zh-CN"),
-        "contacts": tmp_path / "list.csv",
+        "contacts": folder / "list.csv",
         "settings": settings,
-        "record": tmp_path / "recordings",
-        "database": tmp_path / "calls.db",
+        "record": folder / "recordings",
+        "database": folder / "calls.db",
         "recognizer": "none",
     }
     own_instance(settings).stop()
 
 
-def test_the_people_of_the_callees_file_are_called_by_sip(shared: dict[str, Any], tmp_path: Path) -> None:
+def test_the_people_of_the_callees_file_are_called_by_sip(shared: dict[str, Any], folder: Path) -> None:
     seen: list[ProgressEvent] = []
-    results = call_softphones(shared, tmp_path / "callees.yaml", seen.append)
+    results = call_softphones(shared, folder / "callees.yaml", seen.append)
     found = {attempt.phone: (attempt.outcome, attempt.disposition) for attempt in results.attempts}
     assert found == {
         "+8613800000001": ("answered", "consented"),
@@ -73,14 +80,14 @@ def test_the_people_of_the_callees_file_are_called_by_sip(shared: dict[str, Any]
     assert {name: answer.value for name, answer in agreed.answers.items()} == {"consent": "yes", "rating": "5"}
     assert {attempt.trunk for attempt in results.attempts} == {TRUNK}
     assert agreed.recording is not None
-    assert (tmp_path / "recordings" / agreed.recording).stat().st_size > 10_000
+    assert (folder / "recordings" / agreed.recording).stat().st_size > 10_000
     assert sum(isinstance(event, CallOver) for event in seen) == 3
     assert own_instance(shared["settings"]).pid is None  # it was started for this, and is stopped
 
 
-def test_a_taken_port_is_told_and_asterisk_is_stopped_again(shared: dict[str, Any], tmp_path: Path) -> None:
+def test_a_taken_port_is_told_and_asterisk_is_stopped_again(shared: dict[str, Any], folder: Path) -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
         taken.bind(("127.0.0.1", ivr.own_asterisk.SOFTPHONE_PORT))
         with pytest.raises(IvrError, match="is taken"):
-            call_softphones(shared, tmp_path / "callees.yaml", lambda event: None)
+            call_softphones(shared, folder / "callees.yaml", lambda event: None)
     assert own_instance(shared["settings"]).pid is None

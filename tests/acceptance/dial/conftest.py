@@ -6,8 +6,6 @@ import asyncio
 import json
 import signal
 import sqlite3
-import subprocess
-import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,11 +17,11 @@ from ivr.policy.loader import TEST_CALLS_PATH
 from tests.asterisk_rig.fixture import AsteriskRig, asterisk_rig
 from tests.command_rig import forked
 from tests.command_rig.forked import Command
+from tests.shared_prompts import with_shared_prompts
 from tests.softphone import Listener, SipCall, Softphone
 
 __all__ = ["asterisk_rig"]  # the session's Asterisk, started when the first test wants it
 
-ROOT = Path(__file__).parents[3]
 FLOW = Path(__file__).parent / "one_question.yaml"
 RUN_S = 100.0  # for a command to end
 ENVIRONMENT = {"PATH": "/usr/bin:/bin", "IVR_LANG": "en"}
@@ -121,42 +119,29 @@ class Desk:
         rows = ["phone,balance", *(f"{phone},5.20" for phone in phones)]
         (self.folder / "list.csv").write_text("\n".join(rows) + "\n", encoding="utf-8")
 
-    async def start(self, *arguments: str, stdin: int | None = None) -> Started:
+    async def start(self, *arguments: str, stdin: int | None = None, from_nothing: bool = False) -> Started:
         """`stdin` is a file descriptor; nobody is at the keyboard unless it is given."""
-        started = await asyncio.to_thread(
-            forked.start, *arguments, cwd=self.folder, environment=ENVIRONMENT, stdin=stdin
-        )
+
+        def begin() -> Command:
+            return forked.start(
+                *arguments, cwd=self.folder, environment=ENVIRONMENT, stdin=stdin, from_nothing=from_nothing
+            )
+
+        started = await asyncio.to_thread(begin)
         self.started.append(started)
         return Started(started)
-
-    async def from_nothing(self, *arguments: str) -> Ended:
-        """As a user starts it: Python loads the program first."""
-        done = await asyncio.to_thread(
-            subprocess.run,
-            [sys.executable, "-m", "ivr", *arguments],
-            cwd=self.folder,
-            env=ENVIRONMENT | {"PYTHONPATH": str(ROOT)},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=RUN_S,
-            check=False,
-        )
-        return Ended(done.returncode, done.stdout, done.stderr)
 
     async def ivr(self, *arguments: str) -> Ended:
         return await (await self.start(*arguments)).ended()
 
-    def dial_arguments(self, *more: str, trunk: str = "main") -> tuple[str, ...]:
+    async def start_dial(self, *more: str, trunk: str = "main", **how: Any) -> Started:
+        """`how`: as `start` takes it."""
         files = ("--flow", str(FLOW), "--contacts", "list.csv", "--json", "out.json", "--db", "run.db")
         anytime = ("--policy", str(TEST_CALLS_PATH), "--recognizer", "none")
-        return ("dial", *files, "--trunk", trunk, *anytime, *more)
+        return await self.start("dial", *files, "--trunk", trunk, *anytime, *more, **how)
 
-    async def start_dial(self, *more: str, trunk: str = "main", stdin: int | None = None) -> Started:
-        return await self.start(*self.dial_arguments(*more, trunk=trunk), stdin=stdin)
-
-    async def dial(self, *more: str, trunk: str = "main") -> Ended:
-        return await (await self.start_dial(*more, trunk=trunk)).ended()
+    async def dial(self, *more: str, trunk: str = "main", **how: Any) -> Ended:
+        return await (await self.start_dial(*more, trunk=trunk, **how)).ended()
 
     def results(self) -> dict[str, Any]:
         results: dict[str, Any] = json.loads((self.folder / "out.json").read_text(encoding="utf-8"))
@@ -213,7 +198,7 @@ def refuses(code: int) -> Callable[[SipCall], Any]:
 @pytest.fixture(scope="session")
 def dial_var(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Rendered prompts, kept over the session."""
-    return tmp_path_factory.mktemp("dial-var")
+    return with_shared_prompts(tmp_path_factory.mktemp("dial-var"), tmp_path_factory)
 
 
 @pytest.fixture

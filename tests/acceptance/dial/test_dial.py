@@ -27,7 +27,7 @@ async def test_a_list_is_dialled_and_everything_is_written(desk: Desk, phone: So
     phone.on(B, refuses(486))
     phone.on(C, hangs_up)
     more = ("--yes", "--no-retries", "--record", "rec", "--html", "report.html")
-    run = await desk.from_nothing(*desk.dial_arguments(*more))
+    run = await desk.dial(*more, from_nothing=True)
     assert run.code == 0, run.out + run.err
     results = Results.model_validate(desk.results())
     attempts = {attempt.phone: attempt for attempt in results.attempts}

@@ -22,6 +22,7 @@ from ivr.results import AttemptResult, Results
 from ivr.session.progress import Observer, ProgressEvent, Understood
 from tests.acceptance.many_calls.people import Person, book, everybody
 from tests.asterisk_rig.fixture import AsteriskRig, asterisk_rig
+from tests.shared_prompts import with_shared_prompts
 from tests.softphone import SipCall
 from tests.softphone.part import Part
 from tests.softphone.pickups import Times
@@ -29,7 +30,7 @@ from tests.softphone.thread import SoftphoneThread
 
 __all__ = ["asterisk_rig"]
 
-pytestmark = [pytest.mark.acceptance, pytest.mark.real_time, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.acceptance, pytest.mark.real_time, pytest.mark.alone, pytest.mark.timeout(400)]
 
 HERE = Path(__file__).parent
 KOREAN = Path(__file__).parents[3] / "bench" / "korean" / "prompts"
@@ -81,7 +82,8 @@ def run(asterisk_rig: AsteriskRig, tmp_path_factory: pytest.TempPathFactory) -> 
     people = everybody()
     (folder / "list.csv").write_text("\n".join(["phone", *people]), encoding="utf-8")
     (folder / "tmp").mkdir()
-    settings = _settings(asterisk_rig, tmp_path_factory.mktemp("many-var"))
+    var = with_shared_prompts(tmp_path_factory.mktemp("many-var"), tmp_path_factory)
+    settings = _settings(asterisk_rig, var)
     options = DialOptions(
         flow=HERE / "short_call.yaml",
         contacts=folder / "list.csv",

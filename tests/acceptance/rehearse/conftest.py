@@ -13,6 +13,7 @@ import pytest
 
 from flows import library
 from tests.command_rig import forked
+from tests.shared_prompts import with_shared_prompts
 
 ROOT = Path(__file__).parents[3]
 CALLERS = ROOT / "tests" / "callers"
@@ -71,7 +72,7 @@ def say() -> Callable[[str, str], dict[str, str]]:
 
 @pytest.fixture(scope="session")
 def rehearsal_var(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("rehearsal-var")
+    return with_shared_prompts(tmp_path_factory.mktemp("rehearsal-var"), tmp_path_factory)
 
 
 @pytest.fixture(scope="session")

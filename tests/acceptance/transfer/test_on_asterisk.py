@@ -23,6 +23,7 @@ from ivr.session.progress import AgentCalled, AgentTried, ProgressEvent, PromptB
 from speech.audio import SAMPLE_RATE_HZ
 from tests.asterisk_rig.fixture import AsteriskRig, asterisk_rig
 from tests.integration.engine.transfers import Case, extension, people, queues, write_flow
+from tests.shared_prompts import with_shared_prompts
 from tests.softphone.part import Part
 from tests.softphone.pickups import Times
 from tests.softphone.thread import SoftphoneThread
@@ -31,7 +32,7 @@ from trunk.carrier.sounds import tone
 
 __all__ = ["asterisk_rig"]
 
-pytestmark = [pytest.mark.acceptance, pytest.mark.real_time, pytest.mark.timeout(200)]
+pytestmark = [pytest.mark.acceptance, pytest.mark.real_time, pytest.mark.alone, pytest.mark.timeout(200)]
 
 GONE_S = 15.0  # for channels of calls that are over
 CALLEE_HZ, AGENT_HZ = 700.0, 1300.0
@@ -101,7 +102,7 @@ def handed(asterisk_rig: AsteriskRig, tmp_path_factory: pytest.TempPathFactory) 
     options = DialOptions(
         flow=write_flow(folder / "transfers.yaml", cases),
         contacts=folder / "list.csv",
-        settings=_settings(asterisk_rig, folder / "var", cases),
+        settings=_settings(asterisk_rig, with_shared_prompts(folder / "var", tmp_path_factory), cases),
         trunks=("main",),
         recognizer="none",
         database=folder / "calls.db",

@@ -18,7 +18,7 @@ from speech.audio import FRAME_BYTES, SILENCE_FRAME
 from trunk.asterisk.audiosocket import AudioSocketLimits, AudioSocketServer
 from trunk.ports import TrunkError
 
-pytestmark = [pytest.mark.integration, pytest.mark.real_time]
+pytestmark = [pytest.mark.integration, pytest.mark.real_time, pytest.mark.alone]
 
 ID = uuid.UUID("11111111-2222-4333-8444-555555555555")
 LIMITS = AudioSocketLimits()

@@ -17,7 +17,7 @@ from tests.integration.asterisk.scene import SOON_S, Party, Scene, scene
 from tests.softphone import SipCall
 from trunk.ports import Answered, DialOutcome, EarlyMedia, Progress
 
-pytestmark = [pytest.mark.integration, pytest.mark.real_time]
+pytestmark = [pytest.mark.integration, pytest.mark.real_time, pytest.mark.alone]
 
 
 def tone(on_s: float, off_s: float = 0.0, hz: float = 450.0) -> bytes:

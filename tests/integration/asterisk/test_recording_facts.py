@@ -27,7 +27,7 @@ from trunk.asterisk.recordings import Recordings, Timeline
 from trunk.early_media import ToneClassifier
 from trunk.ports import EarlyMedia
 
-pytestmark = [pytest.mark.integration, pytest.mark.real_time]
+pytestmark = [pytest.mark.integration, pytest.mark.real_time, pytest.mark.alone]
 
 EVERY_S = 0.4  # a burst begins
 BURST_S = 0.08

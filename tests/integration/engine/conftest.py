@@ -27,6 +27,7 @@ from tests.database_rig.fixture import (
     sqlite_template,
     sqlite_url,
 )
+from tests.shared_prompts import with_shared_prompts
 
 __all__ = ["database_url", "db", "postgresql_rig", "postgresql_url", "sqlite_template", "sqlite_url"]
 
@@ -137,7 +138,7 @@ class Bench:
 @pytest.fixture(scope="session")
 def var(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Rendered prompts, kept over all tests of a session."""
-    return tmp_path_factory.mktemp("var")
+    return with_shared_prompts(tmp_path_factory.mktemp("var"), tmp_path_factory)
 
 
 @pytest.fixture

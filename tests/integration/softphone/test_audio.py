@@ -17,7 +17,7 @@ from tests.softphone.heard import Heard
 if TYPE_CHECKING:
     from tests.integration.softphone.conftest import Caller, NewCaller
 
-pytestmark = [pytest.mark.integration, pytest.mark.real_time]
+pytestmark = [pytest.mark.integration, pytest.mark.real_time, pytest.mark.alone]
 
 
 def tone(hz: float, seconds: float) -> bytes:

@@ -19,7 +19,7 @@ from trunk.ports import Answered, CallEvent, DialOutcome, HungUp, KeyPressed, Or
 if TYPE_CHECKING:
     from tests.asterisk_rig.fixture import AsteriskRig
 
-pytestmark = [pytest.mark.integration, pytest.mark.real_time]
+pytestmark = [pytest.mark.integration, pytest.mark.real_time, pytest.mark.alone]
 
 WAIT_S = 20.0
 

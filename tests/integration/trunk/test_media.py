@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from tests.integration.trunk.conftest import Tones
     from tests.integration.trunk.network import Network
 
-pytestmark = [pytest.mark.integration, pytest.mark.real_time]
+pytestmark = [pytest.mark.integration, pytest.mark.real_time, pytest.mark.alone]
 
 
 class TestAudio:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import subprocess
 from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import timedelta
@@ -11,6 +10,7 @@ from datetime import timedelta
 import pytest
 
 from ivr.model import Attempt, Quota, Worker, WorkerState
+from tests.command_rig.forked import Command
 from tests.worker_rig.scene import Scene, ended, phone
 
 pytestmark = [pytest.mark.integration, pytest.mark.real_time]
@@ -28,9 +28,9 @@ calls_per_s = {PER_S}
 REJECT = {"defaults": {"pickup": "reject", "ring_s": [0, 1]}}
 
 
-def joined(scene: Scene, count: int) -> list[subprocess.Popen[str]]:
+def joined(scene: Scene, count: int) -> list[Command]:
     """So many workers, all of them there before there is anything to call."""
-    workers = [scene.worker() for _ in range(count)]
+    workers = [scene.worker(from_nothing=number == 0) for number in range(count)]
     scene.until(lambda: scene.run(lambda session: session.query(Worker).count()) == count, "the last worker")
     return workers
 
@@ -39,7 +39,7 @@ def all_done(scene: Scene) -> None:
     scene.until(lambda: set(scene.tasks()) == {"done"}, "the last call's end")
 
 
-def left(workers: Sequence[subprocess.Popen[str]]) -> None:
+def left(workers: Sequence[Command]) -> None:
     """Tell them to leave: every one of them does, well."""
     for worker in workers:
         worker.send_signal(signal.SIGTERM)
