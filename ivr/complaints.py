@@ -24,6 +24,7 @@ from ivr.database.locks import lock_name
 from ivr.errors import IvrError
 from ivr.model import Attempt, AuditEntry, Complaint, DoNotDisturb
 from ivr.policy.decide import ANY_PURPOSE
+from ivr.policy.register import hold_back
 from ivr.policy.schema import PURPOSES
 
 FIELDS = {"complained_at": "moment", "source": "text", "reference": "text", "purpose": "text", "note": "text"}
@@ -97,12 +98,20 @@ def record(session: Session, said: Complained, by: str, now: datetime, settings:
     return True
 
 
+def record_all(
+    session: Session, said: Sequence[Complained], by: str, now: datetime, settings: ComplaintSettings
+) -> int:
+    """As `record`, of each; how many are new. Calls that are about to be placed to them wait for this."""
+    hold_back(session, {one.phone for one in said})
+    return sum(record(session, one, by, now, settings) for one in said)
+
+
 async def add_complaint(db: Database, said: Complained, by: str, settings: ComplaintSettings) -> bool:
     """As `record`, in a transaction of its own, with an entry in the audit trail."""
 
     def work(session: Session) -> bool:
         now = db.clock.now()
-        new = record(session, said, by, now, settings)
+        new = record_all(session, [said], by, now, settings) == 1
         if new:
             details = {"source": said.source, "purpose": said.purpose}
             session.add(AuditEntry(at=now, who=by, action="complaint.add", subject="complaint", details=details))
@@ -132,7 +141,7 @@ async def import_complaints(db: Database, file: ComplaintFile, by: str, settings
         said = [_said(row, file, settings, now) for row in parsed.contacts()]
 
         def work(session: Session) -> int:
-            new = sum(record(session, one, by, now, settings) for one in said)
+            new = record_all(session, said, by, now, settings)
             details = {"rows": parsed.rows, "new": new, "left_out": parsed.rejected}
             entry = AuditEntry(at=now, who=by, action="complaint.import", subject=file.path.name, details=details)
             session.add(entry)

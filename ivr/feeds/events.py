@@ -8,7 +8,7 @@ from datetime import datetime
 from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
-from ivr.complaints import Complained, record
+from ivr.complaints import Complained, record_all
 from ivr.config import ComplaintSettings
 from ivr.database.locks import lock_name
 from ivr.feeds.rows import Incoming
@@ -46,8 +46,8 @@ def take_complaints(
 ) -> int:
     """Register complaints, each with its do-not-disturb; how many are new."""
     purpose = spec.purpose or ANY_PURPOSE
-    told = (Complained(row.phone, row.at, spec.feed, row.source_id, purpose) for row in rows)
-    return sum(record(session, one, f"feed:{spec.feed}", now, complaints) for one in told)
+    told = [Complained(row.phone, row.at, spec.feed, row.source_id, purpose) for row in rows]
+    return record_all(session, told, f"feed:{spec.feed}", now, complaints)
 
 
 def _unknown(session: Session, source: str, rows: Sequence[Incoming]) -> list[Incoming]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
@@ -87,13 +87,22 @@ async def _register(database: Database, path: Path, entry: Entry, kind: _Kind) -
     rows = [{"phone": phone, **kind.same(now)} for phone in phones]
 
     def write(session: Session) -> None:
-        if len(phones) <= NUMBERS_AT_ONCE:
-            lock_numbers(session, phones)  # who is about to place a call to one of them waits, and sees this
+        hold_back(session, phones)
         _insert(session, kind.table, rows)
         session.add(_audit(kind.action, path, entry, len(rows), now))
 
     await database.run(write)
     return Registered(len(rows), left_out)
+
+
+def hold_back(session: Session, phones: Collection[str]) -> None:
+    """Let whoever is about to place a call to one of these numbers wait until this is written, and see it.
+
+    For more than can be locked nobody waits, and a call that was being placed in that very moment is placed. All
+    later ones see what is written here: placing asks the policy behind its own lock, by statements that see
+    everything that was committed before."""
+    if len(phones) <= NUMBERS_AT_ONCE:
+        lock_numbers(session, phones)
 
 
 def withdraw_consent(session: Session, phone: str, purpose: str, by: str, now: datetime) -> int:
