@@ -26,7 +26,7 @@ def lock_numbers(session: Session, phones: Iterable[str]) -> None:
     all its numbers by one call. At most NUMBERS_AT_ONCE."""
     if not is_postgresql(session):
         return
-    keys = sorted({_key("number", phone) for phone in phones})
+    keys = sorted({number_key(phone) for phone in phones})
     if len(keys) > NUMBERS_AT_ONCE:
         raise ValueError(f"{len(keys)} numbers can't be locked at once, at most {NUMBERS_AT_ONCE}")
     if keys:
@@ -46,6 +46,11 @@ def try_lead(session: Session, name: str) -> bool:
     if not is_postgresql(session):
         return True
     return bool(session.execute(select(func.pg_try_advisory_xact_lock(_key("lead", name)))).scalar_one())
+
+
+def number_key(phone: str) -> int:
+    """What `lock_numbers` locks of PostgreSQL's advisory locks for this number."""
+    return _key("number", phone)
 
 
 def _key(kind: str, name: str) -> int:

@@ -6,6 +6,7 @@ none does. `ivr.deliveries.runner` sends the rows afterwards, in order for each 
 
 from ivr.deliveries.outbox import (
     attach,
+    attached,
     attempts_ended,
     grade_changed,
     success_confirmed,
@@ -13,4 +14,12 @@ from ivr.deliveries.outbox import (
     wants_tasks,
 )
 
-__all__ = ["attach", "attempts_ended", "grade_changed", "success_confirmed", "tasks_done", "wants_tasks"]
+__all__ = [
+    "attach",
+    "attached",
+    "attempts_ended",
+    "grade_changed",
+    "success_confirmed",
+    "tasks_done",
+    "wants_tasks",
+]

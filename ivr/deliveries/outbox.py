@@ -34,6 +34,11 @@ def attach(database: Database, settings: Settings) -> None:
         database.info[INFO] = _Attached(settings.deliveries, database.clock)
 
 
+def attached(database: Database) -> bool:
+    """Whether anybody is told anything."""
+    return INFO in database.info
+
+
 def wants_tasks(session: Session) -> bool:
     """Whether anybody is told of tasks that are done: who closes many at once needs their ids only then."""
     return bool(_wanting(session, "task_done"))

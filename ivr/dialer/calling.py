@@ -38,7 +38,10 @@ OFFERED_SLOTS = 3  # for calling back: slot_1 to slot_3 in flows
 HANG_UP_GRACE_S = 5.0  # from our hang-up to the network's word
 UNHEARD_AT_MOST = 12  # graces without any word from a network that can't be asked: the call is given up
 DATABASE_WAIT_S = 1.0  # between two tries to write an outcome while the server is gone
-PATIENCE_S = 3.0  # a prepared call waits so long for its trunk's next free moment, else it goes back to the list
+PATIENCE_S = (
+    3.0  # a trunk's next free moment that is further away isn't waited for: the task goes back to the list
+)
+LONGEST_S = 15.0  # … nor are moments that others take, one after the other
 SOONEST_S = 10.0  # … for at least this, so that numbers of other trunks get their turn
 
 
@@ -186,13 +189,13 @@ class Caller:
     async def _take(self, phone: str, tried: frozenset[str]) -> Route | NoRoute:
         """A route for the number; a trunk that is about to be free is waited for."""
         loop = asyncio.get_running_loop()
-        until_s = loop.time() + PATIENCE_S
+        until_s = loop.time() + LONGEST_S
         at_least_s = 0.0
         while True:
             found = self._routes.take(phone, tried)
             if isinstance(found, Route) or found.again_in_s is None or self._held or self._stopping:
                 return found
-            if loop.time() + found.again_in_s > until_s:
+            if found.again_in_s > PATIENCE_S or loop.time() + found.again_in_s > until_s:
                 return found
             await asyncio.sleep(max(found.again_in_s, at_least_s))
             # Others may be faster each time: many that wait for a slow database needn't ask fifty times a second.
@@ -239,7 +242,7 @@ class Caller:
         self._station.open_attempts.add(attempt.attempt_id)
         try:
             if before is None:
-                written = await self._database.run(lambda session: store.place(session, placing))
+                written = await store.place_at_once(self._database, placing)
             else:
                 ending = store.Ending(lease.task_id, before, self._options.rules, self._options.strategy)
                 written = await self._database.run(lambda session: store.fail_over(session, ending, placing))
@@ -350,7 +353,7 @@ class Caller:
         unsure = False
         while True:
             try:
-                return await self._database.run(lambda session: store.finish(session, ending))
+                return await store.finish_at_once(self._database, ending)
             except store.AlreadyEnded:
                 if not unsure:
                     self._ended_elsewhere(attempt_id)

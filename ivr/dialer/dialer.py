@@ -29,6 +29,8 @@ GIVEN_UP = Cause(DialOutcome.UNKNOWN, "the run was stopped before the network ha
 LOOK_AGAIN_S = 30.0  # while no trunk takes calls: has the campaign been paused meanwhile?
 SOONEST_S = 0.02  # what is due may be another process's at this moment
 DATABASE_WAIT_S = 1.0
+FEW = 10  # fewer tasks than this are leased together with those that come next …
+GATHER_S = 0.1  # … within this
 ELSEWHERE_S = 2.0  # another process has the last tasks of the campaign
 
 
@@ -54,6 +56,9 @@ class Dialer:
         self._pacer = pacer or FixedPacer(options.concurrency)
         self._caller = Caller(options, database, routes, deps, station)
         self._calls: dict[asyncio.Task[None], int] = {}  # one per slot in use, with its contact's task
+        self._over: list[asyncio.Task[None]] = []  # of these, whose end nobody has looked at yet
+        self._leased_at_s = float("-inf")
+        self._leased_all = True  # as many as were wanted
         self._held_back = False  # the trunks, not the slots, decide when the next call begins
         self._idle_until_s = 0.0  # nothing is to be leased before, unless a call of ours ends
         self._news = asyncio.Event()  # a slot is free, a trunk has come or gone, or we are to hold or stop
@@ -149,6 +154,9 @@ class Dialer:
         if self._unsure:
             await self._sweep()
         count, pause_s = self._may_begin()
+        gather_s = self._gathers_for(count)
+        if gather_s > 0:
+            return None, gather_s
         if count > 0:
             begun, pause_s = await self._begin(count)
             if begun:
@@ -194,9 +202,19 @@ class Dialer:
             return count, None
         return 0, min(LOOK_AGAIN_S, LOOK_AGAIN_S if ready.again_in_s is None else ready.again_in_s)
 
+    def _gathers_for(self, count: int) -> float:
+        """How many seconds to wait for more to be wanted: a lease of one costs as much as one of ten.
+
+        Only beside other processes, where calls go on meanwhile and each lease is a round trip."""
+        if not self._station.shared or not self._calls or count == 0 or (count >= FEW and self._leased_all):
+            return 0.0
+        return self._leased_at_s + GATHER_S - asyncio.get_running_loop().time()
+
     async def _begin(self, count: int) -> tuple[bool, float | None]:
         """Lease and begin up to so many calls. Whether to ask again at once; if not, after how many seconds."""
         leased = await self._lease(count)
+        self._leased_at_s = asyncio.get_running_loop().time()
+        self._leased_all = len(leased.leases) >= min(count, FEW)
         if not leased.running:
             self.hold()
             return True, None
@@ -206,7 +224,7 @@ class Dialer:
                 self._caller.call(lease, self._routed), name=f"call of task {lease.task_id}"
             )
             self._calls[call] = lease.task_id
-            call.add_done_callback(lambda _: self._news.set())
+            call.add_done_callback(self._call_over)
         if leased.leases or leased.skipped or leased.put_off:
             return True, None
         pause_s, again_s = self._until(leased.opens_at or await self._next_due()), self._options.look_again_s
@@ -230,6 +248,10 @@ class Dialer:
         if leased.skipped:
             self._deps.bus.publish(TasksSkipped(leased.skipped))
         return leased
+
+    def _call_over(self, call: asyncio.Task[None]) -> None:
+        self._over.append(call)
+        self._news.set()
 
     def _routed(self) -> None:
         self._routes.prepare(-1)
@@ -256,7 +278,8 @@ class Dialer:
             async with asyncio.timeout(pause_s):
                 await self._news.wait()
         self._news.clear()
-        for call in [call for call in self._calls if call.done()]:
+        over, self._over = self._over, []
+        for call in over:
             del self._calls[call]
             self._idle_until_s = 0.0  # its number, or a rival's, may be due before
             try:

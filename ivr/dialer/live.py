@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from sqlalchemy import bindparam, update
 from sqlalchemy.orm import Session
 
-from ivr.database import Database
+from ivr.database import Database, Statement
 from ivr.dialer.store import attempt_table
 from ivr.model import AttemptState
 from ivr.session.machine import CallState
@@ -35,6 +35,13 @@ _UPDATE = (
     .where(attempt_table.c.id == bindparam("attempt_id"), attempt_table.c.ended_at.is_(None))
     .values(state=bindparam("shown"), current_node=bindparam("node"), last_heard=bindparam("heard"))
 )
+# The same for all of them at once.
+_EXPRESS = Statement.of("""
+UPDATE attempt SET state = now.state, current_node = now.node, last_heard = now.heard
+FROM unnest(%(attempt_id)s::text[], %(shown)s::text[], %(node)s::text[], %(heard)s::text[])
+    AS now (id, state, node, heard)
+WHERE attempt.id = now.id AND attempt.ended_at IS NULL
+""")
 
 
 @dataclass(slots=True)
@@ -80,13 +87,15 @@ class LiveRows:
 
     async def _write(self) -> None:
         rows: list[dict[str, object]] = [
-            {"attempt_id": attempt_id, "shown": row.state, "node": row.node, "heard": row.heard}
+            {"attempt_id": attempt_id, "shown": row.state.value, "node": row.node, "heard": row.heard}
             for attempt_id in sorted(self._changed)
             if (row := self._rows.get(attempt_id)) is not None
         ]
         self._changed.clear()
         try:
-            if rows:
+            if rows and self._database.kind == "postgresql":
+                await self._database.express(_EXPRESS, {name: [row[name] for row in rows] for name in rows[0]})
+            elif rows:
                 await self._database.run(lambda session: _update(session, rows))
         except Exception as error:  # noqa: BLE001 a picture for people must not stop the calls
             log.warning("live_rows_failed", extra={"error": type(error).__name__})

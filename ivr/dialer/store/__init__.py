@@ -6,6 +6,8 @@ attempt is there before the network is asked; its end is written once, together 
 next state."""
 
 from ivr.dialer.store.ending import AlreadyEnded, Ending, RecordingFacts, fail_over, finish
+from ivr.dialer.store.express_ending import finish_at_once
+from ivr.dialer.store.express_placing import place_at_once
 from ivr.dialer.store.leasing import Lease, Leased, LeaseRequest, lease
 from ivr.dialer.store.leftovers import (
     ALIVE,
@@ -43,6 +45,7 @@ __all__ = [
     "close_unknown",
     "fail_over",
     "finish",
+    "finish_at_once",
     "free_leases",
     "judgeable",
     "lease",
@@ -50,6 +53,7 @@ __all__ = [
     "open_attempts",
     "ownerless",
     "place",
+    "place_at_once",
     "release",
     "shown_since",
     "standing",

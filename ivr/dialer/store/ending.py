@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import insert as insert_into
 from sqlalchemy import select
@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from flows.sprint import Scalar
 from ivr import deliveries
-from ivr.dialer.store.following import Following, follow, tried_of
+from ivr.dialer.store.following import Followed, Following, SoFar, follow, so_far, what_follows
 from ivr.dialer.store.placing import Placing, place
 from ivr.dialer.store.tables import attempt_table, task_table
 from ivr.model import (
@@ -33,7 +33,7 @@ from ivr.session.record import CallRecord
 from ivr.strategy.grades import class_of, grade_of, is_unfinished
 from ivr.strategy.hours import NO_HOURS, Hours, segment_of
 from ivr.strategy.next_call import Ended, Tried
-from ivr.strategy.schema import duration_of
+from ivr.strategy.schema import Grade, duration_of
 from ivr.strategy.strategy import Strategy
 from trunk.ports import DialOutcome
 
@@ -60,29 +60,57 @@ class AlreadyEnded(Exception):  # noqa: N818 it says what happened
     """This attempt's outcome is written; it is never written again."""
 
 
+@dataclass(frozen=True, slots=True)
+class Concluded:
+    """What an attempt's end comes to, before anything of it is written."""
+
+    ended_at: datetime
+    grade: Grade
+    intention: Intention
+    reached: bool  # somebody was, or nobody can know: the month's contact is used up
+    following: Following
+    followed: Followed
+
+
+def conclude(ending: Ending, so_far: SoFar) -> Concluded:
+    """The outcome's grade, and what the strategy says follows."""
+    record, strategy = ending.record, ending.strategy
+    facts = record.facts(attempts=1 + sum(not one.failed_over for one in so_far.tried))
+    grade = grade_of(strategy, facts)
+    ended_at = record.ended_at or record.started_at
+    ended = Ended(
+        tried=[*so_far.tried, _tried(record, ended_at, so_far.why)],
+        at=ended_at,
+        grade=grade,
+        unfinished=is_unfinished(strategy, facts, ending.rules.purpose),
+        opted_out=record.opted_out,
+        message_left=record.message_left,
+        callback_at=record.callback_at,
+    )
+    following = _following(ending)
+    return Concluded(
+        ended_at=ended_at,
+        grade=grade,
+        intention=class_of(strategy, grade),
+        reached=record.talked or record.message_left or record.outcome is DialOutcome.UNKNOWN,
+        following=following,
+        followed=what_follows(following, ended, so_far.over),
+    )
+
+
 def finish(session: Session, ending: Ending) -> datetime | None:
     """Write the attempt's outcome, its answers and the task's next state, all or nothing.
 
     Returns when the number is called next, or None. Raises AlreadyEnded when the outcome is there already."""
     record = ending.record
-    before = tried_of(session, ending.task_id, without=record.attempt_id)
-    facts = record.facts(attempts=1 + sum(not one.failed_over for one in before))
-    grade = grade_of(ending.strategy, facts)
-    ended_at, why = _write_end(session, ending, grade=grade, intention=class_of(ending.strategy, grade))
+    concluded = conclude(ending, so_far(session, ending.task_id, record.attempt_id))
+    ended_at = concluded.ended_at
+    _write_end(session, ending, grade=concluded.grade, intention=concluded.intention)
     if record.outcome is DialOutcome.INVALID_NUMBER:
         _close_number(session, ending, ended_at)
-    if record.talked or record.message_left or record.outcome is DialOutcome.UNKNOWN:
+    if concluded.reached:
         engagements.commit(session, [ending.task_id], ended_at)
-    ended = Ended(
-        tried=[*before, _tried(record, ended_at, why)],
-        at=ended_at,
-        grade=grade,
-        unfinished=is_unfinished(ending.strategy, facts, ending.rules.purpose),
-        opted_out=record.opted_out,
-        message_left=record.message_left,
-        callback_at=record.callback_at,
-    )
-    again = follow(session, _following(ending), ended)
+    again = follow(session, concluded.following, concluded.followed, ended_at)
     deliveries.attempts_ended(session, [record.attempt_id])
     if again is None:
         deliveries.tasks_done(session, [ending.task_id])
@@ -112,12 +140,17 @@ def _tried(record: CallRecord, ended_at: datetime, why: CallWhy | None) -> Tried
 
 def _close_number(session: Session, ending: Ending, now: datetime) -> None:
     """There is no such number: no campaign calls it until it may be somebody's again."""
-    closed_for = duration_of(ending.strategy.spec.invalid_numbers.closed_for)
+    until = now + closed_for(ending)
     session.execute(
         insert_into(InvalidNumber).values(
-            phone=ending.record.phone, since=now, until=now + closed_for, attempt_id=ending.record.attempt_id
+            phone=ending.record.phone, since=now, until=until, attempt_id=ending.record.attempt_id
         )
     )
+
+
+def closed_for(ending: Ending) -> timedelta:
+    """How long a number that doesn't exist isn't called."""
+    return duration_of(ending.strategy.spec.invalid_numbers.closed_for)
 
 
 def fail_over(session: Session, ending: Ending, placing: Placing) -> bool:
@@ -129,24 +162,24 @@ def fail_over(session: Session, ending: Ending, placing: Placing) -> bool:
     return place(session, placing)
 
 
-def _write_end(session: Session, ending: Ending, **more: object) -> tuple[datetime, CallWhy | None]:
-    """Close the attempt's row, once; when it ended, and what it was made for."""
+def _write_end(session: Session, ending: Ending, **more: object) -> None:
+    """Close the attempt's row, once."""
     record = ending.record
     ended_at = record.ended_at or record.started_at
     made_for = select(task_table.c.next_why).where(task_table.c.id == ending.task_id).scalar_subquery()
     written = session.execute(
         update_of(attempt_table)
         .where(attempt_table.c.id == record.attempt_id, attempt_table.c.ended_at.is_(None))
-        .values(**_attempt_values(record, ended_at), why=made_for, **more)
-        .returning(attempt_table.c.why)
+        .values(**attempt_values(record, ended_at), why=made_for, **more)
+        .returning(attempt_table.c.id)
     ).all()
     if len(written) != 1:
         raise AlreadyEnded(record.attempt_id)
     _insert_details(session, ending, ended_at)
-    return ended_at, written[0].why
 
 
-def _attempt_values(record: CallRecord, ended_at: datetime) -> dict[str, object]:
+def attempt_values(record: CallRecord, ended_at: datetime) -> dict[str, object]:
+    """What an ended attempt's row says of the call."""
     return {
         "state": AttemptState.ENDED,
         "current_node": None,
@@ -167,47 +200,49 @@ def _attempt_values(record: CallRecord, ended_at: datetime) -> dict[str, object]
     }
 
 
+def answer_rows(record: CallRecord) -> list[dict[str, object]]:
+    """The call's answers as rows."""
+    last = record.last_answers
+    return [
+        {
+            "attempt_id": record.attempt_id,
+            "number": number,
+            "node": answer.node,
+            "name": answer.name,
+            "value": answer.input.value,
+            "modality": answer.input.modality,
+            "transcript": answer.input.transcript,
+            "confidence": answer.input.confidence,
+            "reaction_ms": answer.input.reaction_ms,
+            "rule": answer.input.rule,
+            "pending": answer.pending and last[answer.name] is answer,
+            "prompt_sha256": answer.prompt_sha256,
+            "given_at": answer.given_at,
+        }
+        for number, answer in enumerate(record.answers, start=1)
+    ]
+
+
+def segment_rows(record: CallRecord) -> list[dict[str, object]]:
+    """Who talked when, as rows."""
+    return [
+        {
+            "attempt_id": record.attempt_id,
+            "number": number,
+            "kind": SegmentKind.BOT if stretch.agent is None else SegmentKind.AGENT,
+            "agent": stretch.agent,
+            "started_at": stretch.started_at,
+            "ended_at": stretch.ended_at,
+        }
+        for number, stretch in enumerate(record.stretches, start=1)
+    ]
+
+
 def _insert_details(session: Session, ending: Ending, ended_at: datetime) -> None:
     record = ending.record
-    if record.answers:
-        last = record.last_answers
-        session.execute(
-            insert_into(Answer),
-            [
-                {
-                    "attempt_id": record.attempt_id,
-                    "number": number,
-                    "node": answer.node,
-                    "name": answer.name,
-                    "value": answer.input.value,
-                    "modality": answer.input.modality,
-                    "transcript": answer.input.transcript,
-                    "confidence": answer.input.confidence,
-                    "reaction_ms": answer.input.reaction_ms,
-                    "rule": answer.input.rule,
-                    "pending": answer.pending and last[answer.name] is answer,
-                    "prompt_sha256": answer.prompt_sha256,
-                    "given_at": answer.given_at,
-                }
-                for number, answer in enumerate(record.answers, start=1)
-            ],
-        )
-    stretches = record.stretches
-    if stretches:
-        session.execute(
-            insert_into(Segment),
-            [
-                {
-                    "attempt_id": record.attempt_id,
-                    "number": number,
-                    "kind": SegmentKind.BOT if stretch.agent is None else SegmentKind.AGENT,
-                    "agent": stretch.agent,
-                    "started_at": stretch.started_at,
-                    "ended_at": stretch.ended_at,
-                }
-                for number, stretch in enumerate(stretches, start=1)
-            ],
-        )
+    for table, rows in ((Answer, answer_rows(record)), (Segment, segment_rows(record))):
+        if rows:
+            session.execute(insert_into(table), rows)
     if ending.recording is not None:
         session.execute(
             insert_into(Recording),

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import case, insert, select, update
+from sqlalchemy import Select, and_, bindparam, case, insert, select, update
 from sqlalchemy.orm import Session
 
 from ivr.dialer.store.tables import attempt_table, task_table
-from ivr.dialer.store.tasks import close_tasks, over_at
-from ivr.model import CAMPAIGN_ENDED, CallWhy, ContactDecision, DecisionStage, TaskState
+from ivr.dialer.store.tasks import close_tasks
+from ivr.model import CAMPAIGN_ENDED, CallWhy, Campaign, CampaignState, ContactDecision, DecisionStage, TaskState
 from ivr.policy import engagements
 from ivr.policy.calendar import is_working_day
 from ivr.policy.decide import Rule, Verdict
@@ -23,7 +24,6 @@ from ivr.strategy.strategy import Strategy
 from trunk.ports import DialOutcome
 
 _COLUMNS = (
-    attempt_table.c.id,
     attempt_table.c.outcome,
     attempt_table.c.started_at,
     attempt_table.c.ringing_at,
@@ -32,6 +32,21 @@ _COLUMNS = (
     attempt_table.c.disposition,
     attempt_table.c.failed_over,
     attempt_table.c.why,
+)
+# A task as its attempt ends: what that was made for, when its campaign is over, and its other attempts in order.
+SO_FAR: Select[Any] = (
+    select(task_table.c.next_why, Campaign.state, Campaign.ends_at, *_COLUMNS)
+    .join_from(task_table, Campaign, Campaign.id == task_table.c.campaign_id)
+    .outerjoin(
+        attempt_table,
+        and_(
+            attempt_table.c.task_id == task_table.c.id,
+            attempt_table.c.id != bindparam("attempt"),
+            attempt_table.c.outcome.is_not(None),
+        ),
+    )
+    .where(task_table.c.id == bindparam("task"))
+    .order_by(attempt_table.c.number)
 )
 
 
@@ -47,47 +62,90 @@ class Following:
     segment: str = ""  # of the number; empty: hours don't matter
 
 
-def tried_of(session: Session, task_id: int, without: str | None = None) -> list[Tried]:
-    """The task's ended attempts in order, `without` one that is about to end."""
+@dataclass(frozen=True, slots=True)
+class SoFar:
+    """What a task has come to before the attempt that is about to end."""
+
+    why: CallWhy | None  # what that attempt was made for
+    tried: list[Tried]
+    over: Callable[[datetime], bool]  # whether the campaign calls nobody any more at that moment
+
+    @classmethod
+    def of(cls, rows: Iterable[Any]) -> SoFar:
+        """From rows of SO_FAR, whoever read them: with enums or with their values."""
+        found = [tuple(row) for row in rows]
+        why, state, ends_at = found[0][:3]
+        return cls(
+            why and CallWhy(why),
+            [_tried(row[3:]) for row in found if row[3] is not None],
+            lambda moment: state == CampaignState.FINISHED.value or (ends_at is not None and ends_at <= moment),
+        )
+
+
+def so_far(session: Session, task_id: int, attempt_id: str) -> SoFar:
+    """The task without that attempt."""
+    return SoFar.of(session.execute(SO_FAR, {"task": task_id, "attempt": attempt_id}))
+
+
+def tried_of(session: Session, task_id: int) -> list[Tried]:
+    """The task's ended attempts in order."""
     rows = session.execute(
-        select(*_COLUMNS).where(attempt_table.c.task_id == task_id).order_by(attempt_table.c.number)
+        select(*_COLUMNS)
+        .where(attempt_table.c.task_id == task_id, attempt_table.c.outcome.is_not(None))
+        .order_by(attempt_table.c.number)
     )
-    return [_tried(row) for row in rows if row.id != without and row.outcome is not None]
+    return [_tried(tuple(row)) for row in rows]
 
 
-def _tried(row: Any) -> Tried:
-    rang = row.ringing_at is not None or row.answered_at is not None
-    until = row.answered_at or row.ended_at
-    ring_s = (until - row.ringing_at).total_seconds() if row.ringing_at and until else 0.0
+def _tried(columns: Sequence[Any]) -> Tried:
+    """From the columns of an attempt."""
+    outcome, started_at, ringing_at, answered_at, ended_at, disposition, failed_over, why = columns
+    until = answered_at or ended_at
+    ended = DialOutcome(outcome)
     return Tried(
-        outcome=row.outcome,
-        started=row.started_at,
-        disposition=row.disposition or row.outcome.value,
-        rang=rang,
-        ring_s=ring_s,
-        talked=row.answered_at is not None and row.outcome is not DialOutcome.VOICEMAIL,
-        failed_over=row.failed_over,
-        why=row.why,
+        outcome=ended,
+        started=started_at,
+        disposition=disposition or ended.value,
+        rang=ringing_at is not None or answered_at is not None,
+        ring_s=(until - ringing_at).total_seconds() if ringing_at and until else 0.0,
+        talked=answered_at is not None and ended is not DialOutcome.VOICEMAIL,
+        failed_over=failed_over,
+        why=CallWhy(why) if why else None,
     )
 
 
-def follow(session: Session, following: Following, ended: Ended) -> datetime | None:
-    """Plan the task's next call, or close the task with its result; when that call is, or None."""
+@dataclass(frozen=True, slots=True)
+class Followed:
+    """What comes after an attempt: the next call, or (None) nothing, with the task's result."""
+
+    next: Next | None
+    result: str = ""
+    better: Better | None = None  # that call waits for a better hour, which is put on record
+
+
+def what_follows(following: Following, ended: Ended, over: Callable[[datetime], bool]) -> Followed:
+    """The strategy's answer; `over` says whether the campaign calls nobody any more at a moment."""
     found = case_of(following).after(ended)
     if isinstance(found, EndWhy):
-        close(session, following, result_of(ended), ended.at)
-        return None
+        return Followed(None, result_of(ended))
     better = _better(following, found)
     if better is not None:
         found = replace(found, at=better.at)
-    if over_at(session, following.rules.campaign_id, found.at):
+    if over(found.at):
         talked = any(one.talked for one in ended.tried)
-        close(session, following, result_of(ended) if talked else CAMPAIGN_ENDED, ended.at)
+        return Followed(None, result_of(ended) if talked else CAMPAIGN_ENDED)
+    return Followed(found, better=better)
+
+
+def follow(session: Session, following: Following, followed: Followed, now: datetime) -> datetime | None:
+    """Plan the task's next call, or close the task with its result; when that call is, or None."""
+    if followed.next is None:
+        close(session, following, followed.result, now)
         return None
-    if better is not None:
-        note_better(session, following, better, ended.at, DecisionStage.END)
-    plan(session, following, found)
-    return found.at
+    if followed.better is not None:
+        note_better(session, following, followed.better, now, DecisionStage.END)
+    plan(session, following, followed.next)
+    return followed.next.at
 
 
 def case_of(following: Following) -> Case:

@@ -69,7 +69,7 @@ class Desk:
 
     async def lease(self, count: int = 1, now: datetime = NOW) -> tuple[store.Lease, ...]:
         request = store.LeaseRequest(RULES, "test", count, now, 60.0, self.strategy, self.hours)
-        return (await self.do(lambda session: store.lease(session, request))).leases
+        return (await store.lease(self.db, request)).leases
 
     async def call(self, lease: store.Lease, cause: Cause, now: datetime = NOW, **facts: Any) -> datetime | None:
         """Place the call and end it at once."""
@@ -79,9 +79,9 @@ class Desk:
         for name, value in facts.items():
             setattr(record, name, value)
         placing = store.Placing(attempt_id, RULES, lease, now)
-        assert await self.do(lambda session: store.place(session, placing))
+        assert await store.place_at_once(self.db, placing)
         ending = store.Ending(lease.task_id, record, RULES, self.strategy, None, self.hours, lease.attributes)
-        return await self.do(lambda session: store.finish(session, ending))
+        return await store.finish_at_once(self.db, ending)
 
     async def task(self, task_id: int = 1) -> Task:
         return await self.db.read(lambda session: session.get_one(Task, task_id))
