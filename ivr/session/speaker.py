@@ -1,8 +1,10 @@
 """What a campaign says: its flow's prompts as sound, made before they are needed.
 
 Three kinds: the same for everybody (made before the list is dialled), one contact's own (made between lease and
-originate), and those that depend on what happens in the call (made then, unless every possible answer could be
-made before: a rating that is read back has five versions, and all are there)."""
+originate, where the flow itself says them), and those that depend on what happens in the call (made then, unless
+every possible answer could be made before: a rating that is read back has five versions, and all are there). What
+few calls come to, units that the flow enters only when the callee asks for it, is personal when it is said: making
+it for everybody cost more than all the rest of a call's control."""
 
 from __future__ import annotations
 
@@ -12,7 +14,7 @@ from dataclasses import dataclass
 from itertools import product
 
 from flows.flow import Flow
-from flows.nodes import AskNode, MessageNode, PlayNode, TransferNode
+from flows.nodes import AskNode, MessageNode, PlayNode, SubflowNode, TransferNode
 from flows.parts import Prompt
 from flows.sprint import PromptRef, Scalar
 from prompts.catalogue import Catalogue
@@ -22,6 +24,7 @@ from speech.audio import FRAME_BYTES, FRAME_S, PromptAudio
 PAUSE_S = 0.3  # between two prompts that are said in one turn
 PAUSE = bytes(round(PAUSE_S / FRAME_S) * FRAME_BYTES)
 SPOKEN = (PlayNode, AskNode, MessageNode, TransferNode)  # node kinds whose prompts somebody hears
+SLOT = "slot_"  # begins the names of the slots for calling back
 LATELY = 200  # prompts that are remembered to be made; the renderer keeps far more of them
 MAX_VERSIONS = 12  # of one prompt, made ahead for answers that aren't given yet
 
@@ -33,6 +36,7 @@ class _Template:
     id: str | None
     text: str | None
     uses: frozenset[str]
+    on_the_way: bool  # every call may come to it; else only calls that take a turn of their own
 
 
 class Speaker:
@@ -101,7 +105,7 @@ class Speaker:
     def _requests(self, values: Mapping[str, Scalar], *, personal: bool) -> Iterator[PromptRequest]:
         """Every prompt whose variables are known; with `personal`, only those that others hear differently."""
         for template in self._templates:
-            if personal and self._is_shared(template, values):
+            if personal and (self._is_shared(template, values) or self._can_wait(template, values)):
                 continue
             open_names = sorted(template.uses - values.keys())
             if any(name not in self._answers for name in open_names):
@@ -121,6 +125,14 @@ class Speaker:
         return all(
             name in constants and values[name] == constants[name] for name in template.uses if name in values
         )
+
+    def _can_wait(self, template: _Template, values: Mapping[str, Scalar]) -> bool:
+        """Whether it is for few calls and no two contacts hear the same. (Slots are the same for all that are
+        called in one hour.)"""
+        if template.on_the_way:
+            return False
+        own = template.uses & values.keys() - self._constants.keys()
+        return any(not name.startswith(SLOT) for name in own)
 
     def _request(self, prompt: PromptRef, language: str | None = None) -> PromptRequest:
         spoken = self._language
@@ -142,16 +154,31 @@ def _possible_answers(flow: Flow) -> Iterator[tuple[str, tuple[str, ...]]]:
 
 def _templates(flow: Flow, catalogue: Catalogue) -> tuple[_Template, ...]:
     """Every prompt that the flow may say to the callee or to an agent, once each."""
+    on_the_way = _on_the_way(flow)
     found: dict[Prompt, _Template] = {}
-    nodes = [node for _, _, _, node in flow.walk() if isinstance(node, SPOKEN)]
-    for node in sorted(nodes, key=lambda node: isinstance(node, TransferNode)):  # what few calls come to: last
+    nodes = [(unit in on_the_way, node) for unit, _, _, node in flow.walk() if isinstance(node, SPOKEN)]
+    # What few calls come to: last.
+    for main, node in sorted(nodes, key=lambda one: (not one[0], isinstance(one[1], TransferNode))):
         for _, prompt in node.prompt_paths():
             if prompt.id is not None:
                 uses = catalogue.variables(prompt.id, flow.language) or frozenset()
             else:
                 uses = catalogue.text_variables(prompt.say or "", flow.language)
-            found.setdefault(prompt, _Template(prompt.id, prompt.say, uses))
+            found.setdefault(prompt, _Template(prompt.id, prompt.say, uses, main))
     return tuple(found.values())
+
+
+def _on_the_way(flow: Flow) -> frozenset[str]:
+    """The flow's own unit and those that it goes to by itself."""
+    found: set[str] = set()
+    coming = [flow.name]
+    while coming:
+        unit = coming.pop()
+        if unit not in found:
+            found.add(unit)
+            nodes = flow.units[unit].spec.nodes.values()
+            coming += [node.subflow.flow for node in nodes if isinstance(node, SubflowNode)]
+    return frozenset(found)
 
 
 def _joined(parts: list[PromptAudio]) -> PromptAudio:
