@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TypeAlias
 
@@ -156,11 +156,33 @@ def _is_call(decision: Decision) -> bool:
     return decision.verdict is Verdict.CALL
 
 
+@dataclass(frozen=True, slots=True)
+class _Minute:
+    """What was decided at a glance for one campaign within one minute of the clock. Windows, days and months begin
+    with minutes, so that nothing that is decided at a glance changes inside of one."""
+
+    rules: CampaignRules
+    begun: datetime
+    decided: dict[Hashable, Decision] = field(default_factory=dict)
+
+
+_minutes: dict[int, _Minute] = {}  # by campaign
+_MOST_CAMPAIGNS = 256
+
+
+def _minute_of(rules: CampaignRules, now: datetime) -> dict[Hashable, Decision]:
+    begun = now.replace(second=0, microsecond=0)
+    last = _minutes.get(rules.campaign_id)
+    if last is None or last.rules is not rules or last.begun != begun:
+        if len(_minutes) >= _MOST_CAMPAIGNS:
+            _minutes.clear()
+        last = _minutes[rules.campaign_id] = _Minute(rules, begun)
+    return last.decided
+
+
 def _at_a_glance(rules: CampaignRules, found: Sequence[Claimed], now: datetime) -> dict[int, Decision]:
     """What the policy says of numbers of which nothing is known; once of all that it can't tell apart."""
-    glance, policy = Glance.of(rules), rules.policy
-    looks_at = policy.looks_at
-    same: dict[object, Decision] = {}
+    policy, looks_at, same = rules.policy, rules.policy.looks_at, _minute_of(rules, now)
     decided: dict[int, Decision] = {}
     for one in found:
         if one.known:
@@ -170,7 +192,7 @@ def _at_a_glance(rules: CampaignRules, found: Sequence[Claimed], now: datetime) 
         alike = (policy.zone_of(one.phone).key, one.agreed, *looked)
         decision = same.get(alike)
         if decision is None:
-            facts = glance.facts(rules, one.phone, one.attributes, now, agreed=one.agreed)
+            facts = Glance.of(rules).facts(rules, one.phone, attributes, now, agreed=one.agreed)
             decision = same[alike] = decide_ahead(rules, facts, now)
         decided[one.task_id] = decision
     return decided
