@@ -50,7 +50,8 @@ class Counters:
         with psycopg.connect(url, autocommit=True) as connection:
             row = connection.execute(COUNTERS).fetchone()
         assert row is not None
-        return Counters(*map(int, row), network_bytes)
+        transactions, size_bytes, wal_bytes = map(int, row)
+        return Counters(transactions, size_bytes, wal_bytes, network_bytes)
 
 
 def figures_of(begun: Counters, ended: Counters, idle: Counters, calls: int) -> dict[str, float | int | str]:

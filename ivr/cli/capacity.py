@@ -58,6 +58,7 @@ SHARE = click.FloatRange(0, 1)
 @click.pass_context
 def command(
     ctx: click.Context,
+    /,
     calls: int | None,
     costs_path: Path | None,
     checked: tuple[Path, ...],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -68,7 +69,7 @@ def test_each_peer_is_pinned() -> None:
 def test_a_peer_that_cant_be_installed_leaves_a_sentence_and_no_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(environments.sys, "executable", "/usr/bin/false")
+    monkeypatch.setattr(sys, "executable", "/usr/bin/false")
     with pytest.raises(PeerError, match=r"pipecat-ai \S+ can't be installed into"):
         python_of(PEERS["pipecat"], tmp_path)
     assert not list(tmp_path.iterdir())
