@@ -20,7 +20,7 @@ from ivr.contacts_import.lists import ListError, changed, find_list, lists_in_us
 from ivr.contacts_import.parse import Opening, Parsed, Parser, sha256_of
 from ivr.contacts_import.rejects import Rejects, open_rejects, rejects_path_of
 from ivr.contacts_import.removal import close_tasks_of_removed
-from ivr.contacts_import.report import ImportReport
+from ivr.contacts_import.report import ContactsImportError, ImportReport
 from ivr.contacts_import.values import Value
 from ivr.contacts_import.writing import Into, Written, merge, write_new
 from ivr.database import Database
@@ -84,6 +84,7 @@ async def import_contacts(
         target = options.rejects or rejects_path_of(path, locked=parser.secret)
         with open_rejects(target, parser.parsed.columns.headers, password) as rejects:
             parsed = await outside(_stoppable(parser, lambda: _parse(parser, rejects, elsewhere)))
+            _check_somebody_stays(path, parsed, options)
             sha256 = await outside(asyncio.to_thread(sha256_of, path))
             job = _Job(path, options, needs, sha256, parsed, parser.go_on, db.clock.now())
             try:
@@ -127,6 +128,17 @@ def _parse(parser: Parser, rejects: Rejects, elsewhere: Elsewhere) -> Parsed:
     parsed = parser.run(rejects, elsewhere)
     rejects.finish()
     return parsed
+
+
+def _check_somebody_stays(path: Path, parsed: Parsed, options: ImportOptions) -> None:
+    """A file that isn't what it was (a column holds something else, phones are cut) takes nobody off a list."""
+    if options.mode is ImportMode.REPLACE and not parsed.good:
+        raise ContactsImportError(
+            "no row of {file} can be taken, and nobody would be left on {list}; it stays as it was ({problem})",
+            file=path.name,
+            list=options.into,
+            problem=str(parsed.problems[0]),
+        )
 
 
 @contextmanager

@@ -22,6 +22,7 @@ from ivr.contacts_import.spool import Spool
 from ivr.database import Database
 from ivr.dialer import entry
 from ivr.model import Contact, ContactBefore, ContactDecision, ContactList, ImportBatch, ImportMode
+from tests.integration.lists.conftest import NEEDS
 
 pytestmark = pytest.mark.integration
 
@@ -181,6 +182,35 @@ async def test_one_task_for_a_number_on_two_lists_of_a_campaign(
 
 class PulledError(Exception):
     pass
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        ("", "list.csv is empty"),
+        ("phone,name,balance\n", "list.csv has column names but no rows below them"),
+        ("phone,who,balance\n13800000001,Wang,5\n", "the list has no column for name; its columns are phone, who"),
+        (
+            "phone,name,balance\n1.38E+10,Wang,5\n1.38E+10,Li,5\n",
+            "no row of list.csv can be taken, and nobody would be left on november; it stays as it was (row 2,",
+        ),
+        (
+            "phone,name,balance\n13800000001,Wang,soon\n",
+            "nobody would be left on november; it stays as it was (row 2, column 3 (balance): “soon” is not",
+        ),
+    ],
+)
+async def test_a_file_that_has_drifted_takes_nobody_off(lists: Any, content: str, sentence: str) -> None:
+    await lists.load({1: "Wang", 2: "Li"})
+    before = await approved(lists.db)
+    path = lists.folder / "list.csv"
+    path.write_text(content, encoding="utf-8")
+    with pytest.raises(ContactsImportError) as error:
+        await import_contacts(lists.db, path, NEEDS, ImportOptions(mode=REPLACE, into="november"))
+    assert sentence in str(error.value)
+    assert await lists.names() == {1: "Wang", 2: "Li"}
+    assert await approved(lists.db) == before
+    assert not list(lists.folder.glob("*.part"))
 
 
 async def test_a_failure_between_two_statements_leaves_the_list_as_it_was(
