@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import zipfile
 from collections.abc import AsyncIterator, Callable
 from io import BytesIO
@@ -87,6 +88,16 @@ async def test_a_protected_list_and_its_rejects_leave_no_plain_copy(
     for path in files_of(tmp_path):
         assert b"secret" not in path.read_bytes()
         assert not zipfile.is_zipfile(path)
+
+
+async def test_a_workbook_that_libreoffice_locked(lists: Any, load: Any, tmp_path: Path) -> None:
+    """Made by LibreOffice 7.4, which shares no code with the library that unlocks it here."""
+    path = tmp_path / "theirs.xlsx"
+    shutil.copy(Path(__file__).with_name("locked_by_libreoffice.xlsx"), path)
+    with pytest.raises(PasswordError, match=r"the password isn't that of theirs\.xlsx"):
+        await load(path, PASSWORD)
+    report = await load(path, "opens it 口令")
+    assert await lists.names(report.list_id) == {1: "王", 2: "李娜"}
 
 
 @pytest.mark.parametrize(
