@@ -114,18 +114,19 @@ def command(
         if most is None:
             found = uvloop.run(run_scene(scene, tuple(sorted(calls)), seconds, taken))
             for one in found:
-                figures |= _figures(f"{scene} {one.calls}: ", one)
+                figures |= figures_of(f"{scene} {one.calls}: ", one)
         else:
             found = uvloop.run(search_most(scene, most, seconds))
             held = [one.calls for one in found if one.holds]
             figures[f"{scene}: most calls on one core"] = max(held, default=0)
-            figures |= _figures(f"{scene} {found[-1].calls}, the last: ", found[-1])
+            figures |= figures_of(f"{scene} {found[-1].calls}, the last: ", found[-1])
         details += [f"{scene} {one.calls}: answers {one.answers}" for one in found if one.answers]
         details += taken.lines() if taken is not None else []
-    return BenchResult("engine", figures, _limits(figures), tuple(details))
+    return BenchResult("engine", figures, limits_of(figures), tuple(details))
 
 
-def _figures(prefix: str, one: Measured) -> dict[str, float | int | str]:
+def figures_of(prefix: str, one: Measured) -> dict[str, float | int | str]:
+    """The table's lines."""
     return {
         f"{prefix}engine, CPU ms per call-s": one.engine_ms,
         f"{prefix}  of which kernel": one.kernel_ms,
@@ -141,7 +142,7 @@ def _figures(prefix: str, one: Measured) -> dict[str, float | int | str]:
     }
 
 
-def _limits(figures: dict[str, float | int | str]) -> dict[str, Limit]:
+def limits_of(figures: dict[str, float | int | str]) -> dict[str, Limit]:
     """What the engine must keep at LIMIT_CALLS."""
     limits: dict[str, Limit] = {}
     for scene in SCENES:

@@ -55,7 +55,7 @@ class Profile:
         self._measured = measured
         statistics: dict[tuple[str, int, str], Any] = vars(pstats.Stats(profiler))["stats"]
         for (file, _, name), (_, count, own_s, _, _) in statistics.items():
-            part = _part_of(f"{file}:{name}")
+            part = part_of(f"{file}:{name}")
             self._parts[part] = self._parts.get(part, 0.0) + own_s
             self._functions.append((own_s, count, _short(file, name)))
 
@@ -77,7 +77,8 @@ class Profile:
         return rows
 
 
-def _part_of(name: str) -> str:
+def part_of(name: str) -> str:
+    """Of a function as "file:name"."""
     return next((part for sign, part in PARTS if sign in name), "everything else")
 
 

@@ -47,21 +47,19 @@ class AmdState(Enum):
 
 
 class AnsweringMachineDetector:
-    """Hears every tick from the answer until it has decided. `result` is None while it may still change."""
+    """Hears every tick from the answer until it has decided. `result` is None while it may still change.
 
-    __slots__ = ("_silent_ticks", "_ticks", "_voice_ticks", "result", "state")
+    `listening`: ticks still matter; after a short greeting a beep can still overrule "human"."""
+
+    __slots__ = ("_silent_ticks", "_ticks", "_voice_ticks", "listening", "result", "state")
 
     def __init__(self) -> None:
         self.state = AmdState.WAITING
+        self.listening = True
         self.result: AmdResult | None = None
         self._ticks = 0
         self._voice_ticks = 0
         self._silent_ticks = 0
-
-    @property
-    def listening(self) -> bool:
-        """Whether ticks still matter; after a short greeting a beep can still overrule "human"."""
-        return self.state is not AmdState.DECIDED and self.state is not AmdState.MACHINE
 
     def tell(self) -> None:
         """Somebody has acted on the verdict "machine": it counts once per call."""
@@ -72,7 +70,7 @@ class AnsweringMachineDetector:
         """Note one tick of the voice activity detector."""
         self._ticks += 1
         if self._ticks * FRAME_S > WINDOW_S:
-            self.state = AmdState.DECIDED
+            self.state, self.listening = AmdState.DECIDED, False
             self.result = self.result or self._said(Verdict.UNSURE, "window_over")
         elif self.state is AmdState.WAITING:
             self._wait(speaking)
@@ -111,6 +109,7 @@ class AnsweringMachineDetector:
 
     def _decide(self, verdict: Verdict, reason: Reason) -> None:
         self.state = AmdState.MACHINE if verdict is Verdict.MACHINE else AmdState.DECIDED
+        self.listening = False
         self.result = self._said(verdict, reason)
 
     def _said(self, verdict: Verdict, reason: Reason) -> AmdResult:

@@ -34,6 +34,7 @@ from flows.sprint import (
     Wait,
 )
 from ivr.ports import SecondLegs
+from ivr.session.deaf import NONE
 from ivr.session.deps import CallDeps, PlacedAttempt
 from ivr.session.faults import log_fault
 from ivr.session.machine import (
@@ -98,7 +99,7 @@ class CallSession:
         self._answered_at_s = 0.0
         self._flow: Session | None = None  # None: not begun
         self._wait: Wait | None = None
-        self._ear = Ear()
+        self._ear = Ear(hears=deps.recognizer.name != NONE)
         self._turn: Turn | None = None
         self._turn_state: TurnState | None = None  # as last told to the bus
         self._next: tuple[SpokenWait, PromptAudio] | None = None
@@ -167,26 +168,26 @@ class CallSession:
 
     def on_tick(self, frame: bytes) -> bytes | None:
         try:
-            return self._tick(frame)
+            if self._turn is None and self._state is CallState.BRIDGED:
+                return None  # on its way into the bridge or out of it
+            self._ticks_left -= 1
+            if self._ticks_left == 0:
+                self._dispatch(TimeUp())
+            turn = self._turn
+            if turn is None:
+                return self._tick_without_turn(frame)
+            said = turn.on_tick(frame)
+            if turn.state is not self._turn_state and turn is self._turn:
+                self._tell_turn_state(turn.state)
         except Exception as error:  # noqa: BLE001 one call's fault must not stop the trunk's clock
             self._log_fault(error)
             self._dispatch(Broke(error))
             return None
+        return said
 
-    def _tick(self, frame: bytes) -> bytes | None:
-        if self._state is CallState.BRIDGED:
-            return None  # on its way into the bridge or out of it
-        self._ticks_left -= 1
-        if self._ticks_left == 0:
-            self._dispatch(TimeUp())
+    def _tick_without_turn(self, frame: bytes) -> bytes | None:
         if self._transfers.comforting:
             return self._transfers.on_tick(frame)
-        turn = self._turn
-        if turn is not None:
-            said = turn.on_tick(frame)
-            if turn.state is not self._turn_state and turn is self._turn:
-                self._tell_turn_state(turn.state)
-            return said
         self._ear.hear(frame)
         if self._lead_in > 0:
             self._lead_in -= 1

@@ -14,6 +14,9 @@ PRE_ROLL_TICKS = 300 // FRAME_MS  # VAD's onset is late by up to 100 ms, and unv
 KEPT_TICKS = 1500 // FRAME_MS  # an answer may begin before the question is over; this much of it is kept
 
 
+_MACHINE = AmdState.MACHINE  # an enum's member costs a look-up by its class, fifty times a second and call
+
+
 class Ear:
     """Hears every frame of a call exactly once, by `hear`; turns read what it found.
 
@@ -27,6 +30,7 @@ class Ear:
         "amd",
         "beep_end_tick",
         "echo",
+        "hears",
         "onset_tick",
         "silent_ticks",
         "speaking",
@@ -36,7 +40,10 @@ class Ear:
         "watch_beeps",
     )
 
-    def __init__(self) -> None:
+    def __init__(self, *, hears: bool = True) -> None:
+        """`hears` False: nobody's words will count, so once it is known whether a machine has answered nothing is
+        listened to, unless for a machine's beep."""
+        self.hears = hears
         self.tick = 0
         self.speaking = False
         self.voiced = False
@@ -53,32 +60,42 @@ class Ear:
 
     def hear(self, frame: bytes) -> None:
         """Hear one frame, 320 bytes s16le. Once per tick: by the turn, or by the session when there is no turn."""
-        self.tick += 1
+        self.tick = tick = self.tick + 1
+        amd = self.amd
+        if not (self.hears or amd.listening or self.watch_beeps):
+            self._rest()
+            return
         self._frames.append(frame)
         vad, echo = self.vad, self.echo
-        if self._said_tick < self.tick - 1:
+        if self._said_tick < tick - 1:
             echo.was_silent()
         speaking = vad.hear(frame, echo.least_power)
-        echo.heard(vad.power)
-        if speaking and not self.speaking:
-            if self._hears_echo():
-                vad.forget()
-                speaking = False
-            else:
-                self.onset_tick = self.tick - vad.onset_age
+        if echo.learns:
+            echo.heard(vad.power)
         if speaking:
-            self.silent_ticks = 0
-        else:
-            self.silent_ticks += 1
-        self.speaking = speaking
-        self.voiced = vad.voiced and speaking
-        if self.amd.listening:
-            self.amd.hear(self.voiced, speaking)
+            if not self.speaking:
+                if self._hears_echo():
+                    vad.forget()
+                    speaking = False
+                else:
+                    self.onset_tick = tick - vad.onset_age
+            self.speaking = speaking
+            self.voiced = speaking and vad.voiced
+        elif self.speaking:
+            self.speaking = self.voiced = False
+        self.silent_ticks = 0 if speaking else self.silent_ticks + 1
+        if amd.listening:
+            amd.hear(self.voiced, speaking)
             self._hear_beep()
-            if self.amd.state is AmdState.MACHINE:
+            if amd.state is _MACHINE:
                 self.watch_beeps = True  # its beep may come before the turn that waits for it
         elif self.watch_beeps:
             self._hear_beep()
+
+    def _rest(self) -> None:
+        """A frame that nobody will ask about."""
+        self.speaking = self.voiced = False
+        self.silent_ticks += 1
 
     def said(self, frame: bytes, power: float) -> None:
         """Note the frame that goes out on this tick, and its mean square, so that its echo can be told."""

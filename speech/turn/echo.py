@@ -34,12 +34,24 @@ _FFT_SAMPLES = 1 << ((_KEPT_TICKS + COMPARED_TICKS) * SAMPLES_PER_FRAME - 1).bit
 
 
 class EchoGuard:
-    """Follows what one call says. `least_power` is what a heard frame must exceed to be the caller's voice."""
+    """Follows what one call says. `least_power` is what a heard frame must exceed to be the caller's voice;
+    `learns` whether what is heard now can teach how much comes back: we are loud enough."""
 
-    __slots__ = ("_age", "_heard_peak", "_learnt_ticks", "_loudest", "_powers", "_ratio", "_said", "least_power")
+    __slots__ = (
+        "_age",
+        "_heard_peak",
+        "_learnt_ticks",
+        "_loudest",
+        "_powers",
+        "_ratio",
+        "_said",
+        "learns",
+        "least_power",
+    )
 
     def __init__(self) -> None:
         self.least_power = 0.0
+        self.learns = False
         self._ratio = ASSUMED_RATIO
         self._said: deque[bytes] = deque(maxlen=_KEPT_TICKS)
         self._powers: deque[float] = deque([0.0] * _DELAY_TICKS, maxlen=_DELAY_TICKS)
@@ -66,6 +78,7 @@ class EchoGuard:
                 self._loudest = max(powers)
                 self._age = _DELAY_TICKS - 1 - powers.index(self._loudest)
         self.least_power = self._loudest * self._ratio
+        self.learns = self._loudest >= LOUD
 
     def was_silent(self) -> None:
         """Note a tick on which nothing went out."""
@@ -74,9 +87,10 @@ class EchoGuard:
 
     def heard(self, power: float) -> None:
         """Learn from the power of a heard frame: a line that returns little needs less of a gate."""
-        if self._loudest < LOUD:
+        if not self.learns:
             return
-        self._heard_peak = max(self._heard_peak, power / self._loudest)
+        if power > self._heard_peak * self._loudest:
+            self._heard_peak = power / self._loudest
         self._learnt_ticks += 1
         if self._learnt_ticks >= LEARN_TICKS:
             wanted = max(self._heard_peak * MARGIN, self._ratio * RATIO_FALL, LEAST_RATIO)

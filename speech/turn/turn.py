@@ -46,6 +46,9 @@ class TurnState(Enum):
     ENDED = auto()
 
 
+_MACHINE = AmdState.MACHINE  # an enum's member costs a look-up by its class, fifty times a second and call
+
+
 class Turn:
     """Give it every frame of the call by `on_tick` while it lasts, and every key; `on_end` gets its one result.
 
@@ -100,9 +103,10 @@ class Turn:
 
     def on_tick(self, frame: bytes) -> bytes | None:
         """Hear one frame, 320 bytes s16le; returns the frame to say now, or None for silence."""
-        self._ear.hear(frame)
-        if self._ear.amd.state is AmdState.MACHINE and self.state is not TurnState.ENDED:
-            self._ear.takes_machine()
+        ear = self._ear
+        ear.hear(frame)
+        if ear.amd.state is _MACHINE and self.state is not TurnState.ENDED:
+            ear.takes_machine()
             if self._plan.wait_for_beep_s is None:
                 self._end(TurnMachine())
                 return None
@@ -159,8 +163,7 @@ class Turn:
         self._enter(TurnState.PLAYING)
         return self._play(frame)
 
-    def _play(self, frame: bytes) -> bytes | None:
-        del frame  # the ear has it
+    def _play(self, _frame: bytes) -> bytes | None:  # the ear has it
         if self._ear.speaking and self._talk_over_question is not None and self._pauses_for_talk_over():
             return None
         if self._plan.wait_for_beep_s is not None:

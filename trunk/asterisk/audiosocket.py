@@ -205,6 +205,7 @@ class _Socket:
     (the loop again, until the peer has closed its end too)."""
 
     __slots__ = (
+        "_calm_frames",
         "_closing",
         "_frames",
         "_id",
@@ -235,6 +236,7 @@ class _Socket:
         self._unsent = b""  # of a frame that the peer took in part
         self._refused_ticks = 0
         self._surplus_ticks = 0
+        self._calm_frames = server.limits.spare_frames + 1  # that may wait at a tick
         self._id: uuid.UUID | None = None
         self._leg: AudioLeg | None = None  # while being served
         self._closing = False
@@ -273,7 +275,10 @@ class _Socket:
         leg = self._leg
         if leg is None:  # what came ended it
             return
-        if len(frames) == 1:
+        if not frames:
+            frame = SILENCE_FRAME
+            self._surplus_ticks = 0
+        elif len(frames) <= self._calm_frames:
             frame = frames.popleft()
             self._surplus_ticks = 0
         else:
@@ -289,8 +294,20 @@ class _Socket:
         except Exception as error:  # noqa: BLE001 one leg's fault must not stop the clock of the others
             self._fail(error)
             return
-        if not self._closing:
-            self._write(packet)
+        if self._closing:
+            return
+        try:
+            if self._unsent:
+                self._write_rest()
+            if not self._unsent:
+                sent = self._send(packet)
+                if sent < _PACKET_BYTES:
+                    self._unsent = packet[sent:]
+            self._refused_ticks = 0
+        except BlockingIOError:  # this frame is left out: later it would be stale
+            self._refuse()
+        except OSError:
+            self._gone()
 
     def leave(self) -> None:
         """Close without a word to the leg."""
@@ -381,41 +398,27 @@ class _Socket:
             self._server.dropped_frames += 1
 
     def _next_frame(self) -> bytes:
-        """The oldest that waits. A stall leaves a backlog, which would be a delay for the rest of the call."""
-        frames = self._frames
-        if not frames:
+        """The oldest, where more than the spare ones wait: a stall's backlog, which would be a delay for the rest
+        of the call, so it is shed bit by bit."""
+        frame = self._frames.popleft()
+        self._surplus_ticks += 1
+        if self._surplus_ticks >= self._limits.shed_after_ticks:
             self._surplus_ticks = 0
-            return SILENCE_FRAME
-        frame = frames.popleft()
-        if len(frames) <= self._limits.spare_frames:
-            self._surplus_ticks = 0
-        else:
-            self._surplus_ticks += 1
-            if self._surplus_ticks >= self._limits.shed_after_ticks:
-                self._surplus_ticks = 0
-                self._server.dropped_frames += 1
-                frame = frames.popleft()
+            self._server.dropped_frames += 1
+            frame = self._frames.popleft()
         return frame
 
     # ---- writing ---------------------------------------------------------------------------------------------
 
-    def _write(self, packet: bytes) -> None:
-        """Write one frame, or leave it out when the peer takes nothing: later it would be stale."""
-        try:
-            if self._unsent:  # a frame begun has to be finished first
-                self._unsent = self._unsent[self._send(self._unsent) :]
-                if self._unsent:
-                    return
-            sent = self._send(packet)
-            if sent < len(packet):
-                self._unsent = packet[sent:]
-            self._refused_ticks = 0
-        except BlockingIOError:
-            self._refused_ticks += 1
-            if self._refused_ticks > self._limits.refused_ticks:
-                self._break("the peer doesn't take its audio", at_once=True)
-        except OSError:
-            self._gone()
+    def _write_rest(self) -> None:
+        """A frame begun has to be finished before the next one. Raises OSError like `send`."""
+        self._unsent = self._unsent[self._send(self._unsent) :]
+
+    def _refuse(self) -> None:
+        """The peer took nothing on this tick."""
+        self._refused_ticks += 1
+        if self._refused_ticks > self._limits.refused_ticks:
+            self._break("the peer doesn't take its audio", at_once=True)
 
     # ---- the end ---------------------------------------------------------------------------------------------
 

@@ -9,6 +9,7 @@ import uuid
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -199,6 +200,32 @@ class TestAudio:
                 assert server.dropped_frames >= 4  # one with each third frame that others wait behind
                 heard = [frame for frame in leg.heard if frame != SILENCE_FRAME]
                 assert len(heard) == 20 - server.dropped_frames
+
+        run(main)
+
+    def test_who_reads_late_loses_frames_but_no_part_of_one(self, run: Run) -> None:
+        async def main() -> None:
+            limits = replace(LIMITS, refused_ticks=10**6, send_buffer_bytes=2000)
+            async with serving(limits) as server:
+                leg = Leg()
+                leg.say = [pcm(value % 100 + 1) for value in range(10**4)]
+                server.expect(ID, leg)
+                with socket.socket() as slow:
+                    slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2000)
+                    slow.setblocking(False)
+                    host, port = server.address.split(":")
+                    loop = asyncio.get_running_loop()
+                    await loop.sock_connect(slow, (host, int(port)))
+                    slow.send(b"\x01\x00\x10" + ID.bytes)
+                    await leg.until(lambda: len(leg.heard) > 60)
+                    came = b""
+                    while len(came) < 60 * 323:
+                        came += await loop.sock_recv(slow, 4096)
+                packets = [came[at : at + 323] for at in range(0, 60 * 323, 323)]
+                assert {packet[:3] for packet in packets} == {b"\x10\x01\x40"}
+                assert all(packet[3:] == pcm(packet[3]) for packet in packets)
+                said = [packet[3] for packet in packets]
+                assert any(after != before % 100 + 1 for before, after in pairwise(said))  # some were left out
 
         run(main)
 

@@ -50,3 +50,20 @@ def test_our_own_voice_is_no_greeting_and_nobody_elses_voice(sounds: Any) -> Non
         assert not ear.speaking
     assert ear.amd.result is not None
     assert ear.amd.result.reason == "no_greeting"
+
+
+def test_where_keys_alone_count_it_listens_for_machines_alone(
+    sounds: Any,
+) -> None:
+    ear = Ear(hears=False)
+    for frame in sounds.frames(sounds.voice(0.6) + sounds.silence(10.0) + sounds.voice(1.0)):
+        ear.hear(frame)
+    assert ear.amd.result is not None
+    assert ear.amd.result.reason == "short_greeting"
+    assert not ear.speaking
+    assert ear.onset_tick < 40
+    assert ear.tick == 580
+    ear.watch_beeps = True
+    for frame in sounds.frames(sounds.silence(0.5) + sounds.tone(0.4, 1000) + sounds.silence(0.2)):
+        ear.hear(frame)
+    assert ear.beep_end_tick == 580 + 25 + 20 + 1
