@@ -68,11 +68,20 @@ def command(
         for name, python in pythons.items():
             peer = PEERS[name]
             for load in _loads(calls, peer.near_limit, seconds, vad=vad, equal_only=equal_only):
-                found.append(uvloop.run(measure_peer(peer, python, load)))
+                found.append(_told(uvloop.run(measure_peer(peer, python, load))))
         for load in _loads(calls, OURS_NEAR_LIMIT, seconds, vad=vad, equal_only=equal_only):
-            found.append(uvloop.run(measure_ours(load)))
+            found.append(_told(uvloop.run(measure_ours(load))))
     versions = ", ".join(f"{PEERS[name].package} {PEERS[name].version}" for name in pythons)
     return result_of(found, (f"{versions}.", *CONDITIONS))
+
+
+def _told(one: Measured) -> Measured:
+    """Said as it comes, since the whole takes minutes."""
+    figures = (
+        f"{one.cpu_ms_per_call_s:.2f} ms per call-s, p99 {one.p99_late_ms:.1f} ms, {one.frames_per_call_s:.1f}/s"
+    )
+    click.echo(f"{one.contestant} vad={one.vad} calls={one.calls}: {figures}", err=True)
+    return one
 
 
 def _loads(calls: int, near_limit: int, seconds: float, *, vad: bool, equal_only: bool) -> list[Load]:
