@@ -76,8 +76,14 @@ class SimulatedAgents:
 
     # ---- AgentSupply --------------------------------------------------------------------------------------------
 
-    async def claim(self, queue: str, tried: frozenset[str], wait_s: float = 0.0) -> Agent | None:
-        del queue, tried
+    @property
+    def longest_talk_s(self) -> float:
+        return 0.0  # nobody asks: talks here have lengths of their own
+
+    async def claim(
+        self, queue: str, tried: frozenset[str], wait_s: float = 0.0, attempt_id: str | None = None
+    ) -> Agent | None:
+        del queue, tried, attempt_id
         agent = self.take()
         if agent is not None or wait_s <= 0 or not self._engaged:
             return agent
@@ -86,6 +92,9 @@ class SimulatedAgents:
         await asyncio.wait({waiting}, timeout=wait_s)
         self._waiting.remove(waiting)
         return waiting.result() if waiting.done() else None
+
+    async def talking(self, agent: Agent) -> None:
+        """Nothing changes: engaged is engaged."""
 
     async def release(self, agent: Agent, status: TransferStatus) -> None:
         self.give_back(agent, talked=status == "answered")

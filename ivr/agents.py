@@ -45,7 +45,14 @@ class ConfiguredAgents:
         self._waiting: list[_Waiting] = []
         self._watchers: list[Callable[[], None]] = []
 
-    async def claim(self, queue: str, tried: frozenset[str], wait_s: float = 0.0) -> Agent | None:
+    @property
+    def longest_talk_s(self) -> float:
+        return max((queue.longest_talk_s for queue in self._queues.values()), default=0.0)
+
+    async def claim(
+        self, queue: str, tried: frozenset[str], wait_s: float = 0.0, attempt_id: str | None = None
+    ) -> Agent | None:
+        del attempt_id  # who is engaged is enough here
         if queue not in self._lists:
             log.warning("no_such_queue", extra={"queue": queue})
             return None
@@ -57,6 +64,9 @@ class ConfiguredAgents:
         await asyncio.wait({waiting.found}, timeout=wait_s)
         self._waiting.remove(waiting)
         return waiting.found.result() if waiting.found.done() else None
+
+    async def talking(self, agent: Agent) -> None:
+        """Nothing changes: engaged is engaged."""
 
     async def release(self, agent: Agent, status: TransferStatus) -> None:
         queue = self._queue_of(agent)

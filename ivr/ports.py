@@ -37,11 +37,21 @@ class Staff:
 
 
 class AgentSupply(Protocol):
-    """Who can take a call. Implemented by `ivr.agents.ConfiguredAgents`."""
+    """Who can take a call. Implemented by `ivr.agents.ConfiguredAgents` and `ivr.desk.supply.DeskAgents`."""
 
-    async def claim(self, queue: str, tried: frozenset[str], wait_s: float = 0.0) -> Agent | None:
-        """Somebody of the queue who is free and not among `tried` (numbers), held for one call until `release`.
-        When all who are there are engaged it waits for so long, in the order of asking. None: nobody."""
+    @property
+    def longest_talk_s(self) -> float:
+        """So long people may talk in one call, of all queues the longest; 0: there are none."""
+
+    async def claim(
+        self, queue: str, tried: frozenset[str], wait_s: float = 0.0, attempt_id: str | None = None
+    ) -> Agent | None:
+        """Somebody of the queue who is free and not among `tried` (numbers), held for one call (that attempt)
+        until `release`. When all who are there are engaged it waits for so long, in the order of asking. None:
+        nobody."""
+
+    async def talking(self, agent: Agent) -> None:
+        """They took the call: they and the callee hear each other from now on."""
 
     async def release(self, agent: Agent, status: TransferStatus) -> None:
         """They aren't held by that call any more, which came to this. The supply decides when they are free: after

@@ -148,7 +148,7 @@ def _agent(session: Session, number: str, spec: AgentSpec, teams: Mapping[str, i
     presence_of(session, agent_id, now)  # everybody has one: signed out, to begin with
     wanted = dict(spec.skills)
     rows = session.execute(select(AgentSkill.skill, AgentSkill.level).where(AgentSkill.agent_id == agent_id))
-    if dict(rows) == wanted:
+    if dict(rows.all()) == wanted:
         return became
     session.execute(delete(AgentSkill).where(AgentSkill.agent_id == agent_id))
     session.add_all(AgentSkill(agent_id=agent_id, skill=skill, level=level) for skill, level in wanted.items())

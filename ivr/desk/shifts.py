@@ -60,7 +60,7 @@ def take(session: Session, plan: Sequence[Planned], zone: ZoneInfo, who: str, no
     """Write a plan. Returns how many shifts were there before and are replaced.
 
     Raises DeskError: there is no such agent, or a shift overlaps one of another day's plan."""
-    ids = dict(session.execute(select(Agent.number, Agent.id)))
+    ids = dict(session.execute(select(Agent.number, Agent.id)).all())
     for one in plan:
         if one.agent not in ids:
             raise DeskError("Row {row}: there is no agent {number}; see: ivr desk show", row=one.row,

@@ -136,7 +136,8 @@ class Handover:
         tried: set[str] = set()
         while not self._left.is_set() and loop.time() < until_s:
             wait_s = max(0.0, min(until_s, self._began_s + self._deps.agent_within_s) - loop.time())
-            agent = await self._callee.agents.claim(self._wait.queue, frozenset(tried), wait_s)
+            attempt_id = self._callee.attempt.attempt_id
+            agent = await self._callee.agents.claim(self._wait.queue, frozenset(tried), wait_s, attempt_id)
             if agent is None:
                 break
             if self._left.is_set():  # while we waited for somebody
@@ -151,7 +152,7 @@ class Handover:
                 came_to = status = await self._try(leg, agent, min(agent.ring_s, until_s - loop.time()))
             finally:
                 await self._callee.agents.release(agent, came_to)
-            ids = {"attempt_id": self._callee.attempt.attempt_id, "agent": agent.number}
+            ids = {"attempt_id": attempt_id, "agent": agent.number}
             log.info("agent_tried", extra=ids | {"queue": self._wait.queue, "status": status})
             self._tell(AgentTried(**ids, leg_id=leg.leg_id, status=status, at=self._deps.clock.now()))
             if status == "answered":
@@ -245,6 +246,7 @@ class Handover:
             self._tell(PromptBegan(call_id, BRIDGED, ""))
             self._tell(PromptEnded(call_id, BRIDGED))
         self._bridged(agent.number)
+        await self._callee.agents.talking(agent)
         if not await leg.over(max(0.0, agent.longest_talk_s - self._callee.talked_s)):
             log.warning("talk_too_long", extra={"attempt_id": self._callee.attempt.attempt_id})
         return "answered"

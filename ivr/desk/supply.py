@@ -1,0 +1,227 @@
+"""`ivr.ports.AgentSupply` over the database: agents who sign in, whichever worker their calls are in.
+
+Queues that the roster doesn't have are those of the settings, with their lists of phones: `others` takes these.
+Who is free is looked up several times a minute, and whenever a call of this process changes it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Collection, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from flows.sprint import TransferStatus
+from ivr.agents import AWAY, ConfiguredAgents
+from ivr.database import Database, DatabaseError
+from ivr.desk.leasing import LEASE_S, Holder, Leased, lease, move_held, renew
+from ivr.desk.presence import Change, end_by_itself
+from ivr.desk.states import CALL
+from ivr.model import Agent as AgentRow
+from ivr.model import AgentPresence, AgentSkill, AgentState, Queue
+from ivr.ports import Agent, Staff
+
+log = logging.getLogger(__name__)
+LOOK_EVERY_S = 1.0
+AWAY_S = 60.0  # so long an agent is given no call who didn't pick up
+ENGAGED: frozenset[AgentState] = CALL | {AgentState.WRAP_UP}
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """The desk at one moment."""
+
+    queues: Mapping[str, str]  # name -> skill
+    longest_talk_s: float
+    agents: tuple[tuple[str, AgentState, datetime, frozenset[str]], ...]  # number, state, since, skills
+    over: bool  # a wrap-up, an absence or a lease has run out
+
+
+class DeskAgents:
+    """Opened by `start`, closed by `close`."""
+
+    def __init__(self, database: Database, worker: str, others: ConfiguredAgents | None = None) -> None:
+        self._database = database
+        self._worker = worker
+        self._others = others
+        self._seen = Seen({}, 0.0, (), over=False)
+        self._held: dict[str, tuple[Leased, Holder]] = {}  # by agent's number
+        self._renewed_s = 0.0
+        self._news = asyncio.Event()  # somebody may be free
+        self._watchers: list[Callable[[], None]] = []
+        self._looking: asyncio.Task[None] | None = None
+
+    @property
+    def longest_talk_s(self) -> float:
+        others = 0.0 if self._others is None else self._others.longest_talk_s
+        return max(self._seen.longest_talk_s, others)
+
+    async def start(self) -> None:
+        """Look at the desk, then again and again."""
+        await self._look()
+        self._looking = asyncio.create_task(self._keep_looking(), name="desk")
+
+    async def close(self) -> None:
+        """Calls are over by now: nothing is held any more."""
+        if self._looking is not None:
+            self._looking.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._looking
+
+    # ---- AgentSupply ------------------------------------------------------------------------------------------
+
+    async def claim(
+        self, queue: str, tried: frozenset[str], wait_s: float = 0.0, attempt_id: str | None = None
+    ) -> Agent | None:
+        if queue not in self._seen.queues:
+            if self._others is not None:
+                return await self._others.claim(queue, tried, wait_s, attempt_id)
+            log.warning("no_such_queue", extra={"queue": queue})
+            return None
+        loop = asyncio.get_running_loop()
+        until_s = loop.time() + wait_s
+        while True:
+            self._news.clear()
+            agent = await self._take(queue, tried, Holder(self._worker, attempt_id))
+            if agent is not None or loop.time() >= until_s or not self.staff((queue,)).engaged:
+                return agent
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._news.wait(), min(LOOK_EVERY_S, until_s - loop.time()))
+
+    async def talking(self, agent: Agent) -> None:
+        if agent.number in self._held:
+            leased, holder = self._held[agent.number]
+            await self._move(
+                leased, holder, Change(AgentState.TALKING, self._worker, attempt_id=holder.attempt_id)
+            )
+        elif self._others is not None:
+            await self._others.talking(agent)
+
+    async def release(self, agent: Agent, status: TransferStatus) -> None:
+        if agent.number not in self._held:
+            if self._others is not None:
+                await self._others.release(agent, status)
+            return
+        leased, holder = self._held[agent.number]
+        await self._move(leased, holder, self._after(leased, holder, status))
+        del self._held[agent.number]
+        await self._look()
+
+    def staff(self, queues: Collection[str]) -> Staff:
+        skills = {self._seen.queues[name] for name in queues if name in self._seen.queues}
+        loop_s, now = asyncio.get_running_loop().time(), self._database.clock.now()
+        there = [one for one in self._seen.agents if skills & one[3]]
+        free = sum(state is AgentState.READY for _, state, _, _ in there)
+        engaged = {
+            number: loop_s - max(0.0, (now - since).total_seconds())
+            for number, state, since, _ in there
+            if state in ENGAGED
+        }
+        if self._others is None:
+            return Staff(free, engaged)
+        others = self._others.staff([name for name in queues if name not in self._seen.queues])
+        return Staff(free + others.free, {**others.engaged, **engaged})
+
+    def watch(self, changed: Callable[[], None]) -> None:
+        self._watchers.append(changed)
+        if self._others is not None:
+            self._others.watch(changed)
+
+    def forget(self, changed: Callable[[], None]) -> None:
+        self._watchers.remove(changed)
+        if self._others is not None:
+            self._others.forget(changed)
+
+    # ---- rows -------------------------------------------------------------------------------------------------
+
+    async def _take(self, queue: str, tried: frozenset[str], holder: Holder) -> Agent | None:
+        now = self._database.clock.now()
+        leased = await self._database.run(lambda session: lease(session, queue, tried, holder, now))
+        if leased is None:
+            return None
+        self._held[leased.number] = (leased, holder)
+        await self._look()
+        return Agent(
+            number=leased.number,
+            phone=leased.phone,
+            trunk=leased.trunk,
+            language=leased.language,
+            ring_s=leased.queue.ring_s,
+            longest_talk_s=leased.queue.longest_talk_s,
+        )
+
+    async def _move(self, leased: Leased, holder: Holder, change: Change) -> None:
+        """What the database can't be told now comes true when the lease runs out."""
+        now = self._database.clock.now()
+        try:
+            held = await self._database.run(lambda session: move_held(session, leased, change, holder, now))
+        except DatabaseError as error:
+            log.warning("agent_not_moved", extra={"agent": leased.number, "reason": type(error).__name__})
+            return
+        if not held:
+            log.warning("agent_lease_lost", extra={"agent": leased.number})
+
+    def _after(self, leased: Leased, holder: Holder, status: TransferStatus) -> Change:
+        """What an agent does after a call that came to this."""
+        if status == "answered" and leased.queue.wrap_up_s > 0:
+            return Change(AgentState.WRAP_UP, self._worker, None, holder.attempt_id, leased.queue.wrap_up_s)
+        if status in AWAY:
+            return Change(AgentState.AWAY, self._worker, status, for_s=AWAY_S)
+        return Change(AgentState.READY, self._worker)
+
+    async def _keep_looking(self) -> None:
+        while True:
+            await asyncio.sleep(LOOK_EVERY_S)
+            try:
+                await self._renew()
+                await self._look()
+            except DatabaseError as error:
+                log.warning("desk_not_seen", extra={"reason": type(error).__name__})
+
+    async def _renew(self) -> None:
+        loop_s = asyncio.get_running_loop().time()
+        if not self._held or loop_s - self._renewed_s < LEASE_S / 4:
+            return
+        self._renewed_s = loop_s
+        now, held = self._database.clock.now(), [leased.agent_id for leased, _ in self._held.values()]
+        await self._database.run(lambda session: renew(session, self._worker, held, now))
+
+    async def _look(self) -> None:
+        now = self._database.clock.now()
+        seen = await self._database.read(lambda session: _see(session, now))
+        if seen.over:
+            await self._database.run(lambda session: end_by_itself(session, self._worker, now))
+            seen = await self._database.read(lambda session: _see(session, now))
+        if seen == self._seen:
+            return
+        self._seen = seen
+        self._news.set()
+        for changed in self._watchers:
+            changed()
+
+
+def _see(session: Session, now: datetime) -> Seen:
+    queues = session.execute(select(Queue.name, Queue.skill, Queue.longest_talk_s)).all()
+    skills: dict[int, set[str]] = {}
+    for agent_id, skill in session.execute(select(AgentSkill.agent_id, AgentSkill.skill)):
+        skills.setdefault(agent_id, set()).add(skill)
+    rows = session.execute(
+        select(AgentRow.number, AgentPresence)
+        .join(AgentRow, AgentRow.id == AgentPresence.agent_id)
+        .where(AgentPresence.state != AgentState.SIGNED_OUT)
+        .order_by(AgentRow.number)
+    ).all()
+    return Seen(
+        {name: skill for name, skill, _ in queues},
+        max((longest for _, _, longest in queues), default=0.0),
+        tuple((number, one.state, one.since, frozenset(skills.get(one.agent_id, ()))) for number, one in rows),
+        over=any(_past(one.until, now) or _past(one.lease_until, now) for _, one in rows),
+    )
+
+
+def _past(moment: datetime | None, now: datetime) -> bool:
+    return moment is not None and moment <= now

@@ -1,0 +1,201 @@
+"""Agents for calls out of the database: leased by one call at a time, in whatever process, no gap in their day."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from flows.sprint import TransferStatus
+from ivr.agents import ConfiguredAgents
+from ivr.config import QueueSettings
+from ivr.database import Database
+from ivr.desk import leasing, roster, supply
+from ivr.desk.presence import Change, choose, end_by_itself, find
+from ivr.desk.supply import DeskAgents
+from ivr.model import AgentPresence, AgentState, AgentStateChange
+from ivr.ports import Agent
+
+pytestmark = pytest.mark.integration
+NOBODY: frozenset[str] = frozenset()
+ROSTER = b"""schema: 1
+queues:
+  retention: {wrap_up_s: 60, ring_s: 7, longest_talk_s: 900}
+  english: {wrap_up_s: 0}
+agents:
+  1: {name: Best, phone: 601, skills: {retention: 9}, hired_on: 2024-03-01}
+  2: {name: Good, phone: 602, skills: {retention: 5, english: 1}, hired_on: 2024-03-01}
+  3: {name: Also good, phone: 603, skills: {retention: 5}, hired_on: 2024-03-01}
+"""
+
+
+async def at_work(db: Database, *numbers: str) -> None:
+    """Ready, in this order."""
+    spec = roster.loads(ROSTER)
+    await db.run(lambda session: roster.take(session, spec, "ann", db.clock.now()))
+    for number in numbers:
+        await wants(db, number, AgentState.SIGNED_IN)
+        await wants(db, number, AgentState.READY)
+
+
+async def wants(db: Database, number: str, state: AgentState) -> None:
+    now = db.clock.now()
+    await db.run(lambda session: choose(session, find(session, number), Change(state, number), now))
+
+
+@asynccontextmanager
+async def desks(
+    db: Database, *workers: str, others: ConfiguredAgents | None = None
+) -> AsyncIterator[list[DeskAgents]]:
+    async with AsyncExitStack() as stack:
+        opened = []
+        for worker in workers:
+            desk = DeskAgents(db, worker, others)
+            await desk.start()
+            stack.push_async_callback(desk.close)
+            opened.append(desk)
+        yield opened
+
+
+async def days(db: Database) -> dict[str, list[str]]:
+    """agent -> their states in order; the presence is the newest row."""
+
+    def read(session: Session) -> dict[str, list[str]]:
+        found: dict[str, list[str]] = {}
+        rows = session.scalars(
+            select(AgentStateChange).order_by(AgentStateChange.agent_id, AgentStateChange.number)
+        )
+        for row in rows:
+            found.setdefault(str(row.agent_id), []).append(row.state.value)
+        for presence in session.scalars(select(AgentPresence)):
+            assert found.get(str(presence.agent_id), ["signed_out"])[-1] == presence.state
+        return found
+
+    return await db.read(read)
+
+
+async def test_the_best_first_then_who_has_waited_longest(db: Database) -> None:
+    await at_work(db, "3", "2", "1")
+    async with desks(db, "w1", "w2") as (one, two):
+        first = await one.claim("retention", NOBODY, attempt_id="a")
+        assert first == Agent("1", "601", ring_s=7, longest_talk_s=900)
+        second = await two.claim("retention", NOBODY, attempt_id="b")
+        assert second is not None
+        assert second.number == "3"  # as good as 2, ready for longer
+        assert await one.claim("retention", frozenset({"2"}), attempt_id="c") is None  # 2 was tried
+        third = await one.claim("english", NOBODY, attempt_id="c")
+        assert third is not None
+        assert third.number == "2"
+        assert one.staff(("retention", "english")).free == 0
+        assert set(one.staff(("english",)).engaged) == {"2"}
+        await one.talking(first)
+        await one.release(first, "answered")
+        await two.release(second, "no_answer")
+        await one.release(third, "declined")
+        assert one.staff(("retention",)).free == 1  # 2; 1 is wrapping up, 3 is believed to be away
+    assert await days(db) == {
+        "1": ["signed_in", "ready", "reserved", "talking", "wrap_up"],
+        "2": ["signed_in", "ready", "reserved", "ready"],
+        "3": ["signed_in", "ready", "reserved", "away"],
+    }
+    later = db.clock.now() + timedelta(seconds=61)
+    assert await db.run(lambda session: end_by_itself(session, "w1", later)) == 2
+    assert {states[-1] for states in (await days(db)).values()} == {"ready"}
+
+
+async def test_no_two_calls_have_the_same_agent(db: Database) -> None:
+    await at_work(db, "1", "2", "3")
+    async with desks(db, "w1", "w2") as pair:
+        asked = [pair[index % 2].claim("retention", NOBODY, attempt_id=str(index)) for index in range(8)]
+        found = [agent.number for agent in await asyncio.gather(*asked) if agent is not None]
+        assert sorted(found) == ["1", "2", "3"]
+
+
+async def test_who_waits_gets_the_next_who_is_free(db: Database) -> None:
+    await at_work(db, "2")
+    async with desks(db, "w1") as (desk,):
+        told = asyncio.Event()
+        desk.watch(told.set)
+        held = await desk.claim("english", NOBODY, attempt_id="a")
+        assert held is not None
+        waiting = asyncio.create_task(desk.claim("english", NOBODY, 30.0, "b"))
+        await asyncio.sleep(0)
+        assert not waiting.done()
+        told.clear()
+        await desk.release(held, "caller_left")
+        assert await waiting == held
+        assert told.is_set()
+        desk.forget(told.set)
+
+
+@pytest.mark.parametrize(("status", "then"), [("answered", "wrap_up"), ("busy", "away"), ("trunk", "ready")])
+async def test_a_wish_comes_true_when_the_call_lets_them_go(
+    db: Database, status: TransferStatus, then: str
+) -> None:
+    await at_work(db, "1")
+    async with desks(db, "w1") as (desk,):
+        held = await desk.claim("retention", NOBODY, attempt_id="a")
+        assert held is not None
+        await wants(db, "1", AgentState.SIGNED_OUT)
+        await desk.release(held, status)
+        expected = "wrap_up" if then == "wrap_up" else "signed_out"
+        assert (await days(db))["1"][-1] == expected
+        later = db.clock.now() + timedelta(seconds=61)
+        await db.run(lambda session: end_by_itself(session, "w1", later))
+        assert (await days(db))["1"][-1] == "signed_out"
+
+
+async def test_a_worker_that_comes_back_writes_over_nothing(db: Database) -> None:
+    await at_work(db, "1")
+    async with desks(db, "w1", "w2") as (slow, other):
+        held = await slow.claim("retention", NOBODY, attempt_id="a")
+        assert held is not None
+        long_ago = datetime(2026, 1, 1, tzinfo=UTC)
+        await db.run(lambda session: session.execute(update(AgentPresence).values(lease_until=long_ago)))
+        await db.run(lambda session: end_by_itself(session, "w2", db.clock.now()))
+        again = await other.claim("retention", NOBODY, attempt_id="b")
+        assert again == held
+        await slow.talking(held)
+        await slow.release(held, "answered")
+        assert (await days(db))["1"] == ["signed_in", "ready", "reserved", "ready", "reserved"]
+
+
+async def test_leases_are_renewed_while_the_call_is_on(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(supply, "LOOK_EVERY_S", 0.05)
+    monkeypatch.setattr(supply, "LEASE_S", 0.1)
+    renewed, loop = asyncio.Semaphore(0), asyncio.get_running_loop()
+
+    def renew(session: Session, worker: str, agents: Iterable[int], now: datetime) -> None:
+        leasing.renew(session, worker, agents, now + timedelta(hours=1))
+        loop.call_soon_threadsafe(renewed.release)
+
+    monkeypatch.setattr(supply, "renew", renew)
+    await at_work(db, "1")
+    async with desks(db, "w1") as (desk,):
+        assert await desk.claim("retention", NOBODY, attempt_id="a") is not None
+        async with asyncio.timeout(30):
+            await renewed.acquire()
+            await renewed.acquire()  # the first one is committed by now
+    (until,) = await db.read(lambda session: session.scalars(select(AgentPresence.lease_until)).all()[:1])
+    assert until is not None
+    assert until > db.clock.now() + timedelta(minutes=30)
+
+
+async def test_queues_of_the_settings_are_beside_it(db: Database) -> None:
+    await at_work(db, "1")
+    others = ConfiguredAgents({"care": QueueSettings(agents={"9": "609"}, longest_talk_s=5000)})
+    async with desks(db, "w1", others=others) as (desk,):
+        assert desk.longest_talk_s == 5000
+        assert desk.staff(("care", "retention")).free == 2
+        agent = await desk.claim("care", NOBODY, attempt_id="a")
+        assert agent is not None
+        assert agent.number == "9"
+        await desk.talking(agent)
+        await desk.release(agent, "answered")
+        assert desk.staff(("care",)).free == 1
+        assert await desk.claim("nowhere", NOBODY, attempt_id="a") is None
