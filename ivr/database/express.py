@@ -84,6 +84,8 @@ class Line:
         self._known: dict[bytes, _Loader] = {}  # statements that are prepared here
         self._batch: _Running | None = None
         self._writing = False  # whether the loop tells us when there is room to send more
+        self._leaving = False  # whether the server has said that it ends this connection
+        connection.add_notice_handler(self._noticed)
         self._pgconn.nonblocking = 1
         self._pgconn.enter_pipeline_mode()
         self._socket = self._pgconn.socket  # libpq no longer tells it when the connection is gone
@@ -147,15 +149,19 @@ class Line:
         self._writing = bool(unsent)
 
     def _readable(self) -> None:
+        lost: psycopg.Error | None = None
         try:
             self._pgconn.consume_input()
-            while self._batch is not None and not self._pgconn.is_busy():
-                self._take(self._batch, self._pgconn.get_result())
         except psycopg.OperationalError as error:
-            self._lose(error)
-            return
-        if self._pgconn.status != ConnStatus.OK:
-            self._lose(None)
+            lost = error  # what the server said before it left is still to be read
+        while not self._pgconn.is_busy() and self._batch is not None:
+            self._take(self._batch, self._pgconn.get_result())
+        if lost or self._pgconn.status != ConnStatus.OK or (self._leaving and self._batch is None):
+            self._lose(lost)
+
+    def _noticed(self, said: psycopg.errors.Diagnostic) -> None:
+        """While nothing is on its way libpq takes the server's last words for a notice."""
+        self._leaving = self._leaving or said.severity_nonlocalized == "FATAL"
 
     def _take(self, running: _Running, result: PGresult | None) -> None:
         if result is None:  # stands behind each statement's results, and is all that a closed connection gives
@@ -169,13 +175,20 @@ class Line:
             loader = running.expected[running.arrived]
             running.arrived += 1
             if loader is not None:
-                running.rows.append(loader.rows(result))
+                self._load(running, loader, result)
         elif status == ExecStatus.PIPELINE_ABORTED:  # not tried, since one before it failed
             return
         elif result.error_field(DiagnosticField.SQLSTATE) is None:  # libpq's own words: the connection is gone
             self._lose(psycopg.errors.error_from_result(result))
         elif running.error is None:
             running.error = psycopg.errors.error_from_result(result)
+
+    @staticmethod
+    def _load(running: _Running, loader: _Loader, result: PGresult) -> None:
+        try:
+            running.rows.append(loader.rows(result))
+        except Exception as error:  # noqa: BLE001 a value that Python doesn't have: its caller is told, not the loop
+            running.error = running.error or error
 
     def _finish(self, running: _Running) -> None:
         self._batch = None
@@ -204,7 +217,7 @@ class _Running:
     expected: list[_Loader | None] = field(default_factory=list)  # of each result; None: a statement was prepared
     arrived: int = 0
     rows: list[list[Row]] = field(default_factory=list)
-    error: psycopg.Error | None = None
+    error: Exception | None = None
 
 
 class _Loader:

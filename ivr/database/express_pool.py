@@ -50,8 +50,11 @@ class Express:
         return await self._again(batch, repeatable)
 
     async def close(self) -> None:
-        """Wait until what is on its way is done, then close every connection."""
-        while asyncio.get_running_loop() is self._loop and len(self._idle) < len(self._lines) + self._opening:
+        """Wait until what was asked for is done, then close every connection."""
+        while asyncio.get_running_loop() is self._loop and (
+            self._waiting or len(self._idle) < len(self._lines) + self._opening
+        ):
+            self._wake()  # a turn that came to us here is somebody's who has work
             await self._turn()
         self._forget()
 

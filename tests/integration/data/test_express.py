@@ -95,6 +95,21 @@ async def test_whose_turn_it_was_leaves_it_to_the_next(pg: Database) -> None:
     assert await waiting[5] == [(0,)]
 
 
+async def test_closing_waits_for_everything_that_was_asked_for(postgresql_url: str) -> None:
+    database = Database(postgresql_url)
+    tasks = [asyncio.create_task(database.express(PAUSE, {"seconds": 0.02})) for _ in range(12)]
+    await asyncio.wait(tasks[:1])
+    await database.close()
+    assert all(task.done() for task in tasks)
+    assert len([await task for task in tasks]) == 12
+
+
+async def test_a_value_that_python_doesnt_have_is_told_to_its_caller(pg: Database) -> None:
+    with pytest.raises(psycopg.DataError):
+        await pg.express(Statement.of("SELECT timestamptz 'infinity'"), {})
+    assert await pg.express(COUNT, {}) == [(0,)]
+
+
 async def test_a_connection_that_the_server_closed_is_replaced(pg: Database) -> None:
     ((pid,),) = await pg.express(BACKEND, {})
     await pg.run(lambda session: session.execute(text("SELECT pg_terminate_backend(:pid)"), {"pid": pid}))
