@@ -169,6 +169,15 @@ async def test_facts_of_any_number_of_contacts_take_the_same_few_statements(rows
     assert one <= 7
 
 
+async def test_what_was_decided_at_a_glance_holds_no_longer_than_the_day(rows: Rows) -> None:
+    own = rules("attributes: {expires_on: date}\nexclude: {expired: {when: expires_on < today}}")
+    expires = {"expires_on": "2026-01-05"}
+    await rows.do(lambda session: session.execute(update(Contact).values(attributes=expires)) and None)
+    last = NOW.replace(hour=23, minute=59, second=59)
+    assert len((await rows.lease(own, now=last)).leases) == 1
+    assert (await rows.lease(own, now=last + timedelta(seconds=1))).skipped == 1
+
+
 async def test_every_reason_is_on_record_once(rows: Rows) -> None:
     own = rules("windows: [{times: [09:00-12:00]}]")
     noon = NOW.replace(hour=12)
