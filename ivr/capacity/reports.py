@@ -85,23 +85,18 @@ def read_report(path: Path) -> Report:
 
 def _report(name: str, document: dict[str, Any]) -> Report:
     figures: dict[str, Any] = document["figures"]
+    memory_keys = {"engine": "engine_mb", "asterisk": "asterisk_mb"}
     cpu_keys = {part: f"{part}_cpu_ms_per_call_s" for part in PARTS}
-    calls, call_s = float(figures["calls_held"]), float(figures.get("call_s", 0.0))
-    memory_mb = {
-        part: figures[f"{part}_mb_idle"] + calls * figures[f"{part}_kb_per_call"] / 1000
-        for part in ("engine", "asterisk")
-        if f"{part}_mb_idle" in figures and f"{part}_kb_per_call" in figures
-    }
     return Report(
         name=name,
         machine=str(document.get("machine", "")),
-        calls=calls,
+        calls=float(figures["calls_held"]),
         speech_share=float(figures["speech_share"]),
         record_share=float(figures["record_share"]),
-        setups_per_s=calls / call_s if call_s else 0.0,  # calls that last until the end are set up before
+        setups_per_s=float(figures["window_setups_per_s"]),
         workers=int(figures.get("workers", 1)),
         cpu_ms={part: float(figures[key]) for part, key in cpu_keys.items() if key in figures},
-        memory_mb=memory_mb,
+        memory_mb={part: float(figures[key]) for part, key in memory_keys.items() if key in figures},
     )
 
 

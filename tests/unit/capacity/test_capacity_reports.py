@@ -75,6 +75,8 @@ def written(tmp_path: Path, report: Report, name: str) -> Path:
         "calls_held": report.calls,
         "speech_share": report.speech_share,
         "record_share": report.record_share,
+        "window_setups_per_s": report.setups_per_s,
+        "engine_mb": report.memory_mb["engine"],
         **{f"{part}_cpu_ms_per_call_s": value for part, value in report.cpu_ms.items()},
     }
     path = tmp_path / name
