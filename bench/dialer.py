@@ -1,5 +1,6 @@
 """What the control plane alone costs: worker, lease, policy, place, call session, outcome, on a PostgreSQL of its
-own; the simulated network carries calls without audio (they are refused, or answered by a flow that says nothing).
+own; the simulated network carries calls without audio (they are refused, and of the first 3,000 every third is
+answered by a flow that says nothing).
 
 CPU is the worker's whole process from the first call to the last outcome, its database threads included; the
 database's own processes are reported apart. Memory is the process's, after a tenth of the calls and at the end."""
@@ -56,7 +57,7 @@ PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 
 
 def contacts(session: Session, calls: int) -> None:
-    """A running campaign with so many numbers; every third of them answers."""
+    """A running campaign with so many numbers."""
     now = datetime.now(UTC)
     flow = loads(FLOW)
     spec = default_policy().spec.model_copy(update={"consent": (), "windows": ()})
