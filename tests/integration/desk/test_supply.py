@@ -181,7 +181,8 @@ async def test_leases_are_renewed_while_the_call_is_on(db: Database, monkeypatch
         async with asyncio.timeout(30):
             await renewed.acquire()
             await renewed.acquire()  # the first one is committed by now
-    (until,) = await db.read(lambda session: session.scalars(select(AgentPresence.lease_until)).all()[:1])
+    held = select(AgentPresence.lease_until).where(AgentPresence.state == AgentState.RESERVED)
+    until = await db.read(lambda session: session.scalars(held).one())
     assert until is not None
     assert until > db.clock.now() + timedelta(minutes=30)
 
