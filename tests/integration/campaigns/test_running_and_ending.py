@@ -155,16 +155,16 @@ async def test_while_a_stop_stands_nothing_is_leased_or_placed(office: Office) -
     now = office.db.clock.now()
     rules = await office.db.read(lambda session: rules_of(session, campaign_id))
     request = store.LeaseRequest(rules, "w", 1, now, 300.0)
-    (lease,) = (await office.db.run(lambda session: store.lease(session, request))).leases
+    (lease,) = (await store.lease(office.db, request)).leases
     stopped = await stop_all(office.db, ROOT, "smoke in the machine room", hang_up=True)
     assert (stopped.stop.hang_up, stopped.live) == (True, 0)
     placing = store.Placing("a" * 36, rules, lease, now)
     assert not await office.db.run(lambda session: store.place(session, placing))
-    assert not (await office.db.run(lambda session: store.lease(session, request))).running
+    assert not (await store.lease(office.db, request)).running
     assert await office.db.read(lambda session: session.scalar(select(Attempt.id))) is None
     assert await lift(office.db, ROOT) == 1
     assert await office.db.read(standing_stop) is None
-    assert len((await office.db.run(lambda session: store.lease(session, request))).leases) == 1
+    assert len((await store.lease(office.db, request)).leases) == 1
     with pytest.raises(CampaignError, match="isn't stopped"):
         await lift(office.db, ROOT)
 

@@ -101,7 +101,7 @@ async def desk(town: Town, system: Billing) -> Desk:
     await town.runner.run_feed("reminders")
     rules = await town.db.read(lambda session: rules_of(session, 1))
     request = store.LeaseRequest(rules=rules, owner="test", count=1, now=NOW, lease_s=600)
-    (lease,) = (await town.db.run(lambda session: store.lease(session, request))).leases
+    (lease,) = (await store.lease(town.db, request)).leases
     return Desk(town, system, rules, lease)
 
 

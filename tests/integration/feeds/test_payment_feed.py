@@ -37,7 +37,7 @@ async def test_who_pays_by_a_feed_is_taken_out_at_once(town: Town) -> None:
     assert (report.sums.taken, report.sums.rejected) == (2, 1)
     rules = await town.db.read(lambda session: rules_of(session, 1))
     request = store.LeaseRequest(rules=rules, owner="test", count=5, now=NOW, lease_s=600)
-    leased = await town.db.run(lambda session: store.lease(session, request))
+    leased = await store.lease(town.db, request)
     assert [lease.phone for lease in leased.leases] == ["+8613800000002"]  # paid before the reminder
     result = select(Task.result).where(Task.result.is_not(None))
     assert await town.db.read(lambda session: session.execute(result).scalar_one()) == "paid"

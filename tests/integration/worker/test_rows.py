@@ -133,9 +133,9 @@ class Network:
         self.watchers.append(changed)
 
 
-def _lease(session: Session, owner: str, rules: object, count: int) -> store.Leased:
+async def _lease(db: Database, owner: str, rules: object, count: int) -> store.Leased:
     now = datetime.now(UTC)
-    return store.lease(session, store.LeaseRequest(rules, owner, count, now, 600.0))  # type: ignore[arg-type]
+    return await store.lease(db, store.LeaseRequest(rules, owner, count, now, 600.0))  # type: ignore[arg-type]
 
 
 def test_a_dead_workers_calls_are_dropped_closed_and_freed_once_and_it_writes_over_nothing(
@@ -151,9 +151,9 @@ def test_a_dead_workers_calls_are_dropped_closed_and_freed_once_and_it_writes_ov
         rules = await db.read(lambda session: rules_of(session, campaign_id))
         for worker in ("slow", "alive"):
             await db.run(lambda session, worker=worker: join(session, worker, NOW))  # type: ignore[misc]
-        leased = await db.run(lambda session: _lease(session, "slow", rules, 2))
+        leased = await _lease(db, "slow", rules, 2)
         begun, waiting = leased.leases
-        (other,) = (await db.run(lambda session: _lease(session, "alive", rules, 1))).leases
+        (other,) = (await _lease(db, "alive", rules, 1)).leases
         now = datetime.now(UTC)
         for name, lease in (("slows", begun), ("alives", other)):
             placing = store.Placing(name, rules, lease, now)
@@ -182,7 +182,7 @@ def test_a_dead_workers_calls_are_dropped_closed_and_freed_once_and_it_writes_ov
         assert states[waiting.task_id] is TaskState.READY
         assert states[other.task_id] is TaskState.LEASED
         assert await db.read(lambda session: session.scalar(select(func.count()).select_from(Quota))) == 0
-        (again,) = (await db.run(lambda session: _lease(session, "alive", rules, 1))).leases
+        (again,) = (await _lease(db, "alive", rules, 1)).leases
         assert again.task_id == waiting.task_id  # somebody else calls it
         await db.run(lambda session: store.release(session, waiting.task_id, None, "slow"))
         assert await db.read(lambda session: session.get_one(Task, waiting.task_id).state) is TaskState.LEASED
