@@ -15,7 +15,7 @@ from tests.worker_rig.scene import Scene, ended, phone
 
 pytestmark = [pytest.mark.integration, pytest.mark.real_time]
 
-CHANNELS, AT_ONCE, PER_S, CONTACTS = 16, 12, 20.0, 90
+CHANNELS, AT_ONCE, PER_S, CONTACTS = 16, 12, 20.0, 180
 # A worker that is only slow on a busy machine mustn't be taken for dead: twenty missed beats.
 TOML = f"""
 [worker]
