@@ -16,16 +16,12 @@ from ivr.database import Database
 from ivr.model import (
     Attempt,
     AttemptState,
-    Campaign,
-    CampaignState,
-    Contact,
-    ContactList,
-    FlowVersion,
     HungUpBy,
     Intention,
     Task,
     TaskState,
 )
+from tests.database_rig.campaigns import new_campaign
 from tests.database_rig.fixture import sqlite_template, sqlite_url
 from trunk.ports import DialOutcome
 
@@ -39,25 +35,9 @@ CALL = "00000000-0000-4000-8000-000000000001"
 
 def fill(session: Session) -> None:
     """One contact who accepted something."""
-    flow = FlowVersion(
-        flow="offer", version=1, content_hash="0" * 64, source="flow: f\n", language="zh-CN", purpose="marketing",
-        published_at=BEGUN, published_by="ann",
-    )  # fmt: skip
-    people = ContactList(name="March", created_at=BEGUN, created_by="ann")
-    session.add_all([flow, people])
-    session.flush()
-    campaign = Campaign(
-        name="March", flow_version_id=flow.id, purpose="marketing", concurrency=1, state=CampaignState.RUNNING,
-        created_at=BEGUN, created_by="ann", started_at=BEGUN,
-    )  # fmt: skip
-    contact = Contact(list_id=people.id, phone="+8613800000001")
-    session.add_all([campaign, contact])
-    session.flush()
-    task = Task(
-        campaign_id=campaign.id, contact_id=contact.id, state=TaskState.DONE, result="accepted", attempts=1
-    )
-    session.add(task)
-    session.flush()
+    made = new_campaign(session, BEGUN, ["+8613800000001"], flow="offer", name="March", purpose="marketing")
+    campaign, (contact,), (task,) = made.campaign, made.contacts, made.tasks
+    task.state, task.result, task.attempts = TaskState.DONE, "accepted", 1
     session.add(
         Attempt(
             id=CALL, task_id=task.id, campaign_id=campaign.id, number=1, phone=contact.phone,

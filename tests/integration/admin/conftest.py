@@ -25,19 +25,14 @@ from ivr.model import (
     Answer,
     Attempt,
     AttemptState,
-    Campaign,
-    CampaignState,
-    Contact,
-    ContactList,
-    FlowVersion,
     HungUpBy,
     Intention,
     Recording,
     Role,
-    Task,
     TaskState,
 )
 from ivr.users import add_user
+from tests.database_rig.campaigns import new_campaign
 from trunk.ports import DialOutcome
 
 PASSWORD = "correct horse 电池"
@@ -142,23 +137,9 @@ async def signed_in(web: Web) -> Web:
 
 
 def _fill(session: Session) -> tuple[int, int]:
-    version = FlowVersion(
-        flow="f", version=1, content_hash="0" * 64, source="{}", language="zh-CN", purpose="service",
-        published_at=NOW, published_by="boss",
-    )  # fmt: skip
-    people = ContactList(name="list", created_at=NOW, created_by="boss")
-    session.add_all([version, people])
-    session.flush()
-    campaign = Campaign(
-        name="十一月", flow_version_id=version.id, purpose="service", concurrency=2,
-        state=CampaignState.RUNNING, created_at=NOW, created_by="boss", started_at=NOW,
-    )  # fmt: skip
-    contact = Contact(list_id=people.id, phone=PHONE)
-    session.add_all([campaign, contact])
-    session.flush()
-    task = Task(campaign_id=campaign.id, contact_id=contact.id, state=TaskState.DONE, attempts=1)
-    session.add(task)
-    session.flush()
+    made = new_campaign(session, NOW, [PHONE], by="boss", name="十一月", concurrency=2)
+    campaign, (task,) = made.campaign, made.tasks
+    task.state, task.attempts = TaskState.DONE, 1
     session.add(
         Attempt(
             id=ATTEMPT, task_id=task.id, campaign_id=campaign.id, number=1, phone=PHONE, state=AttemptState.ENDED,

@@ -15,18 +15,12 @@ from ivr.model import (
     Answer,
     Attempt,
     AttemptState,
-    Campaign,
-    CampaignList,
-    CampaignState,
-    Contact,
-    ContactList,
-    FlowVersion,
     HungUpBy,
     ImportBatch,
     Intention,
     Recording,
-    Task,
 )
+from tests.database_rig.campaigns import new_campaign
 from tests.database_rig.fixture import postgresql_rig, postgresql_url, sqlite_template, sqlite_url
 from trunk.ports import DialOutcome
 
@@ -49,25 +43,10 @@ def make_campaign(db: Database) -> Callable[..., Awaitable[int]]:
 
     async def make(phones: list[str], name: str = "November", flow_name: str = "low_balance_reminder") -> int:
         def work(session: Session) -> int:
-            flow = FlowVersion(
-                flow=flow_name, version=1, content_hash=f"{name:0>64}", source="flow: f\n",
-                language="zh-CN", purpose="service", published_at=NOW, published_by="ann",
-            )  # fmt: skip
-            people = ContactList(name=name, created_at=NOW, created_by="ann")
-            session.add_all([flow, people])
-            session.flush()
-            campaign = Campaign(
-                name=name, flow_version_id=flow.id, purpose="service", concurrency=10, seed=7,
-                state=CampaignState.RUNNING, recognizer="vosk", created_at=NOW, created_by="ann", started_at=NOW,
-            )  # fmt: skip
-            session.add(campaign)
-            session.flush()
-            session.add(CampaignList(campaign_id=campaign.id, list_id=people.id))
-            contacts = [Contact(list_id=people.id, phone=phone, attributes={"name": "王先生"}) for phone in phones]
-            session.add_all(contacts)
-            session.flush()
-            session.add_all(Task(campaign_id=campaign.id, contact_id=contact.id) for contact in contacts)
-            return campaign.id
+            made = new_campaign(session, NOW, phones, flow=flow_name, name=name, seed=7, recognizer="vosk")
+            for contact in made.contacts:
+                contact.attributes = {"name": "王先生"}
+            return made.campaign.id
 
         return await db.run(work)
 

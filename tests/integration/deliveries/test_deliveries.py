@@ -32,9 +32,6 @@ from ivr.model import (
     AttemptState,
     CallWhy,
     Campaign,
-    CampaignState,
-    Contact,
-    ContactList,
     Delivery,
     DeliveryState,
     FlowVersion,
@@ -42,6 +39,7 @@ from ivr.model import (
     TaskState,
 )
 from ivr.strategy.retag import Regrading, retag
+from tests.database_rig.campaigns import new_campaign
 from trunk.ports import DialOutcome
 
 pytestmark = pytest.mark.integration
@@ -129,21 +127,10 @@ async def house(database_url: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIter
 
 def _fill(session: Session) -> None:
     """Two tasks; the first has two attempts, the second one."""
-    flow = FlowVersion(flow="f", version=1, content_hash="0" * 64, source="", language="en", purpose="service",
-                       published_at=NOW, published_by="ann")  # fmt: skip
-    people = ContactList(name="l", created_at=NOW, created_by="ann")
-    session.add_all([flow, people])
-    session.flush()
-    campaign = Campaign(name="November", flow_version_id=flow.id, purpose="service", concurrency=1,
-                        state=CampaignState.RUNNING, created_at=NOW, created_by="ann")  # fmt: skip
-    contacts = [
-        Contact(list_id=people.id, phone=f"+861380000000{number}", source_id=f"T-{number}") for number in (1, 2)
-    ]
-    session.add_all([campaign, *contacts])
-    session.flush()
-    tasks = [Task(campaign_id=campaign.id, contact_id=contact.id) for contact in contacts]
-    session.add_all(tasks)
-    session.flush()
+    made = new_campaign(session, NOW, [f"+861380000000{number}" for number in (1, 2)])
+    campaign, contacts, tasks = made.campaign, made.contacts, made.tasks
+    for number, contact in enumerate(contacts, start=1):
+        contact.source_id = f"T-{number}"
     for id_, task, number, outcome in (("a", 0, 1, "busy"), ("b", 0, 2, "answered"), ("c", 1, 1, "answered")):
         began = NOW + timedelta(minutes=number)
         session.add(

@@ -17,16 +17,13 @@ from ivr.model import (
     Attempt,
     AttemptState,
     Campaign,
-    CampaignList,
-    CampaignState,
     Contact,
-    ContactList,
-    FlowVersion,
     HungUpBy,
     Intention,
     Task,
     TaskState,
 )
+from tests.database_rig.campaigns import new_campaign
 from tests.database_rig.fixture import (
     database_url,
     db,
@@ -106,22 +103,8 @@ class Books:
 
 def new_books(session: Session, name: str = "November", **more: Any) -> Books:
     """A campaign without contacts."""
-    flow = FlowVersion(
-        flow=name, version=1, content_hash=f"{name:0>64}", source="flow: f\n", language="zh-CN",
-        purpose="service", published_at=NOW, published_by="ann",
-    )  # fmt: skip
-    people = ContactList(name=name, created_at=NOW, created_by="ann")
-    session.add_all([flow, people])
-    session.flush()
-    values: dict[str, Any] = {"purpose": "service", "state": CampaignState.RUNNING, "started_at": NOW} | more
-    campaign = Campaign(
-        name=name, flow_version_id=flow.id, concurrency=10, created_at=NOW, created_by="ann", **values
-    )
-    session.add(campaign)
-    session.flush()
-    session.add(CampaignList(campaign_id=campaign.id, list_id=people.id))
-    session.flush()
-    return Books(session, campaign, people.id)
+    made = new_campaign(session, NOW, name=name, flow=name, **more)
+    return Books(session, made.campaign, made.people.id)
 
 
 @pytest.fixture
