@@ -10,7 +10,7 @@ import ast
 import re
 import string
 from collections.abc import Iterator, Mapping
-from functools import cached_property
+from functools import cache, cached_property
 from itertools import chain, product
 from pathlib import Path
 
@@ -191,8 +191,11 @@ def _positions(names: list[str]) -> set[int]:
     return {index for index, name in enumerate(names) if name in SPEAKING}
 
 
-MODULES = {module.name: module for module in
-           (Module(path) for package in PACKAGES for path in sorted((ROOT / package).rglob("*.py")))}  # fmt: skip
+@cache
+def modules() -> Mapping[str, Module]:
+    """By name. Read when a test wants them: every process of a run of pytest loads this file."""
+    paths = (path for package in PACKAGES for path in sorted((ROOT / package).rglob("*.py")))
+    return {module.name: module for module in map(Module, paths)}
 
 
 def positions(module: Module, name: str, method: bool) -> set[int]:
@@ -201,8 +204,8 @@ def positions(module: Module, name: str, method: bool) -> set[int]:
         return ALSO[name]
     if method:  # of something from here or from a module that is imported
         near = {module.name, *module.imports.values()}
-        return {index for one in near & MODULES.keys() for index in MODULES[one].speaking.get(name, ())}
-    home = MODULES.get(module.imports.get(name, module.name))
+        return {index for one in near & modules().keys() for index in modules()[one].speaking.get(name, ())}
+    home = modules().get(module.imports.get(name, module.name))
     if home is None:
         return set()
     if name in home.imports and home is not module:
@@ -211,10 +214,11 @@ def positions(module: Module, name: str, method: bool) -> set[int]:
     return home.speaking.get(name) or inherited
 
 
-def said() -> dict[str, str]:
+@cache
+def said() -> Mapping[str, str]:
     """Every sentence -> a file that says it."""
     found: dict[str, str] = {}
-    for module in MODULES.values():
+    for module in modules().values():
         for call in (node for node in ast.walk(module.tree) if isinstance(node, ast.Call)):
             for name in module.called(call):
                 method = isinstance(call.func, ast.Attribute) or name != getattr(call.func, "id", name)
@@ -309,7 +313,7 @@ def test_no_help_is_english_alone() -> None:
     """What click shows as help goes through `translate`."""
     plain = [
         f"{module.path.name}:{word.value.lineno}"
-        for module in MODULES.values()
+        for module in modules().values()
         if module.name.startswith(("ivr.cli", "bench"))
         for call in ast.walk(module.tree)
         if isinstance(call, ast.Call)
