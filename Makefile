@@ -4,6 +4,8 @@ SHELL := /bin/bash
 .PHONY: help setup setup-dev demo demo-asterisk serve asterisk asterisk-stop test test-quick lint format bench clean
 PY := .venv/bin/python
 IVR := .venv/bin/ivr
+# What Python compiled is kept, whatever the environment says: else every process compiles everything anew.
+export PYTHONDONTWRITEBYTECODE =
 
 help: ## Show this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
