@@ -8,8 +8,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import uuid
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, field, replace
 from datetime import datetime, time, timedelta
 from functools import partial
 from typing import Any, TypeVar
@@ -21,7 +21,9 @@ from sqlalchemy.orm import Session
 from ivr.campaigns.keeping import keep_now
 from ivr.clock import RealClock
 from ivr.config import GuardSettings
-from ivr.database import Database
+from ivr.database import Database, Row
+from ivr.database.express import Batch
+from ivr.database.express_pool import Express
 from ivr.dialer import store
 from ivr.dialer.entry import take_in
 from ivr.dialer.store.leftovers import Ours, sweep
@@ -66,6 +68,17 @@ class _Scissors:
 
     def close(self) -> None:
         event.remove(Engine, "before_cursor_execute", self._count)
+
+    def also(self, express: Express) -> None:
+        """Cut what goes without SQLAlchemy, too: before it is sent."""
+        send = express.run
+
+        async def run(batch: Batch, *, repeatable: bool) -> list[list[Row]]:
+            for _ in batch:
+                self._count()
+            return await send(batch, repeatable=repeatable)
+
+        express.run = run  # type: ignore[method-assign]  # this one's alone
 
     def _count(self, *_: object) -> None:
         if self.after is None:
@@ -159,6 +172,7 @@ class World:
         self._loop = asyncio.Runner()
         self._db = Database(url, RealClock())
         self._cut = _Scissors()
+        self._cut.also(self._db._express)
         self._strategy = default_strategy()
         self.ids: list[int] = self.do(self._fill)
         self.rules = [
@@ -176,9 +190,13 @@ class World:
         self._loop.close()
 
     def do(self, work: Callable[[Session], T]) -> T:
-        """One transaction. Scissors that were laid out for it are put away after it."""
+        """One transaction."""
+        return self.ask(self._db.run(work))
+
+    def ask(self, work: Coroutine[Any, Any, T]) -> T:
+        """One piece of work. Scissors that were laid out for it are put away after it."""
         try:
-            return self._loop.run(self._db.run(work))
+            return self._loop.run(work)
         finally:
             self._cut.after = None
 
@@ -194,15 +212,31 @@ class World:
         self.workers.append(worker)
         return worker
 
-    def lease(self, worker: Process, campaign: int, count: int) -> None:
+    def lease_all(self) -> None:
+        """Each worker takes what it can of each campaign."""
+        for worker in self.workers:
+            for campaign in self.states:
+                self.lease(worker, campaign, 2)
+
+    def place_all(self) -> None:
+        """Each worker calls whom it has leased, as far as it may."""
+        for worker in self.workers:
+            while worker.leases:
+                self.place(worker, 0)
+
+    def lease(self, worker: Process, campaign: int, count: int, *, answer_lost: bool = False) -> None:
+        """`answer_lost`: the claim is there, and the worker never hears of it."""
         rules = self.rules[campaign - 1]
         request = store.LeaseRequest(rules=rules, owner=worker.name, count=count, now=self.now, lease_s=600)
         try:
-            leased = self.do(lambda session: store.lease(session, request))
+            leased = self.ask(store.lease(self._db, request))
         except Cut:
             self.look_through(worker)
             return
-        worker.leases += [(campaign, lease) for lease in leased.leases]
+        if answer_lost:
+            self.look_through(worker)
+        else:
+            worker.leases += [(campaign, lease) for lease in leased.leases]
 
     def place(self, worker: Process, index: int, *, answer_lost: bool = False) -> bool:
         """Place one of the worker's leases; whether a call left. `answer_lost`: the commit's confirmation never
@@ -211,7 +245,7 @@ class World:
         call = Call(str(uuid.uuid4()), campaign, lease.task_id, lease.phone, self.now, worker.name)
         placing = store.Placing(call.attempt_id, self.rules[campaign - 1], lease, self.now)
         try:
-            placed = self.do(lambda session: store.place(session, placing))
+            placed = self.ask(store.place_at_once(self._db, placing))
         except Cut:
             self.look_through(worker)
             return False
@@ -245,7 +279,7 @@ class World:
         )
         ending = store.Ending(lease.task_id, record, self.rules[call.campaign - 1], self._strategy)
         try:
-            self.do(lambda session: store.finish(session, ending))
+            self.ask(store.finish_at_once(self._db, ending))
         except Cut:
             return  # it is told again
         except store.AlreadyEnded:
@@ -256,7 +290,7 @@ class World:
         worker.calls.pop(index)
         before = self._outcome_of(call.attempt_id)
         with contextlib.suppress(store.AlreadyEnded):
-            self.do(lambda session: store.finish(session, ending))
+            self.ask(store.finish_at_once(self._db, ending))
             raise AssertionError("an outcome was written twice")
         assert self._outcome_of(call.attempt_id) == before == call.outcome
 
@@ -297,6 +331,12 @@ class World:
         if self.states[campaign] is not CampaignState.FINISHED:
             self.do(change)
             self.states[campaign] = state
+
+    def allow_attempts(self, campaign: int, most: int) -> None:
+        """Somebody gives the campaign a stricter policy while its numbers wait for their next call."""
+        plan = self.plans[campaign - 1] = replace(self.plans[campaign - 1], attempts=most)
+        old = self.rules[campaign - 1]
+        self.rules[campaign - 1] = replace(old, policy=loads(plan.policy.encode()))
 
     def stop(self) -> None:
         self.do(lambda session: session.add(EmergencyStop(at=self.now, by="test", why="drill", hang_up=False)))
@@ -362,14 +402,19 @@ class World:
     def check_rows(self) -> None:
         """The database tells the same story as our own account."""
 
-        def read(session: Session) -> tuple[dict[str, DialOutcome | None], list[Any]]:
+        def read(session: Session) -> tuple[dict[str, DialOutcome | None], list[Any], set[Any]]:
+            held = select(Task.lease_owner, Task.id).where(Task.state == TaskState.LEASED)
+            leased = {tuple(row) for row in session.execute(held)}
             attempts = session.execute(select(Attempt.id, Attempt.outcome)).all()
             live = select(Attempt.phone).where(Attempt.ended_at.is_(None)).group_by(Attempt.phone)
             twice = session.execute(live.having(func.count() > 1)).all()
-            return {row.id: row.outcome for row in attempts}, list(twice)
+            return {row.id: row.outcome for row in attempts}, list(twice), leased
 
-        rows, twice = self.do(read)
+        rows, twice, leased = self.do(read)
         assert not twice
+        known = {(worker.name, lease.task_id) for worker in self.workers for _, lease in worker.leases}
+        known |= {(worker.name, lease.task_id) for worker in self.workers for lease, _ in worker.calls}
+        assert leased == known, "leased, and nobody knows of it"
         assert rows == {call.attempt_id: call.outcome for call in self.history}
 
     def _outcome_of(self, attempt_id: str) -> DialOutcome | None:
