@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import multiprocessing
+import os
 import statistics
 import tempfile
 import time
@@ -296,6 +297,8 @@ async def _prepare(url: str, contacts: int) -> None:
     if database.kind == "postgresql":
         with psycopg.connect(url, autocommit=True) as connection:
             connection.execute("VACUUM ANALYZE")
+            connection.execute("CHECKPOINT")
+    os.sync()  # else the disk is still busy with the preparation while leases wait for it
 
 
 def _fill(session: Session, contacts: int) -> None:
