@@ -90,9 +90,11 @@ async def search_most(scene: str, begin: int, seconds: float) -> list[Measured]:
         os.sched_setaffinity(0, cores[:1])
         os.sched_setaffinity(other.pid, cores[1:] or cores)
         async with engine(scene, other, Path(folder)) as running:
-            found = []
+            await running.grow(BASE_CALLS)
+            await asyncio.sleep(SETTLE_S)
+            base_kb, found = resident_kb(), []
             for calls in range(begin, 3000, STEP):
-                found.append(await measure(running, calls, seconds, 0.0))
+                found.append(await measure(running, calls, seconds, base_kb))
                 if not found[-1].holds:
                     break
             return found

@@ -125,7 +125,7 @@ class Load:
             size = line.socket.recv_into(self._drain)
         except BlockingIOError:
             return 0
-        except ConnectionError:
+        except OSError:  # reset, or closed a moment ago
             size = 0
         if size == 0:
             self._end(line)

@@ -161,11 +161,15 @@ class TestAudio:
                 leg = Leg()
                 server.expect(ID, leg)
                 peer.name()
-                sound = pcm(1) + pcm(2) + pcm(3)
-                peer.send(0x10, sound[:480])  # 30 ms each
-                peer.send(0x10, sound[480:])
-                await leg.until(lambda: pcm(3) in leg.heard)
-                assert [frame for frame in leg.heard if frame != SILENCE_FRAME] == [pcm(1), pcm(2), pcm(3)]
+                sound = b"".join(pcm(value) for value in range(1, 5))
+                peer.send(0x10, sound[:480])  # 30 ms, and then 20, which is no frame by itself
+                await leg.until(lambda: pcm(1) in leg.heard)
+                peer.send(0x10, sound[480:800])
+                await leg.until(lambda: pcm(2) in leg.heard)
+                peer.send(0x10, sound[800:])
+                await leg.until(lambda: pcm(4) in leg.heard)
+                heard = [frame for frame in leg.heard if frame != SILENCE_FRAME]
+                assert heard == [pcm(value) for value in range(1, 5)]
 
         run(main)
 
