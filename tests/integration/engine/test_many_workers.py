@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -16,6 +17,7 @@ from sqlalchemy.orm import Session
 from ivr.database import Database
 from ivr.database.locks import lock_numbers
 from ivr.dialer import store
+from ivr.dialer.store.claiming import Claim, claim, claimed, claiming
 from ivr.model import (
     Attempt,
     Campaign,
@@ -30,7 +32,7 @@ from ivr.model import (
 )
 from ivr.policy.loader import loads
 from ivr.policy.policy import CampaignRules
-from tests.integration.engine.many_workers import Workers, close, run
+from tests.integration.engine.many_workers import Workers
 from trunk.ports import DialOutcome
 
 pytestmark = pytest.mark.integration
@@ -79,25 +81,35 @@ def lease(own: CampaignRules, count: int = 1, owner: str = "one", now: datetime 
 
 
 def leased(session: Session, own: CampaignRules, count: int = 1, owner: str = "one") -> tuple[store.Lease, ...]:
-    return store.lease(session, lease(own, count, owner)).leases
+    """What the statement of a lease takes, in a transaction that a test may hold open."""
+    statement, given = claiming(claim_of(own, count, owner))
+    connection = session.connection().connection.driver_connection
+    assert isinstance(connection, psycopg.Connection)
+    rows = psycopg.RawCursor(connection).execute(statement.text, statement.values(given)).fetchall()
+    return tuple(
+        store.Lease(one.task_id, one.contact_id, one.phone, one.attributes, one.attempts, owner)
+        for one in claimed(rows)
+    )
+
+
+def claim_of(own: CampaignRules, count: int = 1, owner: str = "one") -> Claim:
+    return Claim(own, count, owner, NOW, NOW + timedelta(minutes=10))
 
 
 def test_four_workers_share_a_list_and_nobody_is_leased_twice(workers: Workers, postgresql_url: str) -> None:
     begin = threading.Barrier(4)
     own = rules(1, "limits: {per_day: 3}")
 
-    def work(number: int) -> list[int]:
+    async def work(number: int) -> list[int]:
         database = Database(postgresql_url)
-        taken: list[int] = []
         begin.wait(30)
-        for _ in range(CONTACTS):
-            some = run(database, lambda session: leased(session, own, 3, f"worker {number}"))
-            taken += [one.task_id for one in some]
-        close(database)
+        request = lease(own, 3, f"worker {number}")
+        taken = [one.task_id for _ in range(CONTACTS) for one in (await store.lease(database, request)).leases]
+        await database.close()
         return taken
 
     with ThreadPoolExecutor(4) as threads:
-        taken = [one for some in threads.map(work, range(4)) for one in some]
+        taken = [one for some in threads.map(lambda number: asyncio.run(work(number)), range(4)) for one in some]
     assert sorted(taken) == list(range(1, CONTACTS + 1))
 
 
@@ -231,9 +243,9 @@ async def test_urgent_tasks_first_then_due_retries_then_the_list(db: Database) -
             session.execute(update(Task).where(Task.id == task_id).values(**values))
 
     await db.run(prepare)
-    tasks = await db.run(lambda session: [one.task_id for one in leased(session, rules(1), 8)])
+    tasks = [one.task_id for one in (await store.lease(db, lease(rules(1), 8))).leases]
     assert tasks == [9, 4, 8, 7, 1, 2, 3, 10]
-    rest = await db.run(lambda session: [one.task_id for one in leased(session, rules(1), CONTACTS)])
+    rest = [one.task_id for one in (await store.lease(db, lease(rules(1), CONTACTS))).leases]
     assert rest[-1] == 5
     assert 6 not in rest
 
@@ -288,7 +300,7 @@ async def test_sqlite_reads_the_indexes_too(sqlite_url: str) -> None:
         assert connection is not None
         statements: list[str] = []
         connection.set_trace_callback(statements.append)
-        store.lease(session, lease(rules(1)))
+        claim(session, claim_of(rules(1)))
         connection.set_trace_callback(None)
         (claiming,) = [one for one in statements if one.startswith("UPDATE")]
         plan.extend(row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {claiming}"))
@@ -305,7 +317,7 @@ async def test_while_the_window_is_closed_for_everybody_no_task_is_touched(db: D
     await db.run(fill)
     own = rules(1, "windows: [{times: [09:00-20:00]}]")
     night = datetime(2026, 1, 5, 15, 0, tzinfo=UTC)  # 23:00 in China
-    result = await db.run(lambda session: store.lease(session, lease(own, now=night)))
+    result = await store.lease(db, lease(own, now=night))
     assert (result.leases, result.put_off) == ((), 0)
     assert result.opens_at == datetime(2026, 1, 6, 1, 0, tzinfo=UTC)
     states = await db.read(lambda session: set(session.scalars(select(Task.state).where(Task.campaign_id == 1))))
@@ -321,7 +333,7 @@ async def test_one_number_of_another_zone_opens_the_list(db: Database) -> None:
     await db.run(abroad)
     own = rules(1, "windows: [{times: [09:00-20:00]}]")
     night = datetime(2026, 1, 5, 15, 0, tzinfo=UTC)
-    result = await db.run(lambda session: store.lease(session, lease(own, CONTACTS, now=night)))
+    result = await store.lease(db, lease(own, CONTACTS, now=night))
     assert result.opens_at is None
     assert [one.phone for one in result.leases] == ["+442079460958"]
     assert result.put_off == CONTACTS - 1
