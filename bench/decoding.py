@@ -1,23 +1,34 @@
-"""What Vosk with a grammar costs: core-seconds per second of speech, on the Korean callers of tests/callers."""
+"""What Vosk with a grammar costs: core-seconds per second of speech, on the Korean callers of tests/callers.
+
+Then as many callers at once as `--speakers` says per core, all talking without a pause as fast as people do: how
+long each waits for its result after its last sound."""
 
 from __future__ import annotations
 
 import asyncio
+import itertools
+import os
+import time
 from pathlib import Path
 
 import click
+import numpy as np
 
-from bench.callers import read_manifest
+from bench.callers import Caller, read_manifest
 from bench.result import BenchResult, Limit
 from ivr.i18n import translate
 from speech.answers import AnswerSpec, build_question
 from speech.audio import SAMPLE_RATE_HZ, alaw_round_trip
 from speech.audio.files import read_audio
+from speech.ports import Recognizer
 from speech.recognizers import create
 
 LIMIT = 0.1  # core-seconds per second of speech
+LIMIT_WAIT_MS = 100.0  # p99
+TOGETHER_S = 10.0
 CALLERS = Path(__file__).parents[1] / "tests" / "callers" / "ko" / "manifest.tsv"
-FEED_BYTES = SAMPLE_RATE_HZ * 2 // 10  # 100 ms, as a turn feeds
+FEED_S = 0.1  # as a turn feeds
+FEED_BYTES = round(FEED_S * SAMPLE_RATE_HZ) * 2
 
 
 @click.command(help=translate("What decoding with a grammar costs per second of speech."))
@@ -28,11 +39,18 @@ FEED_BYTES = SAMPLE_RATE_HZ * 2 // 10  # 100 ms, as a turn feeds
     default=CALLERS,
     help=translate("TSV file with columns file, text, meaning."),
 )
-def command(language: str, callers: Path) -> BenchResult:
-    return asyncio.run(_measure(language, callers))
+@click.option(
+    "--speakers",
+    type=click.IntRange(1, 200),
+    default=15,
+    show_default=True,
+    help=translate("Callers who speak at the same time, for each core."),
+)
+def command(language: str, callers: Path, speakers: int) -> BenchResult:
+    return asyncio.run(_measure(language, callers, speakers * (os.cpu_count() or 1)))
 
 
-async def _measure(language: str, manifest: Path) -> BenchResult:
+async def _measure(language: str, manifest: Path, speakers: int) -> BenchResult:
     recognizer = create("vosk", language)
     await recognizer.start()
     try:
@@ -47,11 +65,55 @@ async def _measure(language: str, manifest: Path) -> BenchResult:
                 decode_s += (await stream.result()).decode_s
                 speech_s += len(pcm) / 2 / SAMPLE_RATE_HZ
                 utterances += 1
+        waits_ms, refused = await together(recognizer, language, read_manifest(manifest), speakers)
     finally:
         await recognizer.close()
     name = "decoding, core-s per s of speech"
-    return BenchResult(
-        f"decoding {language} · vosk",
-        {"utterances": utterances, "speech, s": speech_s, name: decode_s / speech_s},
-        {name: Limit("at_most", LIMIT)},
-    )
+    wait = f"wait of {speakers} speakers at once, p99 ms"
+    figures: dict[str, float | int | str] = {
+        "utterances": utterances,
+        "speech, s": speech_s,
+        name: decode_s / speech_s,
+        f"wait of {speakers} speakers at once, median ms": float(np.median(waits_ms)),
+        wait: float(np.percentile(waits_ms, 99)),
+        "turned away or late": refused,
+    }
+    limits = {
+        name: Limit("at_most", LIMIT),
+        wait: Limit("at_most", LIMIT_WAIT_MS),
+        "turned away or late": Limit("at_most", 0),
+    }
+    return BenchResult(f"decoding {language} · vosk", figures, limits)
+
+
+async def together(
+    recognizer: Recognizer, language: str, callers: list[Caller], speakers: int, seconds: float = TOGETHER_S
+) -> tuple[list[float], int]:
+    """The waits for results, in ms, and how many utterances were turned away or given up for being late."""
+    loop = asyncio.get_running_loop()
+    end_s = loop.time() + seconds
+    waits_ms: list[float] = []
+    refused = 0
+    asked = [
+        (alaw_round_trip(read_audio(one.path)), build_question(AnswerSpec(kind, language)))
+        for one in callers
+        for kind in one.kinds
+    ]
+
+    async def speaker(number: int) -> None:
+        nonlocal refused
+        await asyncio.sleep(FEED_S * number / speakers)  # not all in step
+        for pcm, question in itertools.islice(itertools.cycle(asked), number, None):
+            if loop.time() >= end_s:
+                return
+            stream, begun_s = recognizer.open(question), loop.time()
+            for nth, at in enumerate(range(0, len(pcm), FEED_BYTES), start=1):
+                await asyncio.sleep(begun_s + nth * FEED_S - loop.time())
+                stream.feed(pcm[at : at + FEED_BYTES])
+            over_s = time.monotonic()
+            heard = await stream.result()
+            waits_ms.append((time.monotonic() - over_s) * 1000)
+            refused += heard.rule in ("overloaded", "deadline")
+
+    await asyncio.gather(*(speaker(number) for number in range(speakers)))
+    return waits_ms, refused

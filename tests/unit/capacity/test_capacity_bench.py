@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from bench.capacity import line
 from bench.capacity.chart import chart_option
@@ -48,8 +49,9 @@ def test_noise_is_no_silence() -> None:
     assert line.payloads(bytes(2 * 8 * 50))[0] == line.SILENT
 
 
-def _frames(calls: Mapping[int, tuple[int, list[float]]]) -> tuple[np.ndarray, np.ndarray]:
-    came, whose = [], []
+def _frames(calls: Mapping[int, tuple[int, list[float]]]) -> tuple[NDArray[np.float64], NDArray[np.uint64]]:
+    came: list[float] = []
+    whose: list[int] = []
     for index, (first, times) in calls.items():
         came += times
         whose += [index << 16 | (first + number) & 0xFFFF for number in range(len(times))]
