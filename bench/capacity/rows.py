@@ -87,8 +87,8 @@ def stored(session: Session) -> dict[str, Stored]:
         select(Answer.attempt_id, Answer.value).order_by(Answer.attempt_id, Answer.number)
     ):
         answers[attempt_id].append(value)
-    recordings = session.execute(select(Recording.attempt_id, Recording.seconds)).tuples().all()
-    seconds = dict(recordings)
+    rows = session.execute(select(Recording.attempt_id, Recording.seconds))
+    seconds = {row.attempt_id: row.seconds for row in rows}
     return {
         attempt.phone: Stored(
             outcome=attempt.outcome.value if attempt.outcome else "",
