@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from alembic import command
 from click.testing import CliRunner
-from sqlalchemy import JSON, Boolean, Column, DateTime, Enum, Float, Integer, Table, func, insert, select
+from sqlalchemy import JSON, Boolean, Column, Date, DateTime, Enum, Float, Integer, Table, func, insert, select
 from sqlalchemy.orm import Session
 
 from ivr.cli.main import cli
@@ -40,6 +40,8 @@ def value_of(column: Column[Any], number: int) -> object:
         return kind.enum_class and next(iter(kind.enum_class))
     if isinstance(kind, (DateTime, UtcDateTime)):
         return NOW + timedelta(microseconds=number)
+    if isinstance(kind, Date):
+        return NOW.date() + timedelta(days=number)
     if isinstance(kind, Boolean):
         return number == 1
     if isinstance(kind, Integer):
@@ -102,10 +104,10 @@ async def test_a_row_that_doesnt_fit_leaves_nothing_behind(two: dict[str, Databa
 def test_the_commands_say_what_they_did(sqlite_url: str, postgresql_rig: PostgresqlRig) -> None:
     url, file = postgresql_rig.empty(), sqlite_url.removeprefix("sqlite:///")
     run = CliRunner().invoke
-    assert "has its tables now, version 0011" in run(cli(), ["db", "upgrade", "--db", url]).output
-    assert "is at version 0011 already" in run(cli(), ["db", "upgrade", "--db", url]).output
+    assert "has its tables now, version 0012" in run(cli(), ["db", "upgrade", "--db", url]).output
+    assert "is at version 0012 already" in run(cli(), ["db", "upgrade", "--db", url]).output
     asyncio.run(_downgrade(sqlite_url))
-    assert "from version 0010 to 0011" in run(cli(), ["db", "upgrade", "--db", file]).output
+    assert "from version 0010 to 0012" in run(cli(), ["db", "upgrade", "--db", file]).output
     with sqlite3.connect(file) as connection:
         connection.execute(
             "INSERT INTO contact_list (name, created_at, created_by) VALUES ('l', '2026-01-01', 'a')"

@@ -97,8 +97,8 @@ async def test_a_database_of_an_earlier_release_is_upgraded_with_its_calls(
             session.connection().exec_driver_sql(statement)
 
     await database.run(old)
-    assert await database.upgrade() == Upgrade("0004", "0011")
-    assert await database.upgrade() == Upgrade("0011", "0011")
+    assert await database.upgrade() == Upgrade("0004", "0012")
+    assert await database.upgrade() == Upgrade("0012", "0012")
     counts = await database.read(
         lambda session: [
             session.execute(select(func.count()).select_from(Base.metadata.tables[table])).scalar_one()
