@@ -77,6 +77,10 @@ class SimulatedAgents:
     # ---- AgentSupply --------------------------------------------------------------------------------------------
 
     @property
+    def queues(self) -> Collection[str]:
+        return ("default",)
+
+    @property
     def longest_talk_s(self) -> float:
         return 0.0  # nobody asks: talks here have lengths of their own
 

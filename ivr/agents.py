@@ -46,6 +46,10 @@ class ConfiguredAgents:
         self._watchers: list[Callable[[], None]] = []
 
     @property
+    def queues(self) -> Collection[str]:
+        return self._lists.keys()
+
+    @property
     def longest_talk_s(self) -> float:
         return max((queue.longest_talk_s for queue in self._queues.values()), default=0.0)
 

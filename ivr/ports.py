@@ -40,6 +40,10 @@ class AgentSupply(Protocol):
     """Who can take a call. Implemented by `ivr.agents.ConfiguredAgents` and `ivr.desk.supply.DeskAgents`."""
 
     @property
+    def queues(self) -> Collection[str]:
+        """Those that it knows, by the names that flows say."""
+
+    @property
     def longest_talk_s(self) -> float:
         """So long people may talk in one call, of all queues the longest; 0: there are none."""
 

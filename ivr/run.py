@@ -30,13 +30,14 @@ from ivr.clock import Clock
 from ivr.config import ConfigError, Settings
 from ivr.contacts_import import ImportOptions
 from ivr.database import Database, Place
+from ivr.desk.supply import desk_agents
 from ivr.dialer.calling import DialerOptions
 from ivr.dialer.dialer import Dialer
 from ivr.dialer.live import LiveRows
 from ivr.dialer.pacer import Pacer
 from ivr.dialer.recordings import Compressor
 from ivr.dialer.routes import Routes
-from ivr.dialer.station import Station
+from ivr.dialer.station import Station, new_worker_id
 from ivr.dialer.stops import heeding_stops
 from ivr.dialer.trunk_routes import TrunkRoutes
 from ivr.eligibility import eligibility_of
@@ -52,7 +53,7 @@ from ivr.session.turns import TurnPlanner, questions_of
 from ivr.strategy import Strategy, default_strategy, once
 from ivr.strategy import load as load_strategy
 from ivr.strategy.learning import hours_for
-from ivr.studio import open_studio, recognizer_of
+from ivr.studio import Studio, open_studio, recognizer_of
 from ivr.worker.presence import presence_of
 from ivr.worker.quotas import CampaignLimit
 from prompts.catalogue import Catalogue
@@ -234,7 +235,10 @@ class _Ready:
 async def _call_everybody(ready: _Ready, opened: OpenedCampaign) -> None:
     options, clock = ready.options, ready.run.clock
     async with AsyncExitStack() as stack:
-        studio = await open_studio(stack, options.settings, clock, ready.catalogue, options.record)
+        worker, desk = new_worker_id(), None
+        if ready.run.durable:  # nobody who is signed in is rung about made-up people
+            desk = await desk_agents(ready.database, worker, options.settings.queues).open(stack)
+        studio = await open_studio(stack, options.settings, clock, ready.catalogue, options.record, desk)
         speaker = await studio.speaker(ready.flow)
         parts = Parts(clock, ready.flow, ready.bus, ready.database, studio.synthesizer, studio.voices)
         routes = await ready.run.network.open(stack, parts)
@@ -242,7 +246,7 @@ async def _call_everybody(ready: _Ready, opened: OpenedCampaign) -> None:
         stack.push_async_callback(live.close)
         ready.bus.subscribe(live.observe)
         deps = studio.deps(ready.flow, speaker, ready.recognizer, ready.database, ready.bus)
-        station = Station(ready.database, routes)
+        station = Station(ready.database, routes, worker=worker)
         stack.push_async_callback(station.close)
         account = routes.account if isinstance(routes, TrunkRoutes) else None
         presence, quotas = presence_of(ready.database, station, account, options.settings.worker)
@@ -250,7 +254,7 @@ async def _call_everybody(ready: _Ready, opened: OpenedCampaign) -> None:
         deps = replace(deps, agent_within_s=within_s)
         hours = await ready.database.read(lambda session: hours_for(session, opened.strategy))
         arms = await arm_deps(stack, studio, ready.database, opened.strategy, deps)
-        dialer_options = replace(_dialer_options(ready, opened), hours=hours, arms=arms)
+        dialer_options = replace(_dialer_options(ready, opened, studio), hours=hours, arms=arms)
         if ready.run.durable:  # nobody is asked about made-up people
             eligibility = await eligibility_of(options.settings, opened.rules, ready.database)
             dialer_options = replace(dialer_options, eligibility=eligibility)
@@ -326,7 +330,7 @@ def _plan(
     )
 
 
-def _dialer_options(ready: _Ready, opened: OpenedCampaign) -> DialerOptions:
+def _dialer_options(ready: _Ready, opened: OpenedCampaign, studio: Studio) -> DialerOptions:
     options = ready.options
     return DialerOptions(
         rules=opened.rules,
@@ -335,7 +339,7 @@ def _dialer_options(ready: _Ready, opened: OpenedCampaign) -> DialerOptions:
         call_limit_s=float(ready.flow.spec.limits.call_s),
         strategy=opened.strategy if options.retries else once(opened.strategy),
         attempt_id=ready.run.network.attempt_id,
-        agents_talk_s=max((queue.longest_talk_s for queue in options.settings.queues.values()), default=0.0),
+        agents_talk_s=studio.longest_talk_s,
         compressor=ready.compressor,
     )
 

@@ -17,6 +17,7 @@ from ivr.clock import Clock
 from ivr.config import Settings
 from ivr.database import Database
 from ivr.dialer.ledger import DatabaseLedger
+from ivr.ports import AgentSupply
 from ivr.session.api import ApiClient
 from ivr.session.deaf import NONE, DeafRecognizer
 from ivr.session.deps import CallDeps
@@ -48,13 +49,13 @@ class Studio:
     voices: Mapping[str, str]  # language -> voice
     renderer: Renderer
     api: ApiClient
-    agents: ConfiguredAgents | None  # None: nobody takes calls over
+    agents: AgentSupply | None  # None: nobody takes calls over
     recordings: Path | None = None
 
     @property
     def longest_talk_s(self) -> float:
         """So long people may talk in one call."""
-        return max((queue.longest_talk_s for queue in self.settings.queues.values()), default=0.0)
+        return 0.0 if self.agents is None else self.agents.longest_talk_s
 
     async def speaker(self, flow: Flow, catalogue: Catalogue | None = None) -> Speaker:
         """The flow's prompts, those that everybody hears made. Raises what can't be said, in one sentence."""
@@ -81,9 +82,14 @@ class Studio:
 
 
 async def open_studio(
-    stack: AsyncExitStack, settings: Settings, clock: Clock, catalogue: Catalogue, recordings: Path | None = None
+    stack: AsyncExitStack,
+    settings: Settings,
+    clock: Clock,
+    catalogue: Catalogue,
+    recordings: Path | None = None,
+    agents: AgentSupply | None = None,
 ) -> Studio:
-    """`stack` closes what is opened."""
+    """`stack` closes what is opened. `agents` None: those of the settings."""
     synthesizer = EspeakSynthesizer()
     stack.push_async_callback(_closing(clock, synthesizer.close))
     voices = DEFAULT_VOICES | {name: speech.voice for name, speech in settings.speech.items() if speech.voice}
@@ -93,7 +99,8 @@ async def open_studio(
     stack.push_async_callback(api.close)
     if recordings is not None:
         await clock.outside(asyncio.to_thread(recordings.mkdir, parents=True, exist_ok=True))
-    agents = ConfiguredAgents(settings.queues) if settings.queues else None
+    if agents is None and settings.queues:
+        agents = ConfiguredAgents(settings.queues)
     return Studio(settings, clock, catalogue, synthesizer, voices, renderer, api, agents, recordings)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Collection, Mapping
-from contextlib import suppress
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 
 from flows.sprint import TransferStatus
 from ivr.agents import AWAY, ConfiguredAgents
+from ivr.config import QueueSettings
 from ivr.database import Database, DatabaseError
 from ivr.desk.leasing import LEASE_S, Holder, Leased, lease, move_held, renew
 from ivr.desk.presence import Change, end_by_itself
@@ -41,6 +42,9 @@ class Seen:
     over: bool  # a wrap-up, an absence or a lease has run out
 
 
+NOTHING = Seen({}, 0.0, (), over=False)
+
+
 class DeskAgents:
     """Opened by `start`, closed by `close`."""
 
@@ -48,7 +52,7 @@ class DeskAgents:
         self._database = database
         self._worker = worker
         self._others = others
-        self._seen = Seen({}, 0.0, (), over=False)
+        self._seen = NOTHING
         self._held: dict[str, tuple[Leased, Holder]] = {}  # by agent's number
         self._renewed_s = 0.0
         self._news = asyncio.Event()  # somebody may be free
@@ -56,9 +60,19 @@ class DeskAgents:
         self._looking: asyncio.Task[None] | None = None
 
     @property
+    def queues(self) -> Collection[str]:
+        return self._seen.queues.keys() | (set() if self._others is None else set(self._others.queues))
+
+    @property
     def longest_talk_s(self) -> float:
         others = 0.0 if self._others is None else self._others.longest_talk_s
         return max(self._seen.longest_talk_s, others)
+
+    async def open(self, stack: AsyncExitStack) -> DeskAgents:
+        """Start; `stack` closes it."""
+        await self.start()
+        stack.push_async_callback(self.close)
+        return self
 
     async def start(self) -> None:
         """Look at the desk, then again and again."""
@@ -204,8 +218,15 @@ class DeskAgents:
             changed()
 
 
+def desk_agents(database: Database, worker: str, queues: Mapping[str, QueueSettings]) -> DeskAgents:
+    """The roster's people, and beside them the lists of the settings."""
+    return DeskAgents(database, worker, ConfiguredAgents(queues) if queues else None)
+
+
 def _see(session: Session, now: datetime) -> Seen:
     queues = session.execute(select(Queue.name, Queue.skill, Queue.longest_talk_s)).all()
+    if not queues:  # nobody has a roster here
+        return NOTHING
     skills: dict[int, set[str]] = {}
     for agent_id, skill in session.execute(select(AgentSkill.agent_id, AgentSkill.skill)):
         skills.setdefault(agent_id, set()).add(skill)

@@ -72,10 +72,10 @@ def people_pacer(pace: PaceSpec, deps: PaceDeps) -> Power | Predictive:
             "mode: fixed, or give the flow a transfer.",
             mode=pace.mode,
         )
-    if deps.agents is None:
+    if deps.agents is None or not set(queues) & set(deps.agents.queues):
         raise PacingError(
             "The strategy paces calls by people (mode: {mode}), and there is no queue with agents: add "
-            "[queues.{queue}] to ivr.toml, or write mode: fixed.",
+            "[queues.{queue}] to ivr.toml or the queue to the roster, or write mode: fixed.",
             mode=pace.mode,
             queue=queues[0],
         )

@@ -17,10 +17,11 @@ from ivr import deliveries
 from ivr.clock import Clock, RealClock
 from ivr.config import Settings
 from ivr.database import Database
+from ivr.desk.supply import desk_agents
 from ivr.dialer.live import LiveRows
 from ivr.dialer.lock import dialling_lock
 from ivr.dialer.recordings import Compressor
-from ivr.dialer.station import Station
+from ivr.dialer.station import Station, new_worker_id
 from ivr.dialer.stops import LOOK_EVERY_S
 from ivr.session.progress import Bus, Observer
 from ivr.signals import at_each_signal
@@ -131,7 +132,9 @@ async def run_worker(
         stack.push_async_callback(database.close)
         await database.upgrade()
         catalogue = Catalogue.load(settings.paths.prompts)
-        studio = await open_studio(stack, settings, clock, catalogue, options.record)
+        worker = new_worker_id()
+        desk = await desk_agents(database, worker, settings.queues).open(stack)
+        studio = await open_studio(stack, settings, clock, catalogue, options.record, desk)
         compressor = None
         if options.record is not None:
             compressor = Compressor(options.record, database)
@@ -141,7 +144,7 @@ async def run_worker(
         live = LiveRows(database)
         stack.push_async_callback(live.close)
         bus.subscribe(live.observe)
-        station = Station(database, account)
+        station = Station(database, account, worker=worker)
         stack.push_async_callback(station.close)
         presence, quotas = presence_of(database, station, account, settings.worker)
         parts = WorkerParts(

@@ -115,7 +115,8 @@ def served() -> Iterator[TheirSide]:
     try:
         yield found
     finally:
-        loop.call_soon_threadsafe(lambda: (found.closing.set(), loop.stop()))
+        loop.call_soon_threadsafe(found.closing.set)
+        loop.call_soon_threadsafe(loop.stop)
         thread.join()
 
 

@@ -42,6 +42,10 @@ def test_conversations_go_on_without_the_database_and_nobody_is_dialled_until_it
             while not seen():  # noqa: ASYNC110 what is waited for is said by other parts' events, and in the log
                 await asyncio.sleep(0.02)
 
+    def talking() -> set[str]:
+        states = [event for event in events if isinstance(event, StateChanged)]
+        return {event.attempt_id for event in states if event.state is CallState.TALKING}
+
     async def story() -> None:
         async with Wire(postgresql_rig.cluster.port) as wire:
             url = postgresql_rig.cluster.tcp_url(name).replace(
@@ -53,9 +57,6 @@ def test_conversations_go_on_without_the_database_and_nobody_is_dialled_until_it
             brake = WorkerBrake()
             worker = asyncio.create_task(run_worker(options, Watching(events.append), brake))
             try:
-                talking = lambda: {  # noqa: E731 it is asked again and again
-                    e.attempt_id for e in events if isinstance(e, StateChanged) and e.state is CallState.TALKING
-                }
                 await until(lambda: len(talking()) == AT_ONCE or worker.done())
                 moments["cut"] = len(events)
                 assert not ends()

@@ -58,6 +58,6 @@ def test_queues_that_a_flow_names_and_the_settings_lack_are_warned_of() -> None:
         return [error.params["queue"] for error in missing_queues(flow, dict.fromkeys(queues, CARE))]
 
     assert missing("low_balance_reminder", "default", "callback") == []
-    assert missing("low_balance_reminder", "care") == ["default", "callback"]
+    assert missing("low_balance_reminder", "care") == ["callback", "default"]
     assert missing("satisfaction_survey", "care", "callback") == []  # it has its own way to a person
     assert missing("satisfaction_survey") == []  # no queues at all: nobody expects transfers

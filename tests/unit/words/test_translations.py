@@ -48,7 +48,7 @@ class Module:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.name = ".".join(path.relative_to(ROOT).with_suffix("").parts)
+        self.name = ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
         self.tree = ast.parse(path.read_text("utf-8"))
         self._asked: list[str] = []  # names being followed, so that none is followed round and round
         self._looked: list[str] = []
