@@ -1,0 +1,81 @@
+"""Calls of a real worker reach the people who are signed in, and their day tells of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+import pytest
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from ivr.desk import roster
+from ivr.desk.presence import Change, choose, find
+from ivr.model import Agent, AgentState, AgentStateChange, Segment, SegmentKind
+from tests.worker_rig.scene import Scene, ended, phone, scene_on, var
+
+__all__ = ["scene_on", "var"]  # fixtures
+pytestmark = [pytest.mark.integration, pytest.mark.real_time]
+FLOW = """
+schema: 1
+flow: ask_for_help
+title: hands over at once
+language: en
+purpose: service
+constants:
+  company: {type: text, value: Clearbrook}
+limits: {call_s: 60, steps: 20}
+start: hello
+nodes:
+  hello: {play: {say: "Hello, this is {company}'s automated assistant. It is recorded."}, next: help}
+  help:
+    transfer: {queue: care, comfort: {say: "One moment."}, answer_within_s: 30}
+    answered: bye
+    unavailable: sorry
+  bye: {hangup: , disposition: helped}
+  sorry: {hangup: , disposition: nobody}
+"""
+ROSTER = b"""schema: 1
+queues:
+  care: {wrap_up_s: 0}
+agents:
+  1: {name: Takes, phone: 601, skills: {care: 5}, hired_on: 2024-03-01}
+  2: {name: Declines, phone: 602, skills: {care: 9}, hired_on: 2024-03-01}
+  3: {name: Is not ready, phone: 603, skills: {care: 9}, hired_on: 2024-03-01}
+"""
+TAKES = {"does": [{"on": "whisper", "at_s": 0.2, "keys": 1}, {"on": "bridged", "at_s": 0.5, "hang_up": True}]}
+DECLINES = {"does": [{"on": "whisper", "at_s": 0.2, "keys": 2}]}
+WAITS = [AgentState.SIGNED_IN, AgentState.READY]
+TAKEN = [AgentState.RESERVED, AgentState.TALKING, AgentState.READY]
+DECLINED = [AgentState.RESERVED, AgentState.READY]
+
+
+def test_whoever_is_ready_is_rung_and_their_day_says_so(
+    scene_on: Callable[..., Scene], postgresql_url: str
+) -> None:
+    scene = scene_on(postgresql_url)
+    scene.callees({"defaults": {"ring_s": 0}, "callees": {"601": TAKES, "602": DECLINES, "603": TAKES}})
+    spec, now = roster.loads(ROSTER), datetime.now(UTC)
+
+    def at_work(session: Session) -> None:
+        roster.take(session, spec, "ann", now)
+        for number, states in {"1": WAITS, "2": WAITS, "3": WAITS[:1]}.items():
+            for state in states:
+                choose(session, find(session, number), Change(state, number), now)
+
+    scene.run(at_work)
+    scene.campaign("care", [phone(1), phone(2)], flow=FLOW, concurrency=1)
+    ended(scene.worker("--until-done"))
+    assert [one.disposition for one in scene.attempts()] == ["helped", "helped"]
+
+    def seen(session: Session) -> tuple[list[str | None], dict[str, list[AgentState]]]:
+        talked = session.scalars(select(Segment.agent).where(Segment.kind == SegmentKind.AGENT)).all()
+        days: dict[str, list[AgentState]] = {}
+        rows = select(Agent.number, AgentStateChange).join(Agent, Agent.id == AgentStateChange.agent_id)
+        for number, row in session.execute(rows.order_by(AgentStateChange.agent_id, AgentStateChange.number)):
+            days.setdefault(number, []).append(row.state)
+        return list(talked), days
+
+    talked, days = scene.run(seen)
+    assert talked == ["1", "1"]
+    assert days == {"1": WAITS + TAKEN + TAKEN, "2": WAITS + DECLINED + DECLINED, "3": WAITS[:1]}
