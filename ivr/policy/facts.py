@@ -210,7 +210,8 @@ def looks_at_calls(rules: CampaignRules) -> bool:
 
 def earliest_month(now: datetime) -> str:
     """The month that it is where it is earliest in the day."""
-    return f"{now - timedelta(days=1):%Y-%m}"
+    day = now - timedelta(days=1)
+    return f"{day.year:04}-{day.month:02}"  # strftime takes thirty times as long, and each lease asks
 
 
 def reach(rules: CampaignRules) -> timedelta:

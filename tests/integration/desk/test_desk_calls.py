@@ -64,9 +64,9 @@ def test_whoever_is_ready_is_rung_and_their_day_says_so(
                 choose(session, find(session, number), Change(state, number), now)
 
     scene.run(at_work)
-    scene.campaign("care", [phone(1), phone(2)], flow=FLOW, concurrency=1)
+    scene.campaign("care", [phone(1)], flow=FLOW)
     ended(scene.worker("--until-done"))
-    assert [one.disposition for one in scene.attempts()] == ["helped", "helped"]
+    assert [one.disposition for one in scene.attempts()] == ["helped"]
 
     def seen(session: Session) -> tuple[list[str | None], dict[str, list[AgentState]]]:
         talked = session.scalars(select(Segment.agent).where(Segment.kind == SegmentKind.AGENT)).all()
@@ -77,5 +77,5 @@ def test_whoever_is_ready_is_rung_and_their_day_says_so(
         return list(talked), days
 
     talked, days = scene.run(seen)
-    assert talked == ["1", "1"]
-    assert days == {"1": WAITS + TAKEN + TAKEN, "2": WAITS + DECLINED + DECLINED, "3": WAITS[:1]}
+    assert talked == ["1"]
+    assert days == {"1": WAITS + TAKEN, "2": WAITS + DECLINED, "3": WAITS[:1]}
