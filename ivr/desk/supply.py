@@ -123,7 +123,7 @@ class DeskAgents:
         leased, holder = self._held[agent.number]
         await self._move(leased, holder, self._after(leased, holder, status))
         del self._held[agent.number]
-        await self._look()
+        await self._try_to_look()
 
     def staff(self, queues: Collection[str]) -> Staff:
         skills = {self._seen.queues[name] for name in queues if name in self._seen.queues}
@@ -158,7 +158,7 @@ class DeskAgents:
         if leased is None:
             return None
         self._held[leased.number] = (leased, holder)
-        await self._look()
+        await self._try_to_look()
         return Agent(
             number=leased.number,
             phone=leased.phone,
@@ -192,9 +192,16 @@ class DeskAgents:
             await asyncio.sleep(LOOK_EVERY_S)
             try:
                 await self._renew()
-                await self._look()
             except DatabaseError as error:
-                log.warning("desk_not_seen", extra={"reason": type(error).__name__})
+                log.warning("agents_not_renewed", extra={"reason": type(error).__name__})
+            await self._try_to_look()
+
+    async def _try_to_look(self) -> None:
+        """What a call came to mustn't depend on whether the desk can be seen now: it will be, soon."""
+        try:
+            await self._look()
+        except DatabaseError as error:
+            log.warning("desk_not_seen", extra={"reason": type(error).__name__})
 
     async def _renew(self) -> None:
         loop_s = asyncio.get_running_loop().time()

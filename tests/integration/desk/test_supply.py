@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from flows.sprint import TransferStatus
 from ivr.agents import ConfiguredAgents
 from ivr.config import QueueSettings
-from ivr.database import Database
+from ivr.database import Database, DatabaseError
 from ivr.desk import leasing, roster, supply
 from ivr.desk.presence import Change, choose, end_by_itself, find
 from ivr.desk.supply import DeskAgents
@@ -200,3 +200,24 @@ async def test_queues_of_the_settings_are_beside_it(db: Database) -> None:
         await desk.release(agent, "answered")
         assert desk.staff(("care",)).free == 1
         assert await desk.claim("nowhere", NOBODY, attempt_id="a") is None
+
+
+async def test_a_talk_that_ends_while_the_database_is_away_has_its_result(
+    db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await at_work(db, "1")
+    async with desks(db, "w1") as (desk,):
+        held = await desk.claim("retention", NOBODY, attempt_id="a")
+        assert held is not None
+
+        async def away(_: object) -> None:
+            raise DatabaseError("The database is away: {reason}", reason="test")
+
+        with monkeypatch.context() as gone:
+            gone.setattr(db, "run", away)
+            gone.setattr(db, "read", away)
+            await desk.talking(held)
+            await desk.release(held, "answered")  # nothing is raised
+        over = db.clock.now() + timedelta(seconds=leasing.LEASE_S + 1)
+        assert await db.run(lambda session: end_by_itself(session, "w1", over)) == 1
+    assert (await days(db))["1"] == ["signed_in", "ready", "reserved", "ready"]
