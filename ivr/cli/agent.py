@@ -13,16 +13,13 @@ from ivr.desk.words import state_word
 from ivr.i18n import translate
 from ivr.model import AgentState
 
-AGENT = click.argument("agent")
-REASON = click.option("--why", "reason", help=translate("Why, for the record."))
-
 
 @click.group(help=translate("Sign agents in and out, and say what they do."))
 def command() -> None:
     pass
 
 
-def _change(agent: str, state: AgentState, db: Place | None, reason: str | None = None) -> None:
+def _change(agent: str, state: AgentState, db: Place | None, reason: str | None) -> None:
     async def work(database: Database) -> Asked:
         now = database.clock.now()
         change = Change(state, operator(), reason)
@@ -36,53 +33,26 @@ def _change(agent: str, state: AgentState, db: Place | None, reason: str | None 
         click.echo(translate("Agent {agent}: {state}.", agent=agent, state=word))
 
 
-@command.command("sign-in", help=translate("Sign an agent in; calls come once they are ready."))
-@AGENT
-@DATABASE
-def sign_in(agent: str, db: Place | None) -> None:
-    _change(agent, AgentState.SIGNED_IN, db)
+def _add(name: str, state: AgentState, help_: str, *, why: bool | None = None) -> None:
+    """A command that sets one state. `why`: whether a reason must be given; None: there is none to give."""
+
+    def change(agent: str, db: Place | None, reason: str | None = None) -> None:
+        _change(agent, state, db, reason)
+
+    asked = (
+        []
+        if why is None
+        else [click.option("--why", "reason", required=why, help=translate("Why, for the record."))]
+    )
+    for option in (DATABASE, *asked, click.argument("agent")):
+        change = option(change)
+    command.command(name, help=help_)(change)
 
 
-@command.command(help=translate("Calls may come."))
-@AGENT
-@DATABASE
-def ready(agent: str, db: Place | None) -> None:
-    _change(agent, AgentState.READY, db)
-
-
-@command.command(help=translate("Set an agent busy, with a reason."))
-@AGENT
-@click.option("--why", "reason", required=True, help=translate("Why, for the record."))
-@DATABASE
-def busy(agent: str, reason: str, db: Place | None) -> None:
-    _change(agent, AgentState.BUSY, db, reason)
-
-
-@command.command(help=translate("A rest."))
-@AGENT
-@DATABASE
-def rest(agent: str, db: Place | None) -> None:
-    _change(agent, AgentState.REST, db)
-
-
-@command.command(help=translate("A training."))
-@AGENT
-@REASON
-@DATABASE
-def training(agent: str, reason: str | None, db: Place | None) -> None:
-    _change(agent, AgentState.TRAINING, db, reason)
-
-
-@command.command(help=translate("A meeting."))
-@AGENT
-@REASON
-@DATABASE
-def meeting(agent: str, reason: str | None, db: Place | None) -> None:
-    _change(agent, AgentState.MEETING, db, reason)
-
-
-@command.command("sign-out", help=translate("Sign an agent out: at once, or when their call is over."))
-@AGENT
-@DATABASE
-def sign_out(agent: str, db: Place | None) -> None:
-    _change(agent, AgentState.SIGNED_OUT, db)
+_add("sign-in", AgentState.SIGNED_IN, translate("Sign an agent in; calls come once they are ready."))
+_add("ready", AgentState.READY, translate("Calls may come."))
+_add("busy", AgentState.BUSY, translate("Set an agent busy, with a reason."), why=True)
+_add("rest", AgentState.REST, translate("A rest."))
+_add("training", AgentState.TRAINING, translate("A training."), why=False)
+_add("meeting", AgentState.MEETING, translate("A meeting."), why=False)
+_add("sign-out", AgentState.SIGNED_OUT, translate("Sign an agent out: at once, or when their call is over."))
