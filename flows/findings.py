@@ -18,6 +18,9 @@ class Term(str):
 
     __slots__ = ()
 
+    def render(self, translate: Translate) -> str:
+        return str(translate(str(self)))
+
 
 def fill(template: str, **params: object) -> str:
     """The template in English, filled in: the translation that changes nothing."""
@@ -82,7 +85,7 @@ def _translated(params: Mapping[str, object], translate: Translate) -> dict[str,
 
 def _in_language(value: object, translate: Translate) -> object:
     if isinstance(value, Term):
-        return translate(str(value))
+        return value.render(translate)
     template, params = getattr(value, "template", None), getattr(value, "params", None)
     if isinstance(value, Exception) and isinstance(template, str) and isinstance(params, dict):
         return translate(template, **params)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
+from flows.findings import Term
 from ivr.model import ApprovalStage, CampaignState, OrganisationLevel, ProjectType
 
 Translate = Callable[..., str]
@@ -66,15 +67,6 @@ EVENTS: Mapping[str, str] = {
     "finish": "came to its end",
     "policy": "goes on by another policy",
 }
-
-
-class Term(str):
-    """A word of ours inside a sentence, which is translated with it."""
-
-    __slots__ = ()
-
-    def render(self, translate: Translate) -> str:
-        return str(translate(str(self)))
 
 
 class Terms(tuple[Term, ...]):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ivr.campaigns.words import Term
+from flows.findings import Term
 from ivr.model import AgentState
 
 WORDS: Mapping[AgentState, str] = {

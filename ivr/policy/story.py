@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from flows.findings import Term
 from flows.loader import load_document as load_flow
 from ivr.i18n import current_language
 from ivr.model import (
@@ -71,16 +72,6 @@ class Labelled:
     def render(self, translate: Translate) -> str:
         del translate
         return label("disposition", self.value, current_language())
-
-
-@dataclass(frozen=True, slots=True)
-class Term:
-    """A word of ours inside a sentence."""
-
-    template: str
-
-    def render(self, translate: Translate) -> str:
-        return translate(self.template)
 
 
 @dataclass(frozen=True, slots=True)
