@@ -34,7 +34,7 @@ def command(
 ) -> None:
     settings = load_settings()
     admin = AdminSettings(
-        recordings=recordings or settings.paths.var / "recordings",
+        recordings=recordings or settings.recordings_dir,
         host=settings.web.host if host is None else host,
         port=settings.web.port if port is None else port,
         prompts=settings.paths.prompts,

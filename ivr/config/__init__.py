@@ -5,6 +5,7 @@ Every key has a default, so that no file is needed. Paths in the file are relati
 
 from __future__ import annotations
 
+from ivr.config.archive import ArchiveSettings, KeepSettings, RecordingKindName
 from ivr.config.campaigns import (
     ApprovalSettings,
     ApprovalStep,
@@ -36,6 +37,7 @@ __all__ = [
     "ApiSettings",
     "ApprovalSettings",
     "ApprovalStep",
+    "ArchiveSettings",
     "AsteriskSettings",
     "CallerIdSettings",
     "ComplaintSettings",
@@ -47,10 +49,12 @@ __all__ = [
     "EligibilitySettings",
     "GuardSettings",
     "HearingSettings",
+    "KeepSettings",
     "LanguageSpeech",
     "OrganisationLevelName",
     "PathSettings",
     "QueueSettings",
+    "RecordingKindName",
     "ReportSettings",
     "Settings",
     "TrunkSettings",

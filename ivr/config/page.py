@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from ivr.config.archive import ArchiveSettings, KeepSettings
 from ivr.config.campaigns import ApprovalSettings, ApprovalStep
 from ivr.config.installation import LanguageSpeech
 from ivr.config.network import CallerIdSettings, QueueSettings, TrunkSettings
@@ -20,8 +21,13 @@ _TABLES: dict[str, tuple[tuple[str, type[Section]], ...]] = {
     "deliveries": (("deliveries.NAME", DeliverySettings),),
     "eligibility": (("eligibility.NAME", EligibilitySettings),),
     "approval": (("approval", ApprovalSettings), ("approval.steps", ApprovalStep)),
+    "archive": (("archive", ArchiveSettings), ("archive.keep.KIND", KeepSettings)),
 }
-_OWN_TABLES = {("trunks.NAME", "caller_ids"), ("approval", "steps")}  # keys that are tables of their own
+_OWN_TABLES = {
+    ("trunks.NAME", "caller_ids"),
+    ("approval", "steps"),
+    ("archive", "keep"),
+}  # keys that are tables of their own
 
 
 def describe() -> str:

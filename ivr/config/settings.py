@@ -9,6 +9,7 @@ from typing import Annotated
 
 from pydantic import Field, ValidationError, ValidationInfo, field_validator
 
+from ivr.config.archive import ArchiveSettings
 from ivr.config.campaigns import (
     ApprovalSettings,
     ComplaintSettings,
@@ -51,6 +52,7 @@ class Settings(Section):
     approval: ApprovalSettings = ApprovalSettings()
     guard: GuardSettings = GuardSettings()
     reports: ReportSettings = ReportSettings()
+    archive: ArchiveSettings = ArchiveSettings()
     asterisk: AsteriskSettings = AsteriskSettings()
     trunks: dict[Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]*$")], TrunkSettings] = Field(
         default_factory=dict, description="One table per trunk."
@@ -81,6 +83,11 @@ class Settings(Section):
     @property
     def models_dir(self) -> Path:
         return self.paths.models or self.paths.var / "models"
+
+    @property
+    def recordings_dir(self) -> Path:
+        """Where recordings are looked for, unless a command says otherwise."""
+        return self.paths.var / "recordings"
 
     @property
     def cache_dir(self) -> Path:
@@ -140,4 +147,7 @@ def parse_settings(raw: bytes, file: Path) -> Settings:
             "models": file.parent / paths.models if paths.models else None,
         }
     )
-    return settings.model_copy(update={"paths": anchored})
+    archive = settings.archive
+    if archive.anchors is not None:
+        archive = archive.model_copy(update={"anchors": file.parent / archive.anchors})
+    return settings.model_copy(update={"paths": anchored, "archive": archive})

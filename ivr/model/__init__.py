@@ -2,6 +2,7 @@
 in step. Moments are aware datetimes (UTC in the database); phones are E.164; enums are stored as their words."""
 
 from ivr.model.approval import Approval, ApprovalStage, EmergencyStop, Organisation, OrganisationLevel
+from ivr.model.archive import ArchiveAction, ArchiveEntry, ArchiveHold, RecordingKind
 from ivr.model.calls import (
     Answer,
     Attempt,
@@ -79,6 +80,9 @@ __all__ = [
     "ApiToken",
     "Approval",
     "ApprovalStage",
+    "ArchiveAction",
+    "ArchiveEntry",
+    "ArchiveHold",
     "Attempt",
     "AttemptState",
     "AuditEntry",
@@ -134,6 +138,7 @@ __all__ = [
     "Quota",
     "QuotaKind",
     "Recording",
+    "RecordingKind",
     "ReviewState",
     "Role",
     "Segment",

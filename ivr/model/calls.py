@@ -140,7 +140,7 @@ class Answer(Base):
 class Recording(Base):
     """A call's stereo FLAC (a rehearsal's: WAV): callee left, we right. The row comes when the file is final.
 
-    `file` is relative to the recording directory."""
+    `file` is relative to the recording directory; the archive (ivr.archive) gives it another one."""
 
     __tablename__ = "recording"
 
@@ -150,6 +150,7 @@ class Recording(Base):
     sha256: Mapped[str] = mapped_column(String(SHA256_CHARS))
     seconds: Mapped[float]
     created_at: Mapped[datetime]
+    removed_at: Mapped[datetime | None]  # its time was over and the file deleted; the archive's entries say why
 
 
 class OutboxState(StrEnum):
