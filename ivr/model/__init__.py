@@ -3,6 +3,7 @@ in step. Moments are aware datetimes (UTC in the database); phones are E.164; en
 
 from ivr.model.approval import Approval, ApprovalStage, EmergencyStop, Organisation, OrganisationLevel
 from ivr.model.archive import ArchiveAction, ArchiveEntry, ArchiveHold, RecordingKind
+from ivr.model.byhand import HandledBy, Handling, HandlingState, PeopleMode
 from ivr.model.calls import (
     Answer,
     Attempt,
@@ -41,6 +42,9 @@ from ivr.model.desk import (
     AgentSkill,
     AgentState,
     AgentStateChange,
+    Handoff,
+    HandoffResult,
+    HandoffState,
     Queue,
     Shift,
     Team,
@@ -118,6 +122,12 @@ __all__ = [
     "FlowReview",
     "FlowVersion",
     "GradeChange",
+    "Handoff",
+    "HandoffResult",
+    "HandoffState",
+    "HandledBy",
+    "Handling",
+    "HandlingState",
     "HoldOut",
     "HourRate",
     "HungUpBy",
@@ -133,6 +143,7 @@ __all__ = [
     "Outbox",
     "OutboxState",
     "PaymentEvent",
+    "PeopleMode",
     "ProjectType",
     "Queue",
     "Quota",

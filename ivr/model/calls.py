@@ -135,6 +135,7 @@ class Answer(Base):
     prompt_sha256: Mapped[str | None] = mapped_column(String(SHA256_CHARS))  # of the audio that asked
     audio_file: Mapped[str | None] = mapped_column(Text)  # the answer's audio slice, where one was kept
     given_at: Mapped[datetime]
+    agent: Mapped[str | None] = mapped_column(String(8))  # who had talked with them before: a rating is theirs
 
 
 class Recording(Base):

@@ -11,7 +11,7 @@ from enum import StrEnum
 from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint, true
 from sqlalchemy.orm import Mapped, mapped_column
 
-from ivr.model.types import PHONE_CHARS, UUID_CHARS, Base, text_enum
+from ivr.model.types import PHONE_CHARS, UUID_CHARS, Base, json_type, part_index, text_enum
 
 AGENT_NUMBER_CHARS = 8
 SKILL_CHARS = 64
@@ -144,3 +144,85 @@ class AgentPresence(Base):
     # What they asked for while a call had them: it comes true when the call lets them go.
     wish: Mapped[AgentState | None] = mapped_column(text_enum(AgentState))
     wish_reason: Mapped[str | None] = mapped_column(Text)
+
+
+class HandoffState(StrEnum):
+    """How far a request for a person has got."""
+
+    WAITING = "waiting"  # nobody is found yet
+    OFFERED = "offered"  # an agent's phone rings, or they are told who it is
+    TALKING = "talking"
+    OVER = "over"
+
+
+class HandoffResult(StrEnum):
+    """What a request for a person came to: exactly one of these. docs/transfers.md says when each is."""
+
+    TALKED = "talked"
+    TALK_CUT = "talk_cut"  # they talked until the queue's `longest_talk_s`
+    TALK_LOST = "talk_lost"  # they talked until the network lost the agent's phone
+    NO_QUEUE = "no_queue"
+    NOBODY_SIGNED_IN = "nobody_signed_in"
+    UNLIKELY = "unlikely"  # the governor: nobody is likely to be free within what the queue promises
+    TIMED_OUT = "timed_out"  # nobody was free in time
+    CALLBACK = "callback"  # the customer would rather be called back
+    LEFT_WAITING = "left_waiting"
+    LEFT_RINGING = "left_ringing"
+    LEFT_WHISPER = "left_whisper"
+    LEFT_BRIDGING = "left_bridging"
+    CUT_OFF = "cut_off"  # we ended the call: its limit, a stop
+    DECLINED = "declined"
+    BUSY = "busy"
+    NO_ANSWER = "no_answer"
+    NO_KEY = "no_key"  # the agent picked up, and pressed nothing
+    MACHINE = "machine"
+    UNREACHABLE = "unreachable"  # the agent's phone is off, or isn't there
+    PHONE_LOST = "phone_lost"  # it was there, and is gone or deaf
+    NOBODY_ACCEPTED = "nobody_accepted"  # several agents were tried
+    NO_CHANNEL = "no_channel"
+    NETWORK = "network"  # it refused the leg
+    NO_BRIDGE = "no_bridge"
+    FAULT = "fault"  # our own
+    WORKER_GONE = "worker_gone"
+
+
+class Handoff(Base):
+    """One request of a customer for a person, from the asking to its one result. While it isn't over its worker
+    renews the lease: one that has run out is closed by whoever sees it."""
+
+    __tablename__ = "handoff"
+    __table_args__ = (
+        UniqueConstraint("attempt_id", "number"),
+        part_index("ix_handoff_open", "priority", "asked_at", where="state <> 'over'"),
+        Index("ix_handoff_asked_at", "asked_at"),
+        Index("ix_handoff_agent_asked_at", "agent", "asked_at"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    attempt_id: Mapped[str] = mapped_column(String(UUID_CHARS))  # the customer's call
+    number: Mapped[int]  # the call's first request, its second …
+    queue: Mapped[str] = mapped_column(String(SKILL_CHARS))  # as the flow said it
+    skill: Mapped[str | None] = mapped_column(String(SKILL_CHARS))  # None: a queue of the settings, or none
+    priority: Mapped[int] = mapped_column(default=5, server_default="5")  # of the queue then
+    asked_at: Mapped[datetime]
+    state: Mapped[HandoffState] = mapped_column(text_enum(HandoffState))
+    lease_owner: Mapped[str | None]  # the worker that has the call
+    lease_until: Mapped[datetime | None]
+    # What the governor went by when they asked:
+    promise_s: Mapped[float | None]
+    ready: Mapped[int | None]  # agents of the skill
+    engaged: Mapped[int | None]
+    ahead: Mapped[int | None]  # customers who waited for the same people
+    chance: Mapped[float | None]  # that one is free within `promise_s`, 0 to 1
+    likely_s: Mapped[float | None]  # until one is likely to be free; None: nobody can say
+    # What came of it:
+    agent: Mapped[str | None] = mapped_column(String(AGENT_NUMBER_CHARS))  # who is tried, or was last
+    tried: Mapped[list[dict[str, str]]] = mapped_column(json_type, default=list)  # in order: agent, result
+    found_at: Mapped[datetime | None]  # the last one who was tried
+    rang_at: Mapped[datetime | None]  # the network said that their phone rings
+    accepted_at: Mapped[datetime | None]
+    talked_from: Mapped[datetime | None]
+    ended_at: Mapped[datetime | None]
+    talk_ms: Mapped[int] = mapped_column(default=0, server_default="0")
+    result: Mapped[HandoffResult | None] = mapped_column(text_enum(HandoffResult))
+    disposition: Mapped[str | None] = mapped_column(String(SKILL_CHARS))  # the agent's word for it, at the wrap-up
