@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import ForeignKey, String, Text, UniqueConstraint, false
 from sqlalchemy.orm import Mapped, mapped_column
 
+from ivr.model.byhand import HandledBy, PeopleMode
 from ivr.model.strategy import CallWhy
 from ivr.model.types import NAME_CHARS, SHA256_CHARS, Base, part_index, text_enum
 
@@ -64,6 +65,13 @@ class Campaign(Base):
     statistics: Mapped[list[str]] = mapped_column(
         default=list, server_default="[]"
     )  # questions and dispositions that its report shows; empty: all
+    handled_by: Mapped[HandledBy] = mapped_column(
+        text_enum(HandledBy), default=HandledBy.ROBOT, server_default=HandledBy.ROBOT.value
+    )
+    people_mode: Mapped[PeopleMode | None] = mapped_column(text_enum(PeopleMode))  # None: the robot talks
+    teams: Mapped[list[str]] = mapped_column(
+        default=list, server_default="[]"
+    )  # whose people handle it; empty: everybody's
     organisation_id: Mapped[int | None] = mapped_column(ForeignKey("organisation.id"), index=True)
     # False: rehearsals and what one operator dials directly. True: it calls while `approved_sha256` is set.
     needs_approval: Mapped[bool] = mapped_column(default=False, server_default=false())
