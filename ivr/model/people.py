@@ -16,6 +16,7 @@ class Role(StrEnum):
     ADMIN = "admin"
     SUPERVISOR = "supervisor"
     AGENT = "agent"
+    INSPECTOR = "inspector"  # listens to calls and scores them
     VIEWER = "viewer"
 
 
