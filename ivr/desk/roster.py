@@ -3,31 +3,22 @@ FlowLoadError, with places and mends; a file is taken as a whole or not at all."
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ValidationError
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
-from flows.explain import explain
 from flows.findings import Finding, FlowLoadError, listed, nearest
-from flows.source import Path_, Source, check_schema, kind_word, parse_any, read
+from flows.source import Source, read
 from ivr.desk.errors import DeskError
 from ivr.desk.presence import presence_of
 from ivr.desk.schema import SCHEMA_VERSION, AgentSpec, QueueSpec, RosterSpec, TeamSpec
+from ivr.documents import DocumentKind, error
 from ivr.model import Agent, AgentSkill, AuditEntry, Organisation, Queue, Team, User
-
-_MODELS: Mapping[str, type[BaseModel]] = {
-    "": RosterSpec,
-    "teams": TeamSpec,
-    "queues": QueueSpec,
-    "agents": AgentSpec,
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,47 +30,9 @@ class Loaded:
     same: int
 
 
-def load(path: Path) -> RosterSpec:
-    """Read a roster file. Raises FlowLoadError."""
-    return loads(read(path), str(path))
-
-
-def loads(data: bytes, file: str = "<roster>") -> RosterSpec:
-    """Read a roster from bytes. Raises FlowLoadError."""
-    source, tree = parse_any(data, file)
-    if not isinstance(tree, dict):
-        raise FlowLoadError([_finding(source, (), "not_a_mapping", "a roster is a mapping, this is {kind}",
-                                      "begin with `schema: 1` and `agents:`", kind=kind_word(tree))])  # fmt: skip
-    check_schema(tree, source, SCHEMA_VERSION)
-    body = _in_text({key: value for key, value in tree.items() if key != "schema"})
-    try:
-        spec = RosterSpec.model_validate_json(json.dumps(body, default=str), strict=True)
-    except ValidationError as problem:
-        raise FlowLoadError(explain(problem, tree, source, _MODELS)) from None
-    found = [*_unknown_teams(spec, source), *_shared_phones(spec, source)]
-    if found:
-        raise FlowLoadError(found)
-    return spec
-
-
-def take(session: Session, spec: RosterSpec, who: str, now: datetime) -> Loaded:
-    """Write a roster: whoever isn't in it stays as they are. Raises DeskError: an organisation, a user or a team's
-    leader that there isn't."""
-    teams = _teams(session, spec)
-    counts = [_put(session, Queue, {"name": name}, _queue(name, queue)) for name, queue in spec.queues.items()]
-    counts += [_agent(session, number, agent, teams, now) for number, agent in spec.agents.items()]
-    for name, team in spec.teams.items():
-        if team.leader is not None and not _there(session, Agent.number, team.leader):
-            raise DeskError("The team {team} is led by {number}: there is no such agent.", team=name,
-                            number=team.leader)  # fmt: skip
-    loaded = Loaded(counts.count("added"), counts.count("changed"), counts.count("same"))
-    details = {"added": loaded.added, "changed": loaded.changed}
-    session.add(AuditEntry(at=now, who=who, action="desk.roster", subject="roster", details=details))
-    return loaded
-
-
 def _in_text(tree: dict[str, Any]) -> dict[str, Any]:
     """Agents' numbers and phones may stand without quotes."""
+    tree = {key: value for key, value in tree.items() if key != "schema"}
     agents = tree.get("agents")
     if isinstance(agents, dict):
         tree["agents"] = {str(number): _phone_as_text(agent) for number, agent in agents.items()}
@@ -99,12 +52,52 @@ def _as_text(value: Any, key: str) -> Any:
     return value
 
 
+_KIND = DocumentKind(
+    RosterSpec,
+    SCHEMA_VERSION,
+    {"": RosterSpec, "teams": TeamSpec, "queues": QueueSpec, "agents": AgentSpec},
+    template="a roster is a mapping, this is {kind}",
+    fix="begin with `schema: 1` and `agents:`",
+    prepare=_in_text,
+)
+
+
+def load(path: Path) -> RosterSpec:
+    """Read a roster file. Raises FlowLoadError."""
+    return loads(read(path), str(path))
+
+
+def loads(data: bytes, file: str = "<roster>") -> RosterSpec:
+    """Read a roster from bytes. Raises FlowLoadError."""
+    roster = _KIND.parse(data, file)
+    found = [*_unknown_teams(roster.spec, roster.source), *_shared_phones(roster.spec, roster.source)]
+    if found:
+        raise FlowLoadError(found)
+    return roster.spec
+
+
+def take(session: Session, spec: RosterSpec, who: str, now: datetime) -> Loaded:
+    """Write a roster: whoever isn't in it stays as they are. Raises DeskError: an organisation, a user or a team's
+    leader that there isn't."""
+    teams = _teams(session, spec)
+    counts = [_put(session, Queue, {"name": name}, _queue(name, queue)) for name, queue in spec.queues.items()]
+    counts += [_agent(session, number, agent, teams, now) for number, agent in spec.agents.items()]
+    for name, team in spec.teams.items():
+        if team.leader is not None and not _there(session, Agent.number, team.leader):
+            raise DeskError("The team {team} is led by {number}: there is no such agent.", team=name,
+                            number=team.leader)  # fmt: skip
+    loaded = Loaded(counts.count("added"), counts.count("changed"), counts.count("same"))
+    details = {"added": loaded.added, "changed": loaded.changed}
+    session.add(AuditEntry(at=now, who=who, action="desk.roster", subject="roster", details=details))
+    return loaded
+
+
 def _unknown_teams(spec: RosterSpec, source: Source) -> Iterable[Finding]:
     for number, agent in spec.agents.items():
         if agent.team is not None and agent.team not in spec.teams:
             near = nearest(agent.team, spec.teams)
             fix = "did you mean {near}?" if near else "add it to `teams`; there are: {names}"
-            yield _finding(source, ("agents", number, "team"), "unknown_team", "there is no team {name}", fix,
+            yield error(source, ("agents", number, "team"), "unknown_team", "there is no team {name}", fix,
                            name=agent.team, near=near, names=listed(spec.teams))  # fmt: skip
 
 
@@ -115,14 +108,10 @@ def _shared_phones(spec: RosterSpec, source: Source) -> Iterable[Finding]:
         if agent.left_on is not None:
             continue
         if agent.phone in owner:
-            yield _finding(source, ("agents", number, "phone"), "shared_phone",
+            yield error(source, ("agents", number, "phone"), "shared_phone",
                            "agent {other} has the same phone", "give each agent a phone of their own",
                            other=owner[agent.phone])  # fmt: skip
         owner.setdefault(agent.phone, number)
-
-
-def _finding(source: Source, path: Path_, code: str, template: str, fix: str, **params: Any) -> Finding:
-    return Finding(code, "error", source.place(path), template, params, fix, params)
 
 
 def _teams(session: Session, spec: RosterSpec) -> dict[str, int]:

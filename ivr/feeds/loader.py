@@ -1,26 +1,21 @@
-"""Feed files -> definitions. Everything that is wrong comes as one FlowLoadError, with places and mends, read as
-strictly as flows and policies are."""
+"""Feed files -> definitions."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
 from pathlib import Path
 
-from pydantic import BaseModel, ValidationError
-
-from flows.explain import explain
-from flows.findings import Finding, FlowLoadError
-from flows.source import check_schema, kind_word, parse_any, read
+from flows.source import read
+from ivr.documents import DocumentKind
 from ivr.feeds.definition import Definition, definition_of
 from ivr.feeds.schema import SCHEMA_VERSION, AttributeSpec, FeedSpec, PositionSpec, SourceSpec
 
-_MODELS: Mapping[str, type[BaseModel]] = {
-    "": FeedSpec,
-    "source": SourceSpec,
-    "position": PositionSpec,
-    "attributes": AttributeSpec,
-}
+_KIND = DocumentKind(
+    FeedSpec,
+    SCHEMA_VERSION,
+    {"": FeedSpec, "source": SourceSpec, "position": PositionSpec, "attributes": AttributeSpec},
+    template="a feed is a mapping, this is {kind}",
+    fix="copy the example of docs/feeds.md and change it",
+)
 
 
 def load(path: Path) -> Definition:
@@ -30,17 +25,7 @@ def load(path: Path) -> Definition:
 
 def loads(data: bytes, file: str = "<feed>") -> Definition:
     """Load a feed from bytes. Raises FlowLoadError."""
-    source, tree = parse_any(data, file)
-    if not isinstance(tree, dict):
-        template, fix = "a feed is a mapping, this is {kind}", "copy the example of docs/feeds.md and change it"
-        params: dict[str, object] = {"kind": kind_word(tree)}
-        raise FlowLoadError([Finding("not_a_mapping", "error", source.place(()), template, params, fix)])
-    check_schema(tree, source, SCHEMA_VERSION)
-    try:
-        spec = FeedSpec.model_validate_json(json.dumps(tree), strict=True)
-    except ValidationError as problem:
-        raise FlowLoadError(explain(problem, tree, source, _MODELS)) from None
-    return definition_of(spec)
+    return definition_of(_KIND.parse(data, file).spec)
 
 
 def load_document(text: str) -> Definition:

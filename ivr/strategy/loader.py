@@ -1,5 +1,4 @@
-"""Strategy files -> strategies that can be asked. Everything that is wrong comes as one FlowLoadError, with places
-and mends, read as strictly as flows and policies are."""
+"""Strategy files -> strategies that can be asked."""
 
 from __future__ import annotations
 
@@ -9,12 +8,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ValidationError
-
 from flows.conditions import ConditionError, compile_condition, unknown_variable
-from flows.explain import explain
 from flows.findings import Finding, FlowLoadError
-from flows.source import Path_, Source, check_schema, kind_word, parse_any, read
+from flows.source import Path_, Source, parse_any, read
+from ivr.documents import DocumentKind, error, warning
 from ivr.pacing.schema import AbandonedSpec, PaceSpec
 from ivr.strategy.grades import ANSWER, TYPES
 from ivr.strategy.schema import (
@@ -35,22 +32,40 @@ from ivr.strategy.strategy import Strategy, strategy_of
 
 DEFAULT_PATH = Path(__file__).with_name("default.yaml")
 FILLED_IN = ("day_parts", "grades", "classes")  # a file that leaves them out has the shipped ones
-_MODELS: Mapping[str, type[BaseModel]] = {
-    "": StrategySpec,
-    "retry": RetrySpec,
-    "outcomes": AgainSpec,
-    "dispositions": AgainSpec,
-    "unfinished": UnfinishedSpec,
-    "grades": GradeSpec,
-    "follow_ups": FollowUpSpec,
-    "callbacks": CallbacksSpec,
-    "best_hour": BestHourSpec,
-    "invalid_numbers": InvalidNumbersSpec,
-    "split": SplitSpec,
-    "arms": ArmSpec,
-    "pace": PaceSpec,
-    "abandoned": AbandonedSpec,
-}
+
+
+def _filled_in(tree: dict[str, Any]) -> dict[str, Any]:
+    """With the shipped strategy's parts in place of those that the file leaves out."""
+    missing = [key for key in FILLED_IN if key not in tree]
+    if not missing:
+        return tree
+    shipped = json.loads(default_strategy().document)
+    return {**tree, **{key: shipped[key] for key in missing}}
+
+
+_KIND = DocumentKind(
+    StrategySpec,
+    SCHEMA_VERSION,
+    {
+        "": StrategySpec,
+        "retry": RetrySpec,
+        "outcomes": AgainSpec,
+        "dispositions": AgainSpec,
+        "unfinished": UnfinishedSpec,
+        "grades": GradeSpec,
+        "follow_ups": FollowUpSpec,
+        "callbacks": CallbacksSpec,
+        "best_hour": BestHourSpec,
+        "invalid_numbers": InvalidNumbersSpec,
+        "split": SplitSpec,
+        "arms": ArmSpec,
+        "pace": PaceSpec,
+        "abandoned": AbandonedSpec,
+    },
+    template="a strategy is a mapping, this is {kind}",
+    fix="copy the shipped one and change it",
+    prepare=_filled_in,
+)
 
 
 def load(path: Path) -> Strategy:
@@ -66,19 +81,11 @@ def default_strategy() -> Strategy:
 
 def loads(data: bytes, file: str = "<strategy>") -> Strategy:
     """Load a strategy from bytes. Raises FlowLoadError."""
-    source, tree = parse_any(data, file)
-    if not isinstance(tree, dict):
-        template, fix = "a strategy is a mapping, this is {kind}", "copy the shipped one and change it"
-        raise FlowLoadError([_finding(source, (), "not_a_mapping", template, fix, kind=kind_word(tree))])
-    check_schema(tree, source, SCHEMA_VERSION)
-    try:
-        spec = StrategySpec.model_validate_json(json.dumps(_filled_in(tree)), strict=True)
-    except ValidationError as problem:
-        raise FlowLoadError(explain(problem, tree, source, _MODELS)) from None
-    found = _check(spec, source, tree)
+    strategy = _KIND.parse(data, file)
+    found = _check(strategy.spec, strategy.source, strategy.tree)
     if found:
         raise FlowLoadError(found)
-    return strategy_of(spec)
+    return strategy_of(strategy.spec)
 
 
 def load_document(text: str) -> Strategy:
@@ -97,26 +104,17 @@ def lint(strategy: Strategy, file: str) -> tuple[Finding, ...]:
     spec = strategy.spec
     found: list[Finding] = []
     if not spec.retry.outcomes or spec.retry.attempts == 1:
-        found.append(_warning(source, ("retry",), "a number that isn't reached gets no second call",
+        found.append(warning(source, ("retry",), "a number that isn't reached gets no second call",
                               "write `retry` with `attempts: 2` or more, and its `outcomes`"))  # fmt: skip
     if "grades" in tree and not any(rule.when.strip() == "true" for rule in spec.grades[-1:]):
-        found.append(_warning(source, ("grades",), "an attempt that no condition fits is graded F",
+        found.append(warning(source, ("grades",), "an attempt that no condition fits is graded F",
                               "end the list with `{{grade: D, when: \"true\"}}`"))  # fmt: skip
     for grade in spec.follow_ups:
         if spec.classes[grade] in ("success", "declined"):
-            found.append(_warning(source, ("follow_ups", grade), "who agreed or declined is called again",
+            found.append(warning(source, ("follow_ups", grade), "who agreed or declined is called again",
                                   "take it out: {grade} is {intention}",
                                   grade=grade, intention=spec.classes[grade]))  # fmt: skip
     return tuple(found)
-
-
-def _filled_in(tree: dict[str, Any]) -> dict[str, Any]:
-    """With the shipped strategy's parts in place of those that the file leaves out."""
-    missing = [key for key in FILLED_IN if key not in tree]
-    if not missing:
-        return tree
-    shipped = json.loads(default_strategy().document)
-    return {**tree, **{key: shipped[key] for key in missing}}
 
 
 def _check(spec: StrategySpec, source: Source, tree: Mapping[str, Any]) -> list[Finding]:
@@ -137,21 +135,12 @@ def _check_condition(text: str, source: Source, path: Path_) -> list[Finding]:
         if unknown is not None:
             name, near = unknown
             fix = "did you mean {near}?" if near else "there are {names}, and answer_… of each question"
-            return [_finding(source, path, "unknown_variable", "nothing is called {name} here", fix,
-                             name=name, near=near, names=", ".join(TYPES))]  # fmt: skip
+            return [error(source, path, "unknown_variable", "nothing is called {name} here", fix,
+                          name=name, near=near, names=", ".join(TYPES))]  # fmt: skip
         sample = condition.sample(TYPES)
     except ConditionError as problem:
         return [Finding("condition", "error", source.place(path), problem.template, problem.params)]
     if not isinstance(sample, bool):
-        return [_finding(source, path, "condition", "{name} is neither true nor false",
-                         "compare it with something, such as `talk_s > 30.0`", name=text)]  # fmt: skip
+        return [error(source, path, "condition", "{name} is neither true nor false",
+                      "compare it with something, such as `talk_s > 30.0`", name=text)]  # fmt: skip
     return []
-
-
-def _finding(source: Source, path: Path_, code: str, template: str, fix: str, **params: Any) -> Finding:
-    return Finding(code, "error", source.place(path), template, params, fix, params)
-
-
-def _warning(source: Source, path: Path_, template: str, fix: str, **params: Any) -> Finding:
-    code = path[0] if isinstance(path[0], str) else ""
-    return Finding(code, "warning", source.place(path), template, params, fix, params)
