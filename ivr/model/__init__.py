@@ -86,6 +86,13 @@ from ivr.model.people import AuditEntry, Role, User
 from ivr.model.policy import Consent, ContactDecision, DecisionStage, Engagement, EngagementState, HoldOut
 from ivr.model.results import Confirmation, ConfirmationState, ConfirmedBy, InvariantCheck, SmsRating
 from ivr.model.strategy import CallWhy, GradeChange, HourRate, InvalidNumber
+from ivr.model.supervision import (
+    IdentityCheck,
+    IdentityResult,
+    Supervision,
+    SupervisionKind,
+    SupervisionState,
+)
 from ivr.model.types import Base, UtcDateTime
 from ivr.model.workers import Quota, QuotaKind, Worker, WorkerState
 
@@ -155,6 +162,8 @@ __all__ = [
     "HoldOut",
     "HourRate",
     "HungUpBy",
+    "IdentityCheck",
+    "IdentityResult",
     "ImportBatch",
     "ImportMode",
     "Inspection",
@@ -190,6 +199,9 @@ __all__ = [
     "SegmentKind",
     "Shift",
     "SmsRating",
+    "Supervision",
+    "SupervisionKind",
+    "SupervisionState",
     "Task",
     "TaskState",
     "Team",
