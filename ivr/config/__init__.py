@@ -29,6 +29,7 @@ from ivr.config.page import describe
 from ivr.config.section import ConfigError
 from ivr.config.settings import AMI_SECRET, DEFAULT_FILE, ENVIRONMENT, Settings, load_settings, parse_settings
 from ivr.config.systems import DeliveryEvent, DeliverySettings, EligibilitySettings
+from ivr.config.tasks import TaskSettings
 
 __all__ = [
     "AMI_SECRET",
@@ -57,6 +58,7 @@ __all__ = [
     "RecordingKindName",
     "ReportSettings",
     "Settings",
+    "TaskSettings",
     "TrunkSettings",
     "WebSettings",
     "WorkerSettings",

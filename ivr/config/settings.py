@@ -29,6 +29,7 @@ from ivr.config.installation import (
 from ivr.config.network import AsteriskSettings, QueueSettings, TrunkSettings
 from ivr.config.section import ConfigError, Section
 from ivr.config.systems import DeliverySettings, EligibilitySettings
+from ivr.config.tasks import TaskSettings
 
 ENVIRONMENT = "IVR_CONFIG"
 AMI_SECRET = "IVR_AMI_SECRET"  # noqa: S105 - the variable's name
@@ -53,6 +54,7 @@ class Settings(Section):
     guard: GuardSettings = GuardSettings()
     reports: ReportSettings = ReportSettings()
     archive: ArchiveSettings = ArchiveSettings()
+    tasks: TaskSettings = TaskSettings()
     asterisk: AsteriskSettings = AsteriskSettings()
     trunks: dict[Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]*$")], TrunkSettings] = Field(
         default_factory=dict, description="One table per trunk."
