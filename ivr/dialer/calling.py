@@ -18,7 +18,7 @@ from ivr.dialer import store
 from ivr.dialer.recordings import Compressor, early_media_path, recording_facts
 from ivr.dialer.routes import NOBODY, NoRoute, Route, Routes
 from ivr.dialer.second_legs import RoutedLegs
-from ivr.dialer.station import Station
+from ivr.dialer.station import OnCall, Station
 from ivr.eligibility import Eligibility
 from ivr.policy.policy import CampaignRules
 from ivr.session.deps import CallDeps, PlacedAttempt
@@ -34,7 +34,6 @@ from trunk.ports import Cause, DialOutcome, OriginateRequest, TrunkError
 
 log = logging.getLogger(__name__)
 ATTEMPT_NUMBER = "attempt_number"  # for the network: which try of this contact it is
-OFFERED_SLOTS = 3  # for calling back: slot_1 to slot_3 in flows
 HANG_UP_GRACE_S = 5.0  # from our hang-up to the network's word
 UNHEARD_AT_MOST = 12  # graces without any word from a network that can't be asked: the call is given up
 DATABASE_WAIT_S = 1.0  # between two tries to write an outcome while the server is gone
@@ -82,7 +81,7 @@ class Caller:
     def __init__(
         self, options: DialerOptions, database: Database, routes: Routes, deps: CallDeps, station: Station
     ) -> None:
-        self.sessions: dict[str, CallSession] = {}
+        self.sessions: dict[str, OnCall] = {}
         self._options = options
         self._database = database
         self._routes = routes
@@ -158,9 +157,7 @@ class Caller:
 
     def _contact(self, lease: store.Lease) -> dict[str, Scalar]:
         """What the flow is started with: the list's values, the number, and slots for calling back."""
-        slots = self._slot_times(lease.phone).offered(self._deps.clock.now(), OFFERED_SLOTS)
-        slots += slots[-1:] * (OFFERED_SLOTS - len(slots))  # near the campaign's end fewer are left to choose from
-        offered: dict[str, Scalar] = {f"slot_{number}": slot for number, slot in enumerate(slots, start=1)}
+        offered = self._slot_times(lease.phone).named(self._deps.clock.now())
         return {**offered, **lease.attributes, "phone": lease.phone}
 
     def _slot_times(self, phone: str) -> SlotTimes:
@@ -264,9 +261,13 @@ class Caller:
 
     # ---- the call -------------------------------------------------------------------------------------------
 
+    def _session(self, attempt: PlacedAttempt) -> OnCall:
+        """Who talks on the call: the robot."""
+        return CallSession(attempt, self._deps_of(attempt.phone))
+
     async def _talk(self, placed: _Placed) -> tuple[CallRecord, Route | None]:
         """The attempt from its row to its end; with the route, if its trunk refused the call before it rang."""
-        session = CallSession(placed.attempt, self._deps_of(placed.attempt.phone))
+        session = self._session(placed.attempt)
         attempt_id, way = placed.attempt.attempt_id, placed.way
         self.sessions[attempt_id] = self._station.sessions[attempt_id] = session
         refused = False
@@ -288,7 +289,7 @@ class Caller:
         rang = record.ringing_at is not None or record.answered_at is not None
         return record, way if refused and not rang and isinstance(way, Route) else None
 
-    async def _originate(self, attempt: PlacedAttempt, route: Route, session: CallSession) -> None:
+    async def _originate(self, attempt: PlacedAttempt, route: Route, session: OnCall) -> None:
         request = OriginateRequest(
             attempt_id=attempt.attempt_id,
             phone=attempt.phone,
@@ -306,7 +307,7 @@ class Caller:
             refused = isinstance(error, TrunkError)
             session.close(Cause(DialOutcome.FAILED, f"originate: {type(error).__name__}", "us", refused=refused))
 
-    async def _until_over(self, session: CallSession) -> CallRecord:
+    async def _until_over(self, session: OnCall) -> CallRecord:
         """The call's record. A call that outlives every limit is hung up; one that the network lost is closed."""
         limit_s = self._options.longest_call_s + HANG_UP_GRACE_S
         unheard = 0

@@ -15,9 +15,11 @@ from uuid import uuid4
 
 from ivr.database import Database
 from ivr.dialer import store
+from ivr.ports import SecondLegs
+from ivr.session.deps import PlacedAttempt
 from ivr.session.faults import log_fault
-from ivr.session.session import CallSession
-from trunk.ports import Cause, DialOutcome, TrunkError
+from ivr.session.record import CallRecord
+from trunk.ports import Call, CallHandler, Cause, DialOutcome, TrunkError
 
 log = logging.getLogger(__name__)
 POLL_S = 0.5
@@ -40,6 +42,27 @@ class Held(Protocol):
         """From now on call `changed()` when a trunk has come or gone."""
 
 
+class OnCall(CallHandler, Protocol):
+    """Who talks on a call that is on: the robot (`ivr.session.session`), or a person (`ivr.byhand.session`)."""
+
+    attempt: PlacedAttempt
+
+    def attach(self, call: Call, legs: SecondLegs | None = None) -> None:
+        """The trunk's call, once originate has returned it."""
+
+    def hang_up(self) -> None:
+        """End the call from outside."""
+
+    def give_up_ringing(self) -> None:
+        """End the call from outside unless it has been answered."""
+
+    def close(self, cause: Cause) -> None:
+        """The network has lost the call and will never say so: end it here. Harmless when it has ended."""
+
+    async def over(self) -> CallRecord:
+        """Wait for the call's end and for everything it has left to write."""
+
+
 def new_worker_id() -> str:
     """Unlike any other process's, now and later; people see where and which process it is."""
     return f"{socket.gethostname()[:80]}-{os.getpid()}-{uuid4().hex[:6]}"
@@ -53,7 +76,7 @@ class Station:
     def __init__(self, database: Database, network: Held, *, worker: str | None = None) -> None:
         self.worker = worker or new_worker_id()
         self.shared = database.kind == "postgresql"
-        self.sessions: dict[str, CallSession] = {}  # calls that are on, by attempt id
+        self.sessions: dict[str, OnCall] = {}  # calls that are on, by attempt id
         self.open_attempts: set[str] = set()  # from before their row is written until their outcome is
         self._database = database
         self._network = network

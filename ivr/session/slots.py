@@ -36,6 +36,12 @@ class SlotTimes:
             day += timedelta(days=1)
         return tuple(found)
 
+    def named(self, now: datetime, count: int = 3) -> dict[str, str]:
+        """The next slots as variables of flows: slot_1, slot_2 …; near the campaign's end the last one repeats."""
+        slots = self.offered(now, count)
+        slots += slots[-1:] * (count - len(slots))
+        return {f"slot_{number}": slot for number, slot in enumerate(slots, start=1)}
+
     def start_of(self, slot: str) -> datetime | None:
         """The slot's beginning, in UTC; None for a time that is only words ("tomorrow morning")."""
         try:
