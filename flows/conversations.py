@@ -41,6 +41,7 @@ from flows.sprint import (
     Event,
     Frozen,
     HangupWait,
+    IdentityNoted,
     MessageWait,
     NodeEntered,
     OptedOut,
@@ -64,6 +65,7 @@ class Expectation(Frozen):
     pending: bool = False
     opted_out: tuple[str, ...] = ()
     answers: dict[str, str | int] = Field(default_factory=dict)
+    identity: dict[str, str] = Field(default_factory=dict)  # method -> what it came to
     ended: Literal["hangup", "call_ended", "failed"] = "hangup"
 
 
@@ -241,13 +243,15 @@ def _actual(events: list[Event]) -> dict[str, Any]:
     """What came of it, in the form of an Expectation."""
     found: dict[str, Any] = {
         "path": [], "disposition": None, "intention": None, "pending": False, "opted_out": [], "answers": {},
-        "ended": None,
+        "identity": {}, "ended": None,
     }  # fmt: skip
     for event in events:
         if isinstance(event, NodeEntered):
             found["path"].append(event.node)
         elif isinstance(event, AnswerTaken):
             found["answers"][event.name] = event.input.value
+        elif isinstance(event, IdentityNoted):
+            found["identity"][event.method] = event.result
         elif isinstance(event, DispositionSet):
             found["disposition"] = event.disposition or found["disposition"]
             found["intention"] = event.intention or found["intention"]

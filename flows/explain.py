@@ -43,7 +43,7 @@ FLOW_MODELS: Mapping[str, type[BaseModel]] = {
     "limits": Limits, "barge_in": BargeIn, "speech": SpeechBargeIn, "constants": Constant, "ask": nodes.AskSpec,
     "digits": DigitsSpec, "switch": nodes.Case, "set": nodes.Computed, "transfer": nodes.TransferSpec,
     "callback": nodes.CallbackSpec, "message": nodes.MessageSpec, "sms": nodes.SmsSpec, "call_api": nodes.ApiSpec,
-    "subflow": nodes.SubflowSpec,
+    "subflow": nodes.SubflowSpec, "identity": nodes.IdentitySpec, "methods": nodes.IdentityMethod,
 }  # fmt: skip
 
 

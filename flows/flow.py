@@ -14,7 +14,17 @@ from typing import Any
 
 from flows.answers import ANSWER_TYPES
 from flows.conditions import ConditionError, compile_condition
-from flows.nodes import ApiNode, AskNode, CallbackNode, Computed, Node, SetNode, SplitNode, TransferNode
+from flows.nodes import (
+    ApiNode,
+    AskNode,
+    CallbackNode,
+    Computed,
+    IdentityNode,
+    Node,
+    SetNode,
+    SplitNode,
+    TransferNode,
+)
 from flows.schema import SYSTEM_VARIABLES, FlowSpec
 from flows.source import Source
 from flows.sprint import Scalar
@@ -146,6 +156,8 @@ def _saved(name: str, node: Node) -> dict[str, str]:
         return {key: literal_type(value) for key, value in node.set.items() if not isinstance(value, Computed)}
     if isinstance(node, TransferNode) and node.transfer.save_as:
         return {node.transfer.save_as: "digits"}
+    if isinstance(node, IdentityNode) and node.identity.save_as:
+        return {node.identity.save_as: "text"}
     if isinstance(node, CallbackNode) and node.callback.save_as:
         return {node.callback.save_as: "text"}
     if isinstance(node, ApiNode):

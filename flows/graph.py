@@ -15,6 +15,7 @@ from flows.nodes import (
     AskNode,
     CallbackNode,
     Computed,
+    IdentityNode,
     MessageNode,
     Node,
     OptOutNode,
@@ -39,7 +40,7 @@ SHAPES = {
     "transfer": ("house", "#d1e7dd"), "callback": ("house", "#d1e7dd"), "switch": ("hexagon", "#e2e3e5"),
     "split": ("hexagon", "#e2e3e5"), "set": ("component", "#f8f9fa"), "sms": ("note", "#cfe2ff"),
     "call_api": ("cds", "#cfe2ff"), "subflow": ("box3d", "#f8f9fa"), "opt_out": ("octagon", "#f8d7da"),
-    "message": ("tab", "#e7f1ff"), "play": ("box", "#e7f1ff"),
+    "identity": ("diamond", "#f8d7da"), "message": ("tab", "#e7f1ff"), "play": ("box", "#e7f1ff"),
 }  # fmt: skip
 
 
@@ -118,7 +119,9 @@ def _text(flow: Flow, node: Node, book: PromptBook | None) -> list[str]:
         keys = node.ask.effective_keys() if isinstance(node, AskNode) else {}
         return lines + _wrapped(" ".join(f"[{key}]{value}" for key, value in keys.items()))
     text = ""
-    if isinstance(node, TransferNode):
+    if isinstance(node, IdentityNode):
+        text = " → ".join(f"{one.by} ({one.tries}×)" for one in node.identity.methods)
+    elif isinstance(node, TransferNode):
         text = f"→ {node.transfer.queue} ({node.transfer.mode})"
     elif isinstance(node, SmsNode):
         text = _prompt(flow, node.sms.prompt, book)

@@ -9,9 +9,10 @@ import hashlib
 import json
 from collections.abc import Mapping
 
+from flows import identity
 from flows.findings import FlowError, WrongResultError, WrongSessionError
 from flows.flow import COMMON, Flow
-from flows.nodes import AskNode, Node, PlayNode
+from flows.nodes import AskNode, IdentityNode, Node, PlayNode
 from flows.replies import failed, reply
 from flows.run import Arm, Goto, Run, Step
 from flows.session import Session, Sprint
@@ -89,6 +90,8 @@ def resume(flow: Flow, session: Session, result: Result) -> Sprint:
         return _go_on(run, _command(run, session.wait, result))
     if isinstance(result, MachineDetected):
         return _go_on(run, _machine(run, session.wait))
+    if run.identity is not None:
+        return _go_on(run, identity.reply(run, session.wait.kind, result))
     return _go_on(run, reply(run, session.wait.kind, result))
 
 
@@ -127,6 +130,7 @@ def _command(run: Run, wait: Wait, command: Command) -> Step:
     run.events.append(CommandHeard(node=run.node, name=command.name, modality=command.modality))
     if command.name is CommandName.REPEAT:
         return _repeat(run)
+    identity.leave(run)
     run.stack.clear()
     if command.name is CommandName.OPT_OUT:
         run.events.append(OptedOut(node=run.node, purpose=run.flow.purpose))
@@ -153,12 +157,16 @@ def _repeat(run: Run) -> Step:
     run.repeats += 1
     if run.repeats <= MAX_REPEATS:
         return _again(run, node)
+    if isinstance(node, IdentityNode):
+        return identity.in_vain(run, "no_match")
     return failed(run, "no_match") if isinstance(node, AskNode) else Arm("next")
 
 
 def _again(run: Run, node: Node) -> Step:
     if isinstance(node, AskNode):
         return question(run, node, full=True)
+    if isinstance(node, IdentityNode):
+        return identity.question(run, node)
     assert isinstance(node, PlayNode)
     return play(run, node)
 
@@ -167,6 +175,7 @@ def _machine(run: Run, wait: Wait) -> Step:
     """An answering machine: the flow's message, or hang up. Detected once; after that it is only noise."""
     if wait.kind not in ("play", "ask"):
         raise WrongResultError("{node} doesn't mind machines", node=run.node)
+    identity.leave(run)
     target = run.flow.spec.on_machine
     if target is not None and not run.machine:
         run.machine = True
@@ -185,6 +194,7 @@ def _left_in_transfer(run: Run, wait: Wait) -> Sprint:
 
 
 def _ended(run: Run, wait: Wait) -> Sprint:
+    identity.leave(run)
     if run.disposition is None:
         run.dispose(DISPOSITION_INCOMPLETE)
     if run.failed:

@@ -27,6 +27,7 @@ _SECTION = re.compile(r"(<!-- generated: (\w+) -->\n).*?(<!-- end -->\n)", re.DO
 _SPECS: Mapping[str, type[BaseModel]] = {
     "ask": nodes.AskSpec, "transfer": nodes.TransferSpec, "callback": nodes.CallbackSpec,
     "message": nodes.MessageSpec, "sms": nodes.SmsSpec, "call_api": nodes.ApiSpec, "subflow": nodes.SubflowSpec,
+    "identity": nodes.IdentitySpec,
 }  # fmt: skip
 
 
@@ -85,6 +86,10 @@ def _digits() -> str:
     return _table(DigitsSpec)
 
 
+def _identity() -> str:
+    return _table(nodes.IdentityMethod)
+
+
 def _constants() -> str:
     return _table(Constant)
 
@@ -115,8 +120,8 @@ def _bounds() -> str:
 
 SECTIONS: Mapping[str, Callable[[], str]] = {
     "top": _top, "kinds": _kinds, "common": _common, "answer_types": _answer_types, "barge_in": _barge_in,
-    "limits": _limits, "digits": _digits, "constants": _constants, "system_variables": _system_variables,
-    "functions": _functions, "words": _words, "bounds": _bounds,
+    "limits": _limits, "digits": _digits, "identity": _identity, "constants": _constants,
+    "system_variables": _system_variables, "functions": _functions, "words": _words, "bounds": _bounds,
 }  # fmt: skip
 
 
@@ -172,6 +177,7 @@ _REFERENCES = {
     "Limits": "mapping",
     "BargeIn": "mapping",
     "Case": "case",
+    "IdentityMethod": "method",
     "Constant": "constant",
 }
 

@@ -8,8 +8,18 @@ from typing import Literal
 from flows.flow import Flow, Unit
 from flows.nodes import Node
 from flows.parts import Prompt
-from flows.session import Session, Sprint
-from flows.sprint import DispositionSet, Event, FlowFailed, HangupWait, PromptRef, Scalar, VariableSet, Wait
+from flows.session import IdentityProgress, Session, Sprint
+from flows.sprint import (
+    DispositionSet,
+    Event,
+    FlowFailed,
+    HangupWait,
+    IdentityWait,
+    PromptRef,
+    Scalar,
+    VariableSet,
+    Wait,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +55,7 @@ class Run:
     attempt: int = 1
     repeats: int = 0
     last_failure: Literal["no_input", "no_match"] | None = None
+    identity: IdentityProgress | None = None
     machine: bool = False
     disposition: str | None = None
     settled: Literal["complaint", "opted_out"] | None = None
@@ -54,8 +65,8 @@ class Run:
     def of(cls, flow: Flow, session: Session) -> Run:
         return cls(
             flow, session, [], session.node, list(session.stack), dict(session.variables), dict(session.visits),
-            session.steps, session.attempt, session.repeats, session.last_failure, session.machine,
-            session.disposition, session.settled, session.failed,
+            session.steps, session.attempt, session.repeats, session.last_failure, session.identity,
+            session.machine, session.disposition, session.settled, session.failed,
         )  # fmt: skip
 
     @property
@@ -102,10 +113,11 @@ class Run:
         return tuple(self.prompt(prompt) for prompt in prompts)
 
     def sprint(self, wait: Wait | None) -> Sprint:
+        kept = wait.model_copy(update={"digits": ""}) if isinstance(wait, IdentityWait) else wait
         session = Session(
             flow=self.session.flow, version=self.session.version, seed=self.session.seed, node=self.node,
-            wait=wait, stack=tuple(self.stack), variables=self.variables, steps=self.steps, visits=self.visits,
-            attempt=self.attempt, repeats=self.repeats, last_failure=self.last_failure, machine=self.machine,
-            disposition=self.disposition, settled=self.settled, failed=self.failed,
+            wait=kept, stack=tuple(self.stack), variables=self.variables, steps=self.steps, visits=self.visits,
+            attempt=self.attempt, repeats=self.repeats, last_failure=self.last_failure, identity=self.identity,
+            machine=self.machine, disposition=self.disposition, settled=self.settled, failed=self.failed,
         )  # fmt: skip
         return Sprint(session=session, events=tuple(self.events), wait=wait)

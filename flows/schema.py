@@ -12,6 +12,7 @@ from flows.nodes import (
     AskNode,
     CallbackNode,
     HangupNode,
+    IdentityNode,
     MessageNode,
     Node,
     OptOutNode,
@@ -53,6 +54,7 @@ AnyNode = Annotated[
     | Annotated[SwitchNode, Tag("<switch>")]
     | Annotated[SetNode, Tag("<set>")]
     | Annotated[TransferNode, Tag("<transfer>")]
+    | Annotated[IdentityNode, Tag("<identity>")]
     | Annotated[CallbackNode, Tag("<callback>")]
     | Annotated[OptOutNode, Tag("<opt_out>")]
     | Annotated[MessageNode, Tag("<message>")]

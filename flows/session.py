@@ -6,7 +6,16 @@ from typing import Literal
 
 from pydantic import Field
 
-from flows.sprint import Event, Frozen, Scalar, Wait
+from flows.sprint import Event, Frozen, MethodOutcome, Scalar, Wait
+
+
+class IdentityProgress(Frozen):
+    """How far an identity check has come."""
+
+    method: int = 0  # index of the one that is being asked for
+    tries: int = 0  # entries of this method that were compared
+    wrong: int = 0  # of all methods
+    came_to: tuple[MethodOutcome, ...] = ()  # the methods before
 
 
 class Session(Frozen):
@@ -24,6 +33,7 @@ class Session(Frozen):
     attempt: int = 1
     repeats: int = 0
     last_failure: Literal["no_input", "no_match"] | None = None
+    identity: IdentityProgress | None = None  # while a check is on
     machine: bool = False
     disposition: str | None = None
     settled: Literal["complaint", "opted_out"] | None = None  # later nodes don't change the disposition

@@ -13,8 +13,10 @@ from flows.sprint import (
     AskWait,
     CallbackBooked,
     CallEnded,
+    CheckStatus,
     Command,
     CommandName,
+    IdentityChecked,
     Input,
     MachineDetected,
     Modality,
@@ -37,6 +39,7 @@ _SPOKEN: Mapping[str, Result] = {
     **{name.value: Command(name=name, modality=Modality.SPEECH) for name in CommandName},
 }
 _TRANSFER = get_args(TransferStatus)
+_CHECK = get_args(CheckStatus)
 
 # wait kind -> word -> result; a question also takes its own values
 WORDS: Mapping[str, Mapping[str, Result]] = {
@@ -44,6 +47,7 @@ WORDS: Mapping[str, Mapping[str, Result]] = {
     "ask": {"no_input": NoInput(), "no_match": NoMatch(), **_SPOKEN},
     "message": {"played": Played()},
     "transfer": {status: TransferEnded(status=status) for status in _TRANSFER},
+    "identity": {status: IdentityChecked(status=status) for status in _CHECK},
     "callback": {"booked": CallbackBooked(), "failed": CallbackBooked(ok=False)},
     "sms": {"sent": SmsQueued(), "failed": SmsQueued(ok=False)},
     "call_api": {"offline": ApiReplied(status=None)},
@@ -70,8 +74,7 @@ def result_of(flow: Flow, wait: Wait, short: Any) -> Result:
 
 def _values(flow: Flow, wait: AskWait) -> tuple[str, ...]:
     node = flow.node(wait.node)
-    assert isinstance(node, AskNode)
-    return node.ask.values()
+    return node.ask.values() if isinstance(node, AskNode) else ()  # an identity node: digits
 
 
 def _mapping(wait: Wait, short: Mapping[str, Any]) -> Result:
@@ -91,8 +94,8 @@ def _keys(wait: Wait, keys: str) -> Result:
     if keys in wait.command_keys:
         return Command(name=wait.command_keys[keys], modality=Modality.KEYS)
     if isinstance(wait, AskWait):
-        if wait.expect.type == "digits":
-            return Input(value=keys, modality=Modality.KEYS, rule="key")
         if keys in wait.keys:
             return Input(value=wait.keys[keys], modality=Modality.KEYS, rule="key")
+        if wait.expect.type == "digits":
+            return Input(value=keys, modality=Modality.KEYS, rule="key")
     raise FlowError("key {keys} means nothing at {node}", keys=keys, node=wait.node)

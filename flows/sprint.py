@@ -123,6 +123,20 @@ class TransferWait(Frozen):
     brief: PromptRef | None = None
     comfort: tuple[PromptRef, ...] = ()  # said to the caller again and again meanwhile
     answer_within_s: float = 20.0  # until an agent's phone is answered, over all agents that are tried
+    callback: bool = False  # whether the caller may ask for a call back instead of waiting
+
+
+class IdentityWait(Frozen):
+    """Have the checker say whether what the customer keyed is right. The digits are in the sprint's wait alone,
+    never in the session's."""
+
+    kind: Literal["identity"] = "identity"
+    node: str
+    method: str
+    against: str | None = None  # the contact's attribute with the hash; None: the installation's checker
+    digits: str = Field(default="", repr=False)
+    wrong: int = 0  # entries of this visit that were wrong, this one not among them
+    timeout_s: float = 3.0
 
 
 class CallbackWait(Frozen):
@@ -159,7 +173,7 @@ class HangupWait(Frozen):
 
 
 Wait = Annotated[
-    PlayWait | AskWait | MessageWait | TransferWait | CallbackWait | SmsWait | ApiWait | HangupWait,
+    PlayWait | AskWait | MessageWait | TransferWait | IdentityWait | CallbackWait | SmsWait | ApiWait | HangupWait,
     Field(discriminator="kind"),
 ]
 
@@ -214,6 +228,9 @@ TransferStatus = Literal[
     "no_answer",  # nobody picked up, or whoever did pressed no key
     "machine",  # the agent's answering machine picked up
     "no_agent",  # nobody there to be called
+    "unlikely",  # nobody was likely to be free soon, so that nobody was offered
+    "timed_out",  # the caller waited, and nobody was free in time
+    "callback",  # the caller would rather be called back than wait
     "caller_left",
     "trunk",  # the network couldn't do it: no channel free, no way, no bridge
 ]
@@ -223,6 +240,32 @@ class TransferEnded(Frozen):
     kind: Literal["transfer_ended"] = "transfer_ended"
     status: TransferStatus
     agent: str | None = None  # the agent's number
+
+
+CheckStatus = Literal[
+    "right",
+    "wrong",
+    "unknown",  # there is nothing on record to compare with: another method may do
+    "locked",  # too many wrong entries: nothing is compared for a while
+    "unavailable",  # nobody can say now
+]
+IdentityOutcome = Literal["verified", "failed", "refused", "no_input", "locked", "unavailable"]
+MethodOutcome = Literal["verified", "failed", "refused", "no_input", "locked", "unavailable", "unknown"]
+
+
+class IdentityChecked(Frozen):
+    """What the checker says of one entry."""
+
+    kind: Literal["identity_checked"] = "identity_checked"
+    status: CheckStatus
+
+
+class IdentityJudged(Frozen):
+    """A person has checked who the customer is, on the script's form: accepted wherever an identity node waits."""
+
+    kind: Literal["identity_judged"] = "identity_judged"
+    method: str  # password, name_address, id …
+    result: IdentityOutcome
 
 
 class CallbackBooked(Frozen):
@@ -259,6 +302,8 @@ Result = Annotated[
     | Command
     | MachineDetected
     | TransferEnded
+    | IdentityChecked
+    | IdentityJudged
     | CallbackBooked
     | SmsQueued
     | ApiReplied
@@ -285,6 +330,16 @@ class AnswerTaken(Frozen):
     node: str
     name: str
     input: Input
+
+
+class IdentityNoted(Frozen):
+    """What one method of an identity check came to: no digits, ever."""
+
+    kind: Literal["identity"] = "identity"
+    node: str
+    method: str
+    result: MethodOutcome
+    tries: int  # entries that were compared
 
 
 class QuestionFailed(Frozen):
@@ -342,6 +397,7 @@ class FlowEnded(Frozen):
 Event = Annotated[
     NodeEntered
     | AnswerTaken
+    | IdentityNoted
     | QuestionFailed
     | CommandHeard
     | OptedOut

@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from flows.conditions import ConditionError, compile_condition
+from flows.identity import begin
 from flows.nodes import (
     ApiNode,
     AskNode,
@@ -115,7 +116,8 @@ def transfer(run: Run, node: TransferNode) -> Step:
     spec = node.transfer
     brief = run.prompt(spec.brief, summary=spec.summary or "") if spec.brief else None
     return TransferWait(node=run.node, queue=spec.queue, mode=spec.mode, brief=brief,
-                        comfort=run.prompts(spec.comfort), answer_within_s=spec.answer_within_s)  # fmt: skip
+                        comfort=run.prompts(spec.comfort), answer_within_s=spec.answer_within_s,
+                        callback=node.callback is not None)  # fmt: skip
 
 
 def callback(run: Run, node: CallbackNode) -> Step:
@@ -187,7 +189,8 @@ def _text(run: Run, variable: str | None) -> str | None:
 
 
 VISITS: dict[str, Callable[[Run, Any], Step]] = {
-    "play": play, "ask": ask, "switch": switch, "set": set_, "transfer": transfer, "callback": callback,
-    "opt_out": opt_out, "message": message, "sms": sms, "call_api": call_api, "subflow": subflow, "split": split,
+    "play": play, "ask": ask, "switch": switch, "set": set_, "transfer": transfer, "identity": begin,
+    "callback": callback, "opt_out": opt_out, "message": message, "sms": sms, "call_api": call_api,
+    "subflow": subflow, "split": split,
     "hangup": hangup, "return": return_,
 }  # fmt: skip

@@ -12,10 +12,21 @@ import yaml
 from flows.checks.scope import Scope
 from flows.edges import components, reachable, successors
 from flows.findings import Finding, listed
-from flows.nodes import ApiNode, AskNode, MessageNode, Node, PlayNode, SmsNode, SubflowNode, TransferNode
+from flows.nodes import (
+    ApiNode,
+    AskNode,
+    IdentityNode,
+    MessageNode,
+    Node,
+    PlayNode,
+    SmsNode,
+    SubflowNode,
+    TransferNode,
+)
 from flows.parts import Prompt
 
 REACTION_S = 1.5  # an answer's own length, at most this much beyond the question
+KEY_S = 1.0  # one digit, keyed by somebody who reads it from a card
 COUNTER_ROUNDS = 10  # rounds of a loop that a counter bounds
 
 
@@ -123,6 +134,8 @@ def _seconds(scope: Scope, node: Node) -> float:
         sorry = max(sum(map(scope.seconds, ask.no_input_prompt)), sum(map(scope.seconds, ask.no_match_prompt)))
         again = sorry + sum(map(scope.seconds, ask.short or ask.prompt)) + once
         return first + (ask.attempts - 1) * again
+    if isinstance(node, IdentityNode):
+        return _identity_seconds(scope, node)
     if isinstance(node, PlayNode):
         return sum(map(scope.seconds, node.play))
     if isinstance(node, MessageNode):
@@ -135,6 +148,20 @@ def _seconds(scope: Scope, node: Node) -> float:
         called = Scope(scope.flow, node.subflow.flow, scope.book)
         return _longest(called, node.subflow.entry or called.unit.spec.start)[0]
     return 0.0
+
+
+def _identity_seconds(scope: Scope, node: IdentityNode) -> float:
+    """Every method asked in vain as often as may be, then keyed wrong as often as may be."""
+    spec, seconds = node.identity, 0.0
+    sorry = max(
+        sum(map(scope.seconds, said)) for said in (spec.wrong_prompt, spec.no_input_prompt, spec.no_match_prompt)
+    )
+    for method in spec.methods:
+        once = sum(map(scope.seconds, method.prompt)) + spec.no_input_s
+        keyed = method.max * KEY_S + spec.timeout_s
+        asked = method.tries + spec.attempts - 1
+        seconds += asked * (once + sorry) + method.tries * keyed
+    return seconds
 
 
 def marketing(scope: Scope) -> Iterator[Finding]:

@@ -15,6 +15,7 @@ from flows.nodes import (
     AskNode,
     CallbackNode,
     Computed,
+    IdentityNode,
     MessageNode,
     Node,
     SetNode,
@@ -155,6 +156,8 @@ def sets_on(name: str, node: Node, arm: str) -> frozenset[str]:
         found = {name}
     elif isinstance(node, TransferNode) and arm == "answered":
         found = {node.transfer.save_as}
+    elif isinstance(node, IdentityNode):
+        found = {node.identity.save_as}
     elif isinstance(node, CallbackNode) and arm == "booked":
         found = {node.callback.save_as}
     elif isinstance(node, ApiNode) and arm == "ok":
@@ -195,6 +198,8 @@ def _read_by(node: Node) -> set[str]:
         sources = [value.cel for value in node.set.values() if isinstance(value, Computed)]
     elif isinstance(node, CallbackNode):
         return {name for name in (node.callback.when, node.callback.number) if name}
+    elif isinstance(node, IdentityNode):
+        return {method.against for method in node.identity.methods if method.against}
     elif isinstance(node, SmsNode):
         return {node.sms.to} if node.sms.to else set()
     elif isinstance(node, ApiNode):

@@ -21,9 +21,11 @@ from flows.sprint import (
     Command,
     CommandName,
     DispositionSet,
+    Expect,
     FlowEnded,
     FlowFailed,
     HangupWait,
+    IdentityChecked,
     Input,
     MachineDetected,
     MessageWait,
@@ -264,6 +266,19 @@ def test_kind_split(make_flow: MakeFlow) -> None:
     arms = [str(start(flow, {"phone": f"+86138{n:08}"}).session.variables["a"]) for n in range(1000)]
     assert 250 < arms.count("x") < 350
     assert arms == [str(start(flow, {"phone": f"+86138{n:08}"}).session.variables["a"]) for n in range(1000)]
+
+
+def test_kind_identity(make_flow: MakeFlow, go: Go) -> None:
+    """The rest is in test_identity."""
+    flow = make_flow(
+        "a:\n  identity: {methods: [{by: password, prompt: x.one}]}\n  verified: b\n  failed: c\n"
+        "  unavailable: c\nb: {hangup: }\nc: {hangup: }"
+    )
+    sprint = start(flow, {})
+    assert isinstance(sprint.wait, AskWait)
+    assert sprint.wait.expect == Expect(type="digits", min_digits=6, max_digits=6, terminator="#", secret=True)
+    sprint = go(flow, sprint, Input(value="123456", modality=Modality.KEYS))
+    assert path(go(flow, sprint, IdentityChecked(status="right"))) == ["b"]
 
 
 def test_kind_hangup(make_flow: MakeFlow, go: Go) -> None:
