@@ -14,11 +14,22 @@ from ivr import deliveries
 from ivr.dialer.store.promises import keep_promises
 from ivr.dialer.store.tables import IDS_AT_ONCE, attempt_table, task_table
 from ivr.dialer.store.tasks import close_tasks, release
-from ivr.model import AttemptState, Campaign, HungUpBy, Intention, TaskState, Worker, WorkerState
+from ivr.model import (
+    AttemptState,
+    Campaign,
+    Handling,
+    HandlingState,
+    HungUpBy,
+    Intention,
+    TaskState,
+    Worker,
+    WorkerState,
+)
 from ivr.policy import engagements
 from trunk.ports import DialOutcome
 
 ALIVE = (WorkerState.RUNNING, WorkerState.DRAINING)
+AGENTS = "agent "  # begins the lease owners that are people (ivr.byhand): no process's death frees their tasks
 
 
 def open_attempts(session: Session, worker: str | None = None) -> tuple[str, ...]:
@@ -68,7 +79,9 @@ def close_unknown(session: Session, ids: Sequence[str], now: datetime) -> int:
     """Close attempts whose end nobody can know any more, and their tasks with them: they may have rung. A call
     that was asked for in one of them is made all the same.
 
-    Returns how many there were: those that have their end already are left alone."""
+    Returns how many there were: those that have their end already are left alone, and calls in which an agent has
+    talked, who says what they came to whatever became of the process."""
+    ids = _without_people(session, ids)
     tasks = (
         session.execute(
             update_of(attempt_table)
@@ -97,6 +110,14 @@ def close_unknown(session: Session, ids: Sequence[str], now: datetime) -> int:
     return len(tasks)
 
 
+def _without_people(session: Session, ids: Sequence[str]) -> list[str]:
+    wrapped_up = select(Handling.attempt_id).where(
+        Handling.attempt_id.in_(ids), Handling.state.in_((HandlingState.TALKING, HandlingState.WRAP_UP))
+    )
+    people = set(session.execute(wrapped_up).scalars())
+    return [one for one in ids if one not in people]
+
+
 def free_leases(session: Session, worker: str | None = None) -> int:
     """Give back what a dead process (None: whichever) had leased and not yet dialled: no attempt row, so no call
     has left."""
@@ -106,6 +127,7 @@ def free_leases(session: Session, worker: str | None = None) -> int:
         task_table.c.campaign_id.in_(select(Campaign.id)),
         task_table.c.state == TaskState.LEASED,
         task_table.c.id.not_in(dialled),
+        or_(task_table.c.lease_owner.is_(None), task_table.c.lease_owner.not_like(f"{AGENTS}%")),
     )
     if worker is not None:
         stale = stale.where(task_table.c.lease_owner == worker)
