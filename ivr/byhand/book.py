@@ -1,0 +1,105 @@
+"""The campaigns that people handle, with what their tasks need: read once, and again when a row has changed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from flows.flow import Flow
+from flows.loader import load_document as load_flow
+from ivr.campaigns.running import rules_of
+from ivr.model import Agent, Campaign, CampaignState, FlowVersion, HandledBy, PeopleMode, Team
+from ivr.policy.policy import CampaignRules
+from ivr.strategy import Strategy, default_strategy
+from ivr.strategy import load_document as load_strategy
+from ivr.strategy.hours import Hours
+from ivr.strategy.learning import hours_for
+from ivr.strategy.split import arm_of
+
+KEPT_FLOWS = 64
+
+
+@dataclass(frozen=True, slots=True)
+class ByHand:
+    """One campaign."""
+
+    id: int
+    name: str
+    mode: PeopleMode
+    teams: frozenset[str]  # whose people handle it; empty: everybody's
+    rules: CampaignRules
+    strategy: Strategy
+    hours: Hours
+    flow_version_id: int
+    ends_at: datetime | None
+
+    def is_for(self, team: str | None) -> bool:
+        return not self.teams or team in self.teams
+
+
+class Book:
+    """Keep one for as long as the process lives: documents are parsed once."""
+
+    def __init__(self) -> None:
+        self._campaigns: dict[int, tuple[tuple[Any, ...], ByHand]] = {}
+        self._flows: dict[int, Flow] = {}
+
+    def open_for(self, session: Session, agent: Agent, mode: PeopleMode) -> tuple[ByHand, ...]:
+        """The running campaigns of that mode whose tasks the agent may have, the most urgent first."""
+        team = None if agent.team_id is None else session.get_one(Team, agent.team_id).name
+        ids = session.scalars(
+            select(Campaign.id).where(
+                Campaign.state == CampaignState.RUNNING,
+                Campaign.handled_by == HandledBy.PEOPLE,
+                Campaign.people_mode == mode,
+            )
+        ).all()
+        found = [one for one in (self.campaign(session, campaign_id) for campaign_id in ids) if one.is_for(team)]
+        return tuple(sorted(found, key=lambda one: (one.strategy.spec.priority, one.id)))
+
+    def campaign(self, session: Session, campaign_id: int) -> ByHand:
+        row = session.get_one(Campaign, campaign_id)
+        key = (
+            (row.flow_version_id, row.policy, row.strategy),
+            (row.people_mode, tuple(row.teams), row.ends_at, row.name),
+        )
+        known = self._campaigns.get(campaign_id)
+        if known is not None and known[0] == key:
+            return known[1]
+        strategy = load_strategy(row.strategy) if row.strategy else default_strategy()
+        found = ByHand(
+            id=campaign_id,
+            name=row.name,
+            mode=row.people_mode or PeopleMode.PREVIEW,
+            teams=frozenset(row.teams),
+            rules=rules_of(session, campaign_id),
+            strategy=strategy,
+            hours=hours_for(session, strategy),
+            flow_version_id=row.flow_version_id,
+            ends_at=row.ends_at,
+        )
+        self._campaigns[campaign_id] = (key, found)
+        return found
+
+    def flow(self, session: Session, flow_version_id: int) -> Flow:
+        """A version of a flow, which never changes."""
+        if flow_version_id not in self._flows:
+            if len(self._flows) >= KEPT_FLOWS:
+                self._flows.clear()
+            self._flows[flow_version_id] = load_flow(session.get_one(FlowVersion, flow_version_id).source)
+        return self._flows[flow_version_id]
+
+    def version_for(self, session: Session, campaign: ByHand, phone: str) -> int:
+        """The version of the flow that the number's script is: of an A/B test its arm's."""
+        arm = arm_of(campaign.strategy, phone)
+        if arm is None or arm.flow_version is None:
+            return campaign.flow_version_id
+        own = session.get_one(FlowVersion, campaign.flow_version_id)
+        wanted = select(FlowVersion.id).where(
+            FlowVersion.flow == own.flow, FlowVersion.version == arm.flow_version
+        )
+        return session.scalars(wanted).one()

@@ -1,0 +1,120 @@
+"""What an agent sees of their task: who it is, what was before, what to say and what to enter."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from flows.sprint import AnswerTaken, DispositionSet, Scalar
+from ivr.byhand.book import Book
+from ivr.byhand.finishing import dispositions_of
+from ivr.byhand.forms import Form, form_of
+from ivr.byhand.script import Entry, Script, Start, replay
+from ivr.byhand.texts import Texts
+from ivr.model import Agent, Attempt, CallWhy, Campaign, Handling, HandlingState, Task
+
+SLOT = "slot_"  # begins the names of what isn't the contact's own
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    node: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Earlier:
+    """A call before this one."""
+
+    at: datetime
+    outcome: str
+    disposition: str
+    note: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """One task in the hands of one agent, at this moment."""
+
+    handling_id: int
+    agent: str
+    campaign: str
+    flow: str
+    state: HandlingState
+    phone: str
+    contact: Mapping[str, Scalar]
+    why: CallWhy | None  # what the call is for; None: the first one
+    earlier: tuple[Earlier, ...]
+    said: tuple[Said, ...]
+    form: Form
+    answers: Mapping[str, str]
+    disposition: str | None  # what the script has come to so far
+    dispositions: tuple[str, ...]  # what it may be finished with
+    attempt_id: str | None
+    until: datetime | None  # preview and wrap-up end by themselves then
+    note: str | None
+    reason: str | None  # why it was skipped, given back, or couldn't be dialled
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A handling with its script, read."""
+
+    handling_id: int
+    agent: str
+    script: Script
+    entries: tuple[Entry, ...]
+
+
+def held_of(session: Session, book: Book, handling: Handling) -> Held:
+    """Raises FlowError for a script that can't be begun: the contact lacks something."""
+    flow = book.flow(session, handling.flow_version_id)
+    entries = tuple(Entry.of(kept) for kept in handling.entries)
+    script = replay(flow, Start.of(handling.start), handling.began_at, entries)
+    return Held(handling.id, session.get_one(Agent, handling.agent_id).number, script, entries)
+
+
+def card_of(session: Session, book: Book, texts: Texts, handling: Handling) -> Card:
+    held = held_of(session, book, handling)
+    script, flow = held.script, held.script.flow
+    contact: Mapping[str, Scalar] = handling.start["contact"]
+    task = session.get_one(Task, handling.task_id)
+    taken = [event for _, event in script.events if isinstance(event, AnswerTaken)]
+    came_to = [event.disposition for _, event in script.events if isinstance(event, DispositionSet)]
+    return Card(
+        handling_id=handling.id,
+        agent=held.agent,
+        campaign=session.get_one(Campaign, handling.campaign_id).name,
+        flow=flow.title,
+        state=handling.state,
+        phone=str(contact["phone"]),
+        contact={name: value for name, value in contact.items() if name != "phone" and not name.startswith(SLOT)},
+        why=task.next_why,
+        earlier=_earlier(session, handling),
+        said=tuple(Said(one.node, texts.shown(one.prompts, flow.language)) for one in script.page),
+        form=form_of(script.wait),
+        answers={event.name: event.input.value for event in taken},
+        disposition=next((one for one in reversed(came_to) if one), None),
+        dispositions=tuple(dispositions_of(flow)),
+        attempt_id=handling.attempt_id,
+        until=handling.until,
+        note=handling.note,
+        reason=handling.why,
+    )
+
+
+def _earlier(session: Session, handling: Handling) -> tuple[Earlier, ...]:
+    rows = session.execute(
+        select(Attempt.started_at, Attempt.outcome, Attempt.disposition, Handling.note)
+        .outerjoin(Handling, Handling.attempt_id == Attempt.id)
+        .where(Attempt.task_id == handling.task_id, Attempt.ended_at.is_not(None))
+        .order_by(Attempt.number)
+    )
+    return tuple(
+        Earlier(at, "" if outcome is None else outcome.value, disposition or "", note)
+        for at, outcome, disposition, note in rows
+    )

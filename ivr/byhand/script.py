@@ -1,0 +1,189 @@
+"""A flow as an agent's script: the interpreter walks it, and the agent's entries are the answers. Pure.
+
+A script is what came into it, in order: replaying the entries gives the same session, so it survives any crash,
+and going back is leaving the last ones out. What only has to be said is passed by at once: the agent sees it
+together with the next question."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from flows.flow import Flow
+from flows.interpreter import resume, start
+from flows.session import Session, Sprint
+from flows.sprint import (
+    AnswerTaken,
+    AskWait,
+    Event,
+    Input,
+    MessageWait,
+    NoMatch,
+    Played,
+    PlayWait,
+    PromptRef,
+    Result,
+    Scalar,
+    TransferEnded,
+    TransferWait,
+    Wait,
+)
+
+_RESULT: TypeAdapter[Any] = TypeAdapter(Result)
+_WAIT: TypeAdapter[Any] = TypeAdapter(Wait)
+UNKNOWN_DIGIT = "0"  # stands for each digit of a secret, which is kept nowhere
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """What the script is begun with: the list's values with the number, and where (None: at the flow's start)."""
+
+    contact: Mapping[str, Scalar]
+    entry: str | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        return {"contact": dict(self.contact), "entry": self.entry}
+
+    @classmethod
+    def of(cls, kept: Mapping[str, Any]) -> Start:
+        return cls(kept["contact"], kept.get("entry"))
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """Something that came into the script: from the agent, or (`errand`: for that wait) from the platform."""
+
+    at: datetime
+    result: Result
+    errand: Wait | None = None
+    secret: bool = False  # its digits aren't kept
+    undone: bool = False  # the agent went back beyond it; what it had done outside stays done
+
+    def as_json(self) -> dict[str, Any]:
+        kept = self.result
+        if self.secret and isinstance(kept, Input):
+            kept = kept.model_copy(update={"value": UNKNOWN_DIGIT * len(kept.value), "transcript": None})
+        more = {"secret": self.secret, "undone": self.undone}
+        return {
+            "at": self.at.isoformat(),
+            "result": kept.model_dump(mode="json"),
+            "errand": None if self.errand is None else self.errand.model_dump(mode="json"),
+        } | {name: True for name, holds in more.items() if holds}
+
+    @classmethod
+    def of(cls, kept: Mapping[str, Any]) -> Entry:
+        errand = kept.get("errand")
+        return cls(
+            datetime.fromisoformat(kept["at"]),
+            _RESULT.validate_python(kept["result"]),
+            None if errand is None else _WAIT.validate_python(errand),
+            bool(kept.get("secret")),
+            bool(kept.get("undone")),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What the agent is to say at one node."""
+
+    node: str
+    prompts: tuple[PromptRef, ...]
+
+
+@dataclass
+class Script:
+    """Where a script stands. `wait` is what it waits for: the agent, or an errand; None: the call has ended it."""
+
+    flow: Flow
+    session: Session
+    wait: Wait | None
+    events: list[tuple[datetime, Event]] = field(default_factory=list)
+    page: list[Said] = field(default_factory=list)  # since the agent's last entry
+
+    @classmethod
+    def begin(cls, flow: Flow, begun_with: Start, at: datetime) -> Script:
+        """Raises FlowError: the contact lacks something that the flow needs."""
+        first = start(flow, begun_with.contact, entry=begun_with.entry)
+        script = cls(flow, first.session, first.wait)
+        script._take(first, at)
+        return script
+
+    def enter(self, entry: Entry) -> None:
+        """Go on with it. Raises FlowError (WrongResultError) where the script doesn't wait for such a thing."""
+        node, attempt = (self.wait.node, getattr(self.wait, "attempt", 0)) if self.wait is not None else ("", 0)
+        sprint = resume(self.flow, self.session, entry.result)
+        if entry.errand is None:
+            self.page.clear()
+        self._take(sprint, entry.at)
+        if entry.secret:
+            self._forget(entry, sprint)
+        again = self.wait if isinstance(entry.result, NoMatch) else None
+        if isinstance(again, AskWait) and again.node == node and again.attempt > attempt:
+            self.enter(entry)  # a person has asked as often as it takes
+
+    def ended(self, result: Result, at: datetime) -> None:
+        """The call is over: the flow's last words count. Harmless when it has ended by itself."""
+        if self.wait is not None:
+            self._take(resume(self.flow, self.session, result), at)
+
+    def _take(self, sprint: Sprint, at: datetime) -> None:
+        """Note what has happened, and pass by what only has to be said."""
+        while True:
+            self.session, self.wait = sprint.session, sprint.wait
+            self.events += [(at, event) for event in sprint.events]
+            wait = self.wait
+            if isinstance(wait, (PlayWait, AskWait, MessageWait)) and wait.prompts:
+                self.page.append(Said(wait.node, wait.prompts))
+            if not isinstance(wait, PlayWait):
+                return
+            sprint = resume(self.flow, self.session, Played())
+
+    def _forget(self, entry: Entry, sprint: Sprint) -> None:
+        """Of a secret that isn't known any more nothing may go on as if it were."""
+        if isinstance(entry.result, Input) and set(entry.result.value) == {UNKNOWN_DIGIT}:
+            names = {event.name for event in sprint.events if isinstance(event, AnswerTaken)}
+            left = {name: value for name, value in self.session.variables.items() if name not in names}
+            self.session = self.session.model_copy(update={"variables": left})
+
+
+def replay(flow: Flow, begun_with: Start, begun_at: datetime, entries: Sequence[Entry]) -> Script:
+    """The script after these entries. Raises FlowError."""
+    script = Script.begin(flow, begun_with, begun_at)
+    for entry in entries:
+        if not entry.undone:
+            script.enter(entry)
+    return script
+
+
+def without_last(entries: Sequence[Entry]) -> tuple[Entry, ...]:
+    """One step back: without the agent's last entry and what followed from it. Errands that were done stay on
+    record as undone, so that they aren't done twice. The same, when there is nothing to go back to."""
+    kept = list(entries)
+    last = next((at for at in reversed(range(len(kept))) if kept[at].errand is None and not kept[at].undone), None)
+    if last is None:
+        return tuple(entries)
+    after = [
+        Entry(one.at, one.result, one.errand, one.secret, undone=True)
+        for one in kept[last + 1 :]
+        if one.errand is not None
+    ]
+    return (*kept[:last], *after)
+
+
+def done_before(entries: Sequence[Entry], errand: Wait) -> Result | None:
+    """What this very errand brought before the agent went back beyond it."""
+    return next((one.result for one in reversed(entries) if one.undone and one.errand == errand), None)
+
+
+def talked(agent: str) -> TransferEnded:
+    """The flow wants to hand the customer to a person: the agent is one, and has talked with them."""
+    return TransferEnded(status="answered", agent=agent)
+
+
+def is_for_agent(wait: Wait | None) -> bool:
+    """Whether the script waits for the agent, and not for the platform or for the call's end."""
+    return isinstance(wait, (AskWait, TransferWait, MessageWait))

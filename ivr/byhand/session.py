@@ -1,0 +1,153 @@
+"""A customer's call that an agent makes: who talks is the agent, we only join the two and note what happens.
+
+It is the trunk's `CallHandler` for the customer's leg, and to the dialer what the robot's session is."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+
+from ivr.byhand.phone import PersonLeg
+from ivr.clock import Clock
+from ivr.ports import SecondLegs
+from ivr.session.deps import PlacedAttempt
+from ivr.session.faults import log_fault
+from ivr.session.machine import CallState
+from ivr.session.progress import Bus, NodeReached, PromptBegan, PromptEnded, StateChanged
+from ivr.session.record import CallRecord, Talk
+from trunk.ports import Answered, Call, CallEvent, Cause, HungUp, Ringing, TrunkError
+
+log = logging.getLogger(__name__)
+BRIDGED = "bridged"  # as the talk is named to whoever watches
+
+
+class PersonSession:
+    """`talking()` is called when the two can hear each other; `over` gives the record when the call has ended."""
+
+    def __init__(
+        self,
+        attempt: PlacedAttempt,
+        leg: PersonLeg,
+        agent: str,
+        parts: tuple[Clock, Bus, Path | None],
+        talking: Callable[[PersonSession], Coroutine[None, None, None]],
+    ) -> None:
+        self.attempt = attempt
+        self._clock, self._bus, self._recordings = parts
+        self.record = CallRecord(attempt.attempt_id, attempt.phone, started_at=self._clock.now())
+        self._leg = leg
+        self._agent = agent
+        self._talking = talking
+        self._call: Call | None = None
+        self._hang_up_asked = False
+        self._answered_at_s = 0.0
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        leg.waiting = True
+        self._start(self._follow_agent())
+
+    # ---- for the dialer -------------------------------------------------------------------------------------
+
+    def attach(self, call: Call, legs: SecondLegs | None = None) -> None:
+        del legs
+        self._call = call
+        if self._hang_up_asked:
+            call.hangup()
+
+    def hang_up(self) -> None:
+        self._hang_up_asked = True
+        if self._call is not None:
+            self._call.hangup()
+
+    def give_up_ringing(self) -> None:
+        if self.record.answered_at is None:
+            self.hang_up()
+
+    def close(self, cause: Cause) -> None:
+        if not self._done.done():
+            self.on_event(HungUp(asyncio.get_running_loop().time(), cause))
+
+    async def over(self) -> CallRecord:
+        await asyncio.shield(self._done)
+        while self._tasks:
+            await asyncio.wait(self._tasks)
+        return self.record
+
+    # ---- CallHandler ----------------------------------------------------------------------------------------
+
+    def on_event(self, event: CallEvent) -> None:
+        now = self._clock.now()
+        match event:
+            case Ringing():
+                self.record.ringing_at = self.record.ringing_at or now
+                self._tell(CallState.RINGING)
+            case Answered(at_s=at_s):
+                self.record.answered_at, self._answered_at_s = now, at_s
+                self._start(self._join())
+            case HungUp(at_s=at_s, cause=cause) if not self._done.done():
+                self.record.ended_at, self.record.cause = now, cause
+                if self.record.answered_at is not None:
+                    self.record.talk_s = at_s - self._answered_at_s
+                self._leg.waiting = False
+                self._leg.hang_up()
+                self._done.set_result(None)
+            case _:
+                pass
+
+    def on_tick(self, frame: bytes) -> bytes | None:
+        del frame  # on its way into the bridge, or out of it
+        return None
+
+    # ---- the two together -----------------------------------------------------------------------------------
+
+    async def _join(self) -> None:
+        """The customer has answered: record, and let the two hear each other."""
+        call, other = self._call, self._leg.call
+        if call is None or other is None:
+            self.hang_up()
+            return
+        self._leg.waiting = False
+        if self._recordings is not None:
+            call.record(self._recordings / f"{self.attempt.attempt_id}.wav")
+        try:
+            await call.bridge(other)
+        except (TrunkError, ValueError) as error:
+            log.warning("no_bridge", extra={"agent": self._agent, "reason": type(error).__name__})
+            if self._leg.cause is None and not self._done.done():  # else one of the two has just left
+                self.record.failure = "no bridge"
+            self.hang_up()
+            return
+        assert self.record.answered_at is not None
+        self.record.talks.append(Talk(self._agent, self.record.answered_at))
+        self._tell(CallState.BRIDGED)
+        for call_id in (self._leg.leg_id, self.attempt.attempt_id):
+            self._bus.publish(NodeReached(call_id, BRIDGED))
+            self._bus.publish(PromptBegan(call_id, BRIDGED, ""))
+            self._bus.publish(PromptEnded(call_id, BRIDGED))
+        await self._talking(self)
+
+    async def _follow_agent(self) -> None:
+        """When the agent hangs up, so does the customer's phone, whether it rings or they talk."""
+        over = asyncio.ensure_future(self._leg.gone())
+        await asyncio.wait({over, self._done}, return_when=asyncio.FIRST_COMPLETED)
+        over.cancel()
+        if not self._done.done():
+            self.hang_up()
+
+    def _tell(self, state: CallState) -> None:
+        self._bus.publish(StateChanged(self.attempt.attempt_id, state, self._clock.now()))
+
+    def _start(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.create_task(self._guarded(work))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _guarded(self, work: Coroutine[None, None, None]) -> None:
+        try:
+            await work
+        except Exception as error:  # noqa: BLE001 a task's top: the fault ends this call alone
+            log_fault(log, "call_fault", error, attempt_id=self.attempt.attempt_id)
+            self.record.failure = self.record.failure or type(error).__name__
+            self.hang_up()
