@@ -215,7 +215,8 @@ def _attempts(
     given = select(Answer).where(Answer.attempt_id.in_(ids)).order_by(Answer.attempt_id, Answer.number)
     for answer in session.scalars(given):
         answers[answer.attempt_id][answer.name] = answer.value  # in order: the last one counts
-    recorded = set(session.scalars(select(Recording.attempt_id).where(Recording.attempt_id.in_(ids))))
+    kept = Recording.attempt_id.in_(ids), Recording.removed_at.is_(None)
+    recorded = set(session.scalars(select(Recording.attempt_id).where(*kept)))
     return tuple(_attempt_row(row, answers[row.id], row.id in recorded) for row in rows), total
 
 
@@ -270,7 +271,10 @@ def _attempt(session: Session, attempt_id: str) -> AttemptView | None:
     answers = session.scalars(select(Answer).where(Answer.attempt_id == row.id).order_by(Answer.number))
     segments = session.scalars(select(Segment).where(Segment.attempt_id == row.id).order_by(Segment.number))
     recorded = session.scalars(
-        select(Recording).where(Recording.attempt_id == row.id).order_by(Recording.id.desc()).limit(1)
+        select(Recording)
+        .where(Recording.attempt_id == row.id, Recording.removed_at.is_(None))
+        .order_by(Recording.id.desc())
+        .limit(1)
     ).first()
     return AttemptView(
         id=row.id,

@@ -14,6 +14,10 @@ from ivr.i18n import translate, use_language
 
 COMMANDS = {
     "agent": Elsewhere("ivr.cli.agent", "Sign agents in and out, and say what they do."),
+    "archive": Elsewhere(
+        "ivr.cli.archive",
+        "File recordings, keep them as long as they must be, check that they are what they were.",
+    ),
     "asterisk": Elsewhere(
         "ivr.cli.asterisk", "Connect Asterisk: write its files, check it, start one of our own."
     ),

@@ -16,11 +16,17 @@ from ivr.signals import at_each_signal
 T = TypeVar("T")
 
 
-def with_database(place: Place | None, work: Callable[[Database], Awaitable[T]], *, must_exist: bool = False) -> T:
+def with_database(
+    place: Place | None,
+    work: Callable[[Database], Awaitable[T]],
+    *,
+    must_exist: bool = False,
+    durable: bool = False,
+) -> T:
     """Open the database at `place`, or the settings' one, brought up to this version; run `work`; close it.
 
     `must_exist` is for commands that only read or change what is there: a mistyped path makes no new database.
-    Raises IvrError for it."""
+    `durable`: what is committed survives a power cut, too. Raises IvrError for a database that isn't there."""
     settings = load_settings()
     url = settings.database_url if place is None else url_of(place)
     file = file_of(url)
@@ -28,7 +34,7 @@ def with_database(place: Place | None, work: Callable[[Database], Awaitable[T]],
         raise IvrError("There is no database {path}; check the path.", path=file)
 
     async def run() -> T:
-        database = Database(url)
+        database = Database(url, durable=durable)
         deliveries.attach(database, settings)
         try:
             await database.upgrade()

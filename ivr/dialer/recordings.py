@@ -21,6 +21,7 @@ from pathlib import Path
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from ivr.archive.places import FOLDER
 from ivr.database import Database
 from ivr.dialer.store import RecordingFacts, attempt_table
 from ivr.dialer.store.tables import IDS_AT_ONCE
@@ -213,8 +214,11 @@ def _ended(session: Session, attempt_ids: Sequence[str]) -> list[str]:
 
 
 def _write_row(session: Session, attempt_id: str, facts: RecordingFacts) -> None:
-    """One per call: what was made again after a crash, or compressed at last, takes its place."""
+    """One per call: what was made again after a crash, or compressed at last, takes its place; not that of one
+    that the archive has filed meanwhile."""
     row = session.scalars(select(Recording).where(Recording.attempt_id == attempt_id)).first()
+    if row is not None and row.file.startswith(f"{FOLDER}/"):
+        return
     if row is None:
         row = Recording(attempt_id=attempt_id, created_at=session.get_one(Attempt, attempt_id).ended_at)
         session.add(row)

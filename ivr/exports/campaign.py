@@ -208,7 +208,8 @@ def _attempts(export: _Export) -> tuple[list[Column], Rows]:
     columns = export.titled(ATTEMPT_COLUMNS)
 
     def rows() -> Rows:
-        file = select(func.max(Recording.file)).where(Recording.attempt_id == Attempt.id).scalar_subquery()
+        kept = Recording.attempt_id == Attempt.id, Recording.removed_at.is_(None)
+        file = select(func.max(Recording.file)).where(*kept).scalar_subquery()
         statement = (
             select(Attempt, file.label("file"))
             .where(Attempt.campaign_id == export.campaign.id)

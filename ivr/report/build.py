@@ -142,7 +142,8 @@ def _details(session: Session, ids: Sequence[str]) -> Callable[[str], _Details]:
         # The last answer to a question counts, and stands where that answer was given.
         answers[answer.attempt_id].pop(answer.name, None)
         answers[answer.attempt_id][answer.name] = _answer(answer)
-    recorded = select(Recording.attempt_id, Recording.file).where(Recording.attempt_id.in_(ids))
+    kept = Recording.attempt_id.in_(ids), Recording.removed_at.is_(None)
+    recorded = select(Recording.attempt_id, Recording.file).where(*kept)
     recordings = {row.attempt_id: row.file for row in session.execute(recorded.order_by(Recording.id))}
     segments: dict[str, list[Segment]] = defaultdict(list)
     for segment in session.scalars(

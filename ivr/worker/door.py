@@ -163,7 +163,7 @@ async def run_worker(
         )
         host = Host(parts, watching.told, look_every_s=options.look_every_s, until_done=options.until_done)
         brake.attach(host, network)
-        await _work(parts, host, Housekeeping(database, settings))
+        await _work(parts, host, Housekeeping(database, settings, options.record))
 
 
 async def _work(parts: WorkerParts, host: Host, housekeeping: Housekeeping) -> None:

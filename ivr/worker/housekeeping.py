@@ -1,4 +1,5 @@
-"""What a worker does beside calling: keep campaigns, check the books, fetch from feeds, push results back.
+"""What a worker does beside calling: keep campaigns, check the books, file recordings, fetch from feeds, push
+results back.
 
 Several workers may do it: each piece of work takes its own lock in the database. One that fails is logged and
 tried again; calls go on."""
@@ -12,7 +13,9 @@ import socket
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 
+from ivr.archive.nightly import archive_nightly
 from ivr.campaigns.keeping import KEEP_EVERY_S, keep
 from ivr.config import Settings
 from ivr.database import Database
@@ -24,7 +27,7 @@ from ivr.strategy.learning import LEARN_EVERY_S, learn_nightly
 
 log = logging.getLogger(__name__)
 AGAIN_S = 5.0  # after a fault of what goes on by itself
-BOOKS_EVERY_S = 60.0  # whether tonight's look is due
+NIGHTLY_EVERY_S = 60.0  # whether tonight's turn is due
 STOP_S = 10.0  # how long what is being done may take to end
 
 
@@ -36,9 +39,9 @@ class Chore:
 
 
 class Housekeeping:
-    """`start` it beside the calls; `close` ends it."""
+    """`start` it beside the calls; `close` ends it. `recordings`: the folder that calls are recorded into."""
 
-    def __init__(self, database: Database, settings: Settings) -> None:
+    def __init__(self, database: Database, settings: Settings, recordings: Path | None = None) -> None:
         feeds = FeedRunner(database, settings, f"{socket.gethostname()} {os.getpid()}")
         results = DeliveryRunner(database, settings)
         self._stop = asyncio.Event()
@@ -46,7 +49,12 @@ class Housekeeping:
             Chore("keep campaigns", KEEP_EVERY_S, lambda: keep(database, settings)),
             Chore("feeds", AGAIN_S, lambda: feeds.run(self._stop)),
             Chore("learn hours", LEARN_EVERY_S, lambda: learn_nightly(database)),
-            Chore("check the books", BOOKS_EVERY_S, lambda: nightly(database, settings)),
+            Chore("check the books", NIGHTLY_EVERY_S, lambda: nightly(database, settings)),
+            Chore(
+                "file recordings",
+                NIGHTLY_EVERY_S,
+                lambda: archive_nightly(database, settings.archive, recordings),
+            ),
             Chore("push results", AGAIN_S, lambda: results.run(self._stop)),
         ]
         self._tasks: list[asyncio.Task[None]] = []

@@ -50,7 +50,7 @@ def lost_files(session: Session, scope: Scope) -> Iterable[str]:
     rows = session.execute(
         select(Recording.attempt_id, Recording.file)
         .join(Attempt, Recording.attempt_id == Attempt.id)
-        .where(Attempt.started_at >= scope.since)
+        .where(Attempt.started_at >= scope.since, Recording.removed_at.is_(None))
         .execution_options(yield_per=ROWS_AT_ONCE)
     )
     yield from (f"call {attempt_id}" for attempt_id, file in rows if not (folder / file).is_file())
