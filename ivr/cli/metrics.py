@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -12,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 from sqlalchemy.orm import Session
 
+from ivr.cli.campaign_options import zone_of as checked_zone
 from ivr.cli.options import DATABASE
 from ivr.cli.with_database import with_database
 from ivr.config import load_settings
@@ -61,6 +63,8 @@ def list_() -> None:
 @click.option("--organisation", help=translate("Of this organisation's campaigns, with all below it."))
 @click.option("--from", "first", type=DAY, help=translate("From this day on."))
 @click.option("--to", "last", type=DAY, help=translate("To this day, included."))
+@click.option("--agent", "agents", multiple=True, help=translate("Of this agent; may be given several times."))
+@click.option("--team", "teams", multiple=True, help=translate("Of this team; may be given several times."))
 @click.option("--arm", help=translate("Of this arm of a test."))
 @click.option("--grade", type=click.Choice(tuple("ABCDEF")), help=translate("Of calls with this grade."))
 @click.option("--by", type=click.Choice(SLICES), help=translate("Tell the figures apart by this."))
@@ -69,6 +73,7 @@ def list_() -> None:
     default="prefix",
     help=translate("By segment: an attribute of the list; default: the number's prefix."),
 )
+@click.option("--timezone", help=translate("Whose hours and days; default: the campaigns'."))
 @DATABASE
 def show(
     name: str,
@@ -76,6 +81,7 @@ def show(
     last: datetime | None,
     by: str | None,
     segment: str,
+    timezone: str | None,
     db: Place | None,
     **filters: str | tuple[str, ...] | None,
 ) -> None:
@@ -85,26 +91,17 @@ def show(
         now = database.clock.now()
 
         def work(session: Session) -> tuple[tuple[Figure, ...], str]:
-            wanted = _filter(session, first, last, filters)
-            question = Question(now=now, wanted=wanted, by=by, segment=segment, spans=spans())
+            wanted = Filter(**filters)  # type: ignore[arg-type]  # the options' names and kinds are the fields'
+            zone = ZoneInfo(checked_zone(timezone)) if timezone else zone_of(session, wanted)
+            since, until = period(first and first.date(), last and last.date(), zone)
+            wanted = replace(wanted, since=since, until=until)
+            question = Question(now=now, wanted=wanted, by=by, segment=segment, zone=zone, spans=spans())
             return measure(session, one, question), statement_text(session, one, question)
 
         return await database.read(work)
 
     figures, sql = with_database(db, ask, must_exist=True)
     _tell(one, figures, sql, by)
-
-
-def _filter(
-    session: Session,
-    first: datetime | None,
-    last: datetime | None,
-    filters: dict[str, str | tuple[str, ...] | None],
-) -> Filter:
-    wanted = Filter(**filters)  # type: ignore[arg-type]  # the options' names and kinds are the fields'
-    zone: ZoneInfo = zone_of(session, wanted)
-    since, until = period(first and first.date(), last and last.date(), zone)
-    return Filter(wanted.campaigns, wanted.organisation, since, until, wanted.arm, wanted.grade)
 
 
 def _tell(one: Metric, figures: tuple[Figure, ...], sql: str, by: str | None) -> None:
@@ -117,7 +114,7 @@ def _tell(one: Metric, figures: tuple[Figure, ...], sql: str, by: str | None) ->
         click.echo(f"{translate('Value')}: {_value(one, figures[0])}")
         return
     if not figures:
-        click.echo(f"{translate('Value')}: {words.shown(None, one.unit, language)}")
+        click.echo(f"{translate('Value')}: {words.shown_of(one, None, language)}")
         return
     table = Table()
     if by is not None:
@@ -131,7 +128,7 @@ def _tell(one: Metric, figures: tuple[Figure, ...], sql: str, by: str | None) ->
 
 
 def _value(one: Metric, figure: Figure) -> str:
-    shown = words.shown(figure.value, one.unit, current_language())
+    shown = words.shown_of(one, figure.value, current_language())
     if figure.whole is None or figure.value is None:
         return shown
     return f"{shown} ({figure.part:,.10g} / {figure.whole:,.10g})"

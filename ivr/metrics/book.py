@@ -1,12 +1,13 @@
-"""The metrics book: each figure about calls and campaigns, as data. docs/metrics.md is made from it.
+"""The metrics book: each figure about calls, campaigns and people, as data. docs/metrics.md is made from it.
 
-Long because it is a list: one entry a metric. Figures about people (attendance, adherence …) will be entries over
-relations of their own."""
+Long because it is a list: one entry a metric. Figures about people's time, plans and talks stand in
+`ivr.metrics.people_book`; those about calls are told by agent and team here."""
 
 from __future__ import annotations
 
 from ivr.errors import IvrError
 from ivr.metrics.metric import Metric, Said, Unit
+from ivr.metrics.people_book import PEOPLE
 from ivr.metrics.relations import ANSWERS, CALLS, CUSTOMERS, FIRST_CALLS, LAST_CALLS, RATINGS
 
 TALKED = "a.talk_ms > 0"
@@ -364,6 +365,17 @@ BOOK: tuple[Metric, ...] = (
         part=f"{_count(GROSS)} * {_count(GROSS)}",
         whole=_count(TALKED),
     ),
+    Metric(
+        name="successes_per_person",
+        title=Said("Successes per person"),
+        formula=Said("Successes (gross) of agents' calls / days on which agents had calls, summed over agents."),
+        excluded=Said("Calls without an agent."),
+        unit=Unit.NUMBER,
+        source="S6",
+        relation=CALLS,
+        part=_count(f"g.id IS NOT NULL AND {GROSS}"),
+        whole="COUNT(DISTINCT CAST(g.id AS VARCHAR) || ' ' || LOCAL_DAY(a.started_at))",
+    ),
     # ---- what came of it ------------------------------------------------------------------------------------
     Metric(
         name="payment_rate_after_call",
@@ -525,6 +537,7 @@ BOOK: tuple[Metric, ...] = (
         part="COUNT(*)",
         keys=(("modality", "n.modality"),),
     ),
+    *PEOPLE,
 )
 
 _BY_NAME = {metric.name: metric for metric in BOOK}

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from ivr.errors import IvrError
 from ivr.metrics.metric import Relation
-from ivr.model import Campaign, Organisation
+from ivr.model import Agent, Campaign, Organisation, Team
 
 DEFAULT_ZONE = "Asia/Shanghai"  # a campaign's own, unless it says otherwise
 
@@ -31,6 +31,8 @@ class Filter:
     until: datetime | None = None
     arm: str | None = None
     grade: str | None = None
+    agents: tuple[str, ...] = ()  # numbers; empty: all, and calls without an agent
+    teams: tuple[str, ...] = ()  # names; empty: all
 
 
 def period(first: date | None, last: date | None, zone: ZoneInfo) -> tuple[datetime | None, datetime | None]:
@@ -52,11 +54,19 @@ def zone_of(session: Session, wanted: Filter) -> ZoneInfo:
 
 
 def check(session: Session, wanted: Filter) -> None:
-    """Raises MetricError for a campaign or an organisation that isn't there."""
+    """Raises MetricError for a campaign, an agent, a team or an organisation that isn't there."""
     known = set(session.execute(select(Campaign.name).where(Campaign.name.in_(wanted.campaigns))).scalars())
     for name in wanted.campaigns:
         if name not in known:
             raise MetricError("there is no campaign {name}; `ivr campaign list` names them", name=name)
+    agents = set(session.execute(select(Agent.number).where(Agent.number.in_(wanted.agents))).scalars())
+    for number in wanted.agents:
+        if number not in agents:
+            raise MetricError("There is no agent {number}; see: ivr desk show", number=number)
+    teams = set(session.execute(select(Team.name).where(Team.name.in_(wanted.teams))).scalars())
+    for name in wanted.teams:
+        if name not in teams:
+            raise MetricError("there is no team {name}; `ivr desk show` names them", name=name)
     place = wanted.organisation
     if place is not None and session.scalar(select(Organisation.id).where(Organisation.name == place)) is None:
         raise MetricError("there is no organisation {name}; check the name", name=place)
@@ -66,27 +76,28 @@ def where_sql(wanted: Filter, relation: Relation) -> tuple[str, dict[str, Any]]:
     """The condition on the relation's rows and its parameters; it may mention the aliases of `relation.joins`."""
     conditions = [relation.where] if relation.where else []
     params: dict[str, Any] = {}
-    if wanted.campaigns:
-        conditions.append("c.name IN :campaigns")
-        params["campaigns"] = list(wanted.campaigns)
+    for by, column, values in (
+        ("campaign", "c.name", wanted.campaigns),
+        ("agent", "g.number", wanted.agents),
+        ("team", "tm.name", wanted.teams),
+        ("arm", "a.arm", wanted.arm and (wanted.arm,)),
+        ("grade", "a.grade", wanted.grade and (wanted.grade,)),
+    ):
+        if not values:
+            continue
+        if by not in relation.slices:
+            raise MetricError("{what} have no {by}; leave it out", what=relation.name, by=by)
+        conditions.append(f"{column} IN :{by}s")
+        params[f"{by}s"] = list(values)
     if wanted.organisation is not None:
         conditions.append(
-            "c.organisation_id IN (SELECT above.id FROM above JOIN organisation top ON top.id = above.ancestor"
-            " WHERE top.name = :organisation)"
+            f"{relation.organisation} IN (SELECT above.id FROM above JOIN organisation top"  # noqa: S608 the book's
+            " ON top.id = above.ancestor WHERE top.name = :organisation)"
         )
         params["organisation"] = wanted.organisation
-    if wanted.since is not None:
-        conditions.append(f"{relation.moment} >= :since")
-        params["since"] = wanted.since
-    if wanted.until is not None:
-        conditions.append(f"{relation.moment} < :until")
-        params["until"] = wanted.until
-    for name in ("arm", "grade"):
-        value = getattr(wanted, name)
-        if value is None:
-            continue
-        if name not in relation.slices:
-            raise MetricError("{what} have no {by}; leave it out", what=relation.name, by=name)
-        conditions.append(f"a.{name} = :{name}")
-        params[name] = value
+    for name, compared in (("since", ">="), ("until", "<")):
+        moment = getattr(wanted, name)
+        if moment is not None and relation.moment:
+            conditions.append(f"{relation.moment} {compared} :{name}")
+            params[name] = moment
     return " AND ".join(conditions) or "1 = 1", params

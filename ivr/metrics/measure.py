@@ -12,26 +12,34 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import TextClause, bindparam, text
+from sqlalchemy import TextClause, bindparam, func, select, text
 from sqlalchemy.orm import Session
 
 from ivr.metrics import filters
 from ivr.metrics.filters import Filter, MetricError
 from ivr.metrics.metric import Metric, Relation
+from ivr.metrics.periods import SLICES_OF_TIME, as_json, periods
 from ivr.metrics.slices import Dialect, SliceSql, slice_sql
-from ivr.model import UtcDateTime
+from ivr.model import AgentStateChange, Shift, UtcDateTime
 
 DAY_S = 86400
 # Organisations with each one above them, themselves included: campaigns count for all of these.
 _ABOVE = (
-    "WITH RECURSIVE above(id, ancestor) AS (SELECT id, id FROM organisation UNION ALL"
+    "above(id, ancestor) AS (SELECT id, id FROM organisation UNION ALL"
     " SELECT above.id, parent.parent_id FROM above JOIN organisation parent ON parent.id = above.ancestor"
-    " WHERE parent.parent_id IS NOT NULL) "
+    " WHERE parent.parent_id IS NOT NULL)"
 )
 _SECONDS = re.compile(r"SECONDS\(([^,()]+), ([^,()]+)\)")
 _SECONDS_AS: Mapping[Dialect, str] = {
     "sqlite": r"((julianday(\1) - julianday(\2)) * 86400.0)",
     "postgresql": r"EXTRACT(EPOCH FROM (\1 - \2))",
+}
+_LOCAL_DAY = re.compile(r"LOCAL_DAY\(([^()]+)\)")
+_PERIOD_ROWS: Mapping[Dialect, str] = {
+    "sqlite": "SELECT value ->> 'label' AS label, value ->> 'day' AS day, value ->> 'begins' AS begins,"
+    " value ->> 'ends' AS ends FROM json_each(:periods)",
+    "postgresql": "SELECT * FROM json_to_recordset(CAST(:periods AS JSON))"
+    " AS p(label TEXT, day TEXT, begins TIMESTAMPTZ, ends TIMESTAMPTZ)",
 }
 _PARAMETER = re.compile(r"(?<!:):([a-z_][a-z0-9_]*)")
 
@@ -101,7 +109,8 @@ def statement_text(session: Session, metric: Metric, question: Question) -> str:
 
 def portable(session: Session, sql: str) -> str:
     """The book's SQL as this database spells it."""
-    return _SECONDS.sub(_SECONDS_AS[_dialect(session)], sql)
+    dialect = _dialect(session)
+    return _SECONDS.sub(_SECONDS_AS[dialect], sql).replace("PERIOD_ROWS", _PERIOD_ROWS[dialect])
 
 
 def _dialect(session: Session) -> Dialect:
@@ -138,8 +147,9 @@ class _Statement:
 
 def _statement(session: Session, metrics: Sequence[Metric], question: Question) -> _Statement:
     relation = metrics[0].relation
+    zone = question.zone or filters.zone_of(session, question.wanted)
     condition, params = filters.where_sql(question.wanted, relation)
-    sliced = _sliced(session, relation, question)
+    sliced = _sliced(session, relation, question, zone)
     columns = [f"{sliced.sql} AS slice"]
     columns += [f"{sql} AS key_{number}" for number, (_, sql) in enumerate(metrics[0].keys)]
     for at, metric in enumerate(metrics):
@@ -153,11 +163,13 @@ def _statement(session: Session, metrics: Sequence[Metric], question: Question) 
     sql = f"SELECT {', '.join(columns)} FROM {relation.tables}{joins} WHERE {condition}"  # noqa: S608 see above
     if grouped:
         sql += f" GROUP BY {', '.join(grouped)} ORDER BY {', '.join(grouped)}"
-    if "above" in sql:
-        sql = _ABOVE + sql
-    sql = portable(session, sql)
+    rows = [*([_ABOVE] if "above" in sql else []), *(f"{name} AS ({query})" for name, query in relation.rows)]
+    if rows:
+        sql = f"WITH RECURSIVE {', '.join(rows)} {sql}"
+    sql, days = _local_days(portable(session, sql), zone, _dialect(session), question.now)
     spans = question.spans
-    known = params | sliced.params | {
+    known = _periods(session, question, zone) if relation.label else {}
+    known |= params | days | sliced.params | {
         "now": question.now,
         "confirm_s": spans.confirm * DAY_S,
         "payment_s": spans.payment * DAY_S,
@@ -167,11 +179,39 @@ def _statement(session: Session, metrics: Sequence[Metric], question: Question) 
     return _Statement(sql, {name: value for name, value in known.items() if name in named})
 
 
-def _sliced(session: Session, relation: Relation, question: Question) -> SliceSql:
+def _local_days(sql: str, zone: ZoneInfo, dialect: Dialect, now: datetime) -> tuple[str, dict[str, Any]]:
+    """LOCAL_DAY(moment) as this database spells it, with its parameters."""
+    params: dict[str, Any] = {}
+
+    def spelled(found: re.Match[str]) -> str:
+        day = slice_sql("day", found[1], zone, dialect, now)
+        params.update(day.params)
+        return day.sql
+
+    return _LOCAL_DAY.sub(spelled, sql), params
+
+
+def _periods(session: Session, question: Question, zone: ZoneInfo) -> dict[str, Any]:
+    """The periods that agents' time is cut to: from what is wanted, else from the first row, until now."""
+    wanted, now = question.wanted, question.now
+    until = min(wanted.until or now, now)
+    since = wanted.since or _first(session) or until
+    some = periods(since, until, zone, question.by)
+    return {"periods": as_json(some, _dialect(session)), "since": since, "until": until}
+
+
+def _first(session: Session) -> datetime | None:
+    """The first moment that anything is known of about people's time."""
+    known = (session.scalar(select(func.min(column))) for column in (AgentStateChange.at, Shift.starts_at))
+    return min((moment for moment in known if moment is not None), default=None)
+
+
+def _sliced(session: Session, relation: Relation, question: Question, zone: ZoneInfo) -> SliceSql:
     by = question.by
     if by is None:
         return SliceSql("''")
     if by not in relation.slices:
         raise MetricError("{what} can't be told by {by}", what=relation.name, by=by)
-    zone = question.zone or filters.zone_of(session, question.wanted)
+    if relation.label and by in SLICES_OF_TIME:
+        return SliceSql(relation.label)
     return slice_sql(by, relation.moment, zone, _dialect(session), question.now)

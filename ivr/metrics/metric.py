@@ -25,14 +25,19 @@ class Said:
 class Relation:
     """Rows that metrics count: a FROM clause, what is always left out, and by what it can be told apart.
 
-    `joins` are added when a statement mentions their alias. Periods filter by `moment`."""
+    `joins` are added when a statement mentions their alias. `rows` are the queries that `tables` select from, each
+    by its name. Periods filter by `moment`; rows that are cut at periods' borders have a `label` instead: the
+    slice of their period."""
 
     name: str
     tables: str
     where: str
-    moment: str
+    moment: str = ""
     joins: tuple[tuple[str, str], ...] = ()  # alias -> JOIN
     slices: frozenset[str] = frozenset()
+    label: str = ""
+    rows: tuple[tuple[str, str], ...] = ()  # name -> query
+    organisation: str = "c.organisation_id"  # whose figures they are
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +45,9 @@ class Metric:
     """One entry of the book. `part` and `whole` are SQL aggregates over the relation's rows; the value is
     part / whole, or part where there is no whole. `keys` make it a distribution: one figure for each of them.
 
-    The SQL means the same on SQLite and PostgreSQL, with one function that each spells in its own way:
-    SECONDS(later, earlier). Parameters: :now, :confirm_s, :payment_s."""
+    The SQL means the same on SQLite and PostgreSQL, with three words that each spells in its own way:
+    SECONDS(later, earlier), LOCAL_DAY(moment) and PERIOD_ROWS. Parameters: :now, :confirm_s, :payment_s, :periods,
+    :since, :until."""
 
     name: str
     title: Said

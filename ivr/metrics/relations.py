@@ -5,7 +5,7 @@ from __future__ import annotations
 from ivr.metrics.metric import Relation
 
 _OF_CAMPAIGN = frozenset({"campaign", "organisation", "segment", "day", "week", "month"})
-_OF_CALLS = _OF_CAMPAIGN | {"hour", "weekday", "attempt", "arm", "grade", "trunk"}
+_OF_CALLS = _OF_CAMPAIGN | {"hour", "weekday", "attempt", "arm", "grade", "trunk", "agent", "team"}
 
 # The newest word on a success: all others are history.
 _CONFIRMATION = (
@@ -14,7 +14,16 @@ _CONFIRMATION = (
     " ON kn.attempt_id = a.id LEFT JOIN confirmation k ON k.id = kn.newest",
 )
 _ORGANISATION = ("o", "JOIN above ON above.id = c.organisation_id JOIN organisation o ON o.id = above.ancestor")
+# Whose call it is: the agent's who talked in it last, else of whoever dialled it by hand.
+_NUMBER_OF_CALL = (
+    "COALESCE((SELECT w.agent FROM segment w WHERE w.attempt_id = a.id AND w.kind = 'agent'"
+    " AND w.agent IS NOT NULL ORDER BY w.number DESC LIMIT 1),"
+    " (SELECT wg.number FROM agent_state_change w JOIN agent wg ON wg.id = w.agent_id"
+    " WHERE w.attempt_id = a.id AND w.state = 'dialing' ORDER BY w.id DESC LIMIT 1))"
+)
 _CALL_JOINS = (
+    ("g", f"LEFT JOIN agent g ON g.number = {_NUMBER_OF_CALL}"),
+    ("tm", f"LEFT JOIN agent tg ON tg.number = {_NUMBER_OF_CALL} LEFT JOIN team tm ON tm.id = tg.team_id"),
     _CONFIRMATION,
     ("t", "JOIN task t ON t.id = a.task_id"),
     ("p", "JOIN task pt ON pt.id = a.task_id JOIN contact p ON p.id = pt.contact_id"),

@@ -40,6 +40,8 @@ _COLUMNS = {
     "campaign": "c.name",
     "organisation": "o.name",
     "segment": SEGMENT,
+    "agent": "COALESCE(g.number, '')",
+    "team": "COALESCE(tm.name, '')",
 }
 SLICES = (*_LOCAL, *_COLUMNS)
 

@@ -8,6 +8,7 @@ from ivr.metrics.metric import Metric, Said, Unit
 from ivr.metrics.statistics import Difference, Interval, Share
 
 NO_CALLS = Said("no calls yet")
+NOTHING_YET = Said("nothing to count yet")  # of people's time, plans and staff
 
 
 def sentence(said: Said, spans: Spans, language: str) -> str:
@@ -33,6 +34,13 @@ def shown(value: float | None, unit: Unit, language: str) -> str:
     if unit is Unit.PER_HOUR:
         return translate_into(language, "{calls} an hour", calls=f"{value:,.1f}")
     return f"{value:,.2f}"
+
+
+def shown_of(metric: Metric, value: float | None, language: str) -> str:
+    """A metric's figure with its unit; in its own words when there is nothing to divide by."""
+    if value is None and metric.relation.label:
+        return translate_into(language, NOTHING_YET.template)
+    return shown(value, metric.unit, language)
 
 
 def percent(value: float | None) -> str:

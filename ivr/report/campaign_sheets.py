@@ -34,6 +34,8 @@ SLICE_TITLES = {
     "grade": "Grade",
     "campaign": "Campaign",
     "organisation": "Organisation",
+    "agent": "Agent",
+    "team": "Team",
 }
 
 

@@ -63,6 +63,23 @@ RULES: tuple[Invariant, ...] = (
         query("call", "SELECT MIN(id) FROM attempt WHERE ended_at IS NULL GROUP BY phone HAVING COUNT(*) > 1"),
     ),
     Invariant(
+        "timelines",
+        Said("Agents' states follow each other without gap or overlap, and the newest is what they do now."),
+        Said("{count} agents have a day with a gap, an overlap or an impossible state: {examples}"),
+        query(
+            "agent",
+            "SELECT g.number FROM agent g WHERE EXISTS (SELECT 1 FROM agent_state_change c"
+            " LEFT JOIN agent_state_change b ON b.agent_id = c.agent_id AND b.number = c.number - 1"
+            " WHERE c.agent_id = g.id AND c.at >= :since AND ((c.number > 1 AND b.id IS NULL) OR b.at > c.at"
+            " OR (COALESCE(b.state, 'signed_out') = 'signed_out' AND c.state <> 'signed_in')))"
+            " OR EXISTS (SELECT 1 FROM agent_presence p LEFT JOIN agent_state_change c"
+            " ON c.agent_id = p.agent_id AND c.number = p.changes WHERE p.agent_id = g.id AND p.changes > 0"
+            " AND (c.id IS NULL OR c.state <> p.state OR c.at <> p.since))"
+            " OR EXISTS (SELECT 1 FROM agent_state_change c LEFT JOIN agent_presence p ON p.agent_id = c.agent_id"
+            " WHERE c.agent_id = g.id AND c.number > COALESCE(p.changes, 0)) ORDER BY g.number",
+        ),
+    ),
+    Invariant(
         "lease_too_long",
         Said("What was leased is called or given back."),
         Said("{count} contacts are held by a lease that ended long ago: {examples}"),

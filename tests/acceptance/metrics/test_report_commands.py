@@ -127,7 +127,7 @@ def test_the_books_balance_and_dont(database: str, capsys: pytest.CaptureFixture
         (["report", "campaign", "nowhere"], "there is no campaign nowhere"),
         (["report", "advice", "nowhere"], "there is no campaign nowhere"),
         (["report", "period", "day", "--organisation", "nowhere"], "there is no organisation nowhere"),
-        (["metrics", "show", "attendance"], "there is no metric attendance"),
+        (["metrics", "show", "popularity"], "there is no metric popularity"),
         (["metrics", "show", "valid_number_rate", "--by", "hour"], "customers can't be told by hour"),
         (["metrics", "show", "attempts", "--from", "2026-02-02", "--to", "2026-02-01"], "before it begins"),
         (["confirm", "x", "--yes"], "there is no call x"),

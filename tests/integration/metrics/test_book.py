@@ -12,6 +12,7 @@ from ivr.database import Database
 from ivr.metrics.book import BOOK, metric
 from ivr.metrics.filters import Filter, MetricError
 from ivr.metrics.measure import Question, measure, measure_all, statement_text
+from ivr.metrics.people_book import PEOPLE
 from ivr.metrics.slices import SLICES
 from ivr.model import (
     Complaint,
@@ -173,9 +174,11 @@ async def test_every_metric_by_hand(db: Database) -> None:
     found = await db.read(lambda session: measure_all(session, BOOK, QUESTION))
     values = {name: figures[0].value for name, figures in found.items() if name in BY_HAND}
     assert values == pytest.approx(BY_HAND)
+    assert found["successes_per_person"][0].value is None  # no agent of the desk had a call
     shares = {name: {one.keys: int(one.part) for one in found[name]} for name in DISTRIBUTIONS}
     assert shares == DISTRIBUTIONS
-    assert {one.name for one in BOOK} == BY_HAND.keys() | DISTRIBUTIONS.keys()
+    of_people = {one.name for one in PEOPLE} | {"successes_per_person"}  # see test_people_figures
+    assert {one.name for one in BOOK} == BY_HAND.keys() | DISTRIBUTIONS.keys() | of_people
 
 
 async def test_nothing_to_divide_by_is_nothing_not_zero(db: Database) -> None:

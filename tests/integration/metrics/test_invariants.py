@@ -17,6 +17,10 @@ from ivr.database import Database
 from ivr.metrics.invariants import RULES, Found, Scope, check, nightly
 from ivr.metrics.invariants.look import due
 from ivr.model import (
+    Agent,
+    AgentPresence,
+    AgentState,
+    AgentStateChange,
     Answer,
     Attempt,
     AttemptState,
@@ -73,7 +77,25 @@ def fill(session: Session) -> Books:
         HoldOut(draw="autumn", phone=PHONES[0], held_out=False, campaign_id=books.campaign.id, entered_at=at(-30)),
         *(_recorded(attempt_id) for attempt_id in ("b", "c")),
     )
+    _work_a_day(books)
     return books
+
+
+def _work_a_day(books: Books) -> None:
+    for number in ("1001", "1002"):
+        agent = Agent(number=number, name=number, phone=number, hired_on=NOW.date())
+        books.add(agent)
+        states = (AgentState.SIGNED_IN, AgentState.READY, AgentState.BUSY, AgentState.SIGNED_OUT)
+        for count, state in enumerate(states, start=1):
+            books.add(AgentStateChange(agent_id=agent.id, number=count, at=at(count), state=state, by=number))
+        books.add(AgentPresence(agent_id=agent.id, state=states[-1], since=at(4), changes=4))
+
+
+def _row(books: Books, number: int) -> AgentStateChange:
+    wanted = select(AgentStateChange).where(AgentStateChange.number == number).order_by(AgentStateChange.id)
+    found = books.session.scalars(wanted).first()
+    assert found is not None
+    return found
 
 
 def _engaged(books: Books, phone: str, **more: Any) -> Engagement:
@@ -144,6 +166,27 @@ def two_live(books: Books) -> None:
 def old_lease(books: Books) -> None:
     task = books.tasks[PHONES[2]]
     task.state, task.lease_owner, task.lease_until = TaskState.LEASED, "pid 1", at(60)
+
+
+def a_row_is_missing(books: Books) -> None:
+    books.session.delete(_row(books, 2))
+
+
+def back_in_time(books: Books) -> None:
+    _row(books, 3).at = at(0)
+
+
+def ready_without_signing_in(books: Books) -> None:
+    _row(books, 1).state = AgentState.READY
+
+
+def another_state_than_shown(books: Books) -> None:
+    _row(books, 4).state = AgentState.REST
+
+
+def rows_that_nobody_shows(books: Books) -> None:
+    last = _row(books, 4)
+    books.add(AgentStateChange(agent_id=last.agent_id, number=5, at=at(5), state=AgentState.SIGNED_IN, by="1001"))
 
 
 def engaged_without_call(books: Books) -> None:
@@ -239,6 +282,11 @@ FAULTS: list[tuple[str, Callable[[Books], None], int]] = [
     ("open_too_long", still_open, 1),
     ("one_live_call", two_live, 1),
     ("lease_too_long", old_lease, 1),
+    ("timelines", a_row_is_missing, 1),
+    ("timelines", back_in_time, 1),
+    ("timelines", ready_without_signing_in, 1),
+    ("timelines", another_state_than_shown, 1),
+    ("timelines", rows_that_nobody_shows, 1),
     ("engagements", engaged_without_call, 1),
     ("engagements", talked_for_free, 1),
     ("engagements", reserved_for_good, 1),

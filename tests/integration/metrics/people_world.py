@@ -1,0 +1,238 @@
+"""Random days of a small desk: plain events, and the rows that they become."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from sqlalchemy.orm import Session
+
+from ivr.model import (
+    Agent,
+    AgentState,
+    AgentStateChange,
+    Attempt,
+    AttemptState,
+    Complaint,
+    Confirmation,
+    ConfirmationState,
+    ConfirmedBy,
+    HungUpBy,
+    Intention,
+    Segment,
+    SegmentKind,
+    Shift,
+    SmsRating,
+    Team,
+)
+from tests.database_rig.campaigns import new_campaign
+from trunk.ports import DialOutcome
+
+from .conftest import Books
+
+S = AgentState
+TICK_S = 60
+OWN = (S.READY, S.BUSY, S.REST, S.TRAINING, S.MEETING)
+
+
+@dataclass(frozen=True)
+class Person:
+    number: str
+    team: str | None
+    hired_on: date
+    left_on: date | None
+
+
+@dataclass(frozen=True)
+class Changed:
+    agent: str
+    at: datetime
+    state: AgentState
+    call: str | None = None
+
+
+@dataclass
+class Call:
+    id: str
+    campaign: str
+    customer: str
+    started_at: datetime
+    dialled_by: str | None = None
+    talks: list[tuple[str, datetime, datetime]] = field(default_factory=list)  # agent, from, to
+    talk_s: float = 0.0
+    success: bool = False
+    rejected: bool = False
+    complained: bool = False
+    sms: int | None = None
+
+
+@dataclass(eq=False)
+class World:
+    zone: ZoneInfo
+    since: datetime  # the first day's midnight
+    until: datetime
+    people: list[Person] = field(default_factory=list)
+    changes: list[Changed] = field(default_factory=list)
+    shifts: list[tuple[str, datetime, datetime]] = field(default_factory=list)
+    calls: list[Call] = field(default_factory=list)
+
+
+def world(seed: int, zone_name: str, first: date, days: int = 3) -> World:
+    """`days` days of five agents, all moments at whole ticks."""
+    dice = random.Random(seed)
+    zone = ZoneInfo(zone_name)
+    since, until = (
+        _utc(datetime.combine(day, datetime.min.time(), zone)) for day in (first, first + timedelta(days))
+    )
+    made = World(zone, since, until)
+    for number in range(5):
+        hired = first + timedelta(days=dice.choice((-100, -1, 0, 1)))
+        left = dice.choice((None, None, first + timedelta(days=dice.randrange(days)), first + timedelta(days=50)))
+        team = (None, "north", "south")[number % 3]
+        made.people.append(Person(f"{1001 + number}", team, hired, None if left and left < hired else left))
+    for person in made.people:
+        _plan(made, person.number, dice, first, days)
+        _day(made, person.number, dice)
+    return made
+
+
+def _plan(made: World, agent: str, dice: random.Random, first: date, days: int) -> None:
+    for day in range(-1, days):
+        if dice.random() < 0.75:
+            hour, length = dice.choice(((8, 4), (9, 9), (20, 8), (0, 3)))
+            begin = datetime.combine(first + timedelta(days=day), datetime.min.time(), made.zone)
+            begin = _utc(begin.replace(hour=hour))
+            end = begin + timedelta(hours=length)
+            if not any(one[0] == agent and one[1] < end and begin < one[2] for one in made.shifts):
+                made.shifts.append((agent, begin, end))
+
+
+def _utc(moment: datetime) -> datetime:
+    return moment.astimezone(ZoneInfo("UTC"))
+
+
+def _day(made: World, agent: str, dice: random.Random) -> None:
+    """From a little before the first midnight on: in and out, now and then a call."""
+    at = made.since - timedelta(hours=dice.randrange(1, 8))
+    end = made.until + timedelta(hours=2)
+    signed_in = False
+
+    def change(state: AgentState, call: str | None = None, longest_s: int = 5000) -> None:
+        nonlocal at
+        made.changes.append(Changed(agent, at, state, call))
+        at += timedelta(seconds=TICK_S * dice.randrange(longest_s // TICK_S))
+
+    while at < end:
+        if not signed_in:
+            change(S.SIGNED_IN, longest_s=600)
+        elif dice.random() < 0.08:
+            change(S.SIGNED_OUT, longest_s=40_000)
+            signed_in = False
+            continue
+        elif dice.random() < 0.6:
+            _call(made, agent, dice, change)
+        else:
+            change(dice.choice(OWN))
+        signed_in = True
+        if dice.random() < 0.1:
+            change(S.AWAY, longest_s=300)
+
+
+def _call(made: World, agent: str, dice: random.Random, change) -> None:  # type: ignore[no-untyped-def] # a closure
+    began = made.changes[-1].at
+    number = len(made.calls) + 1
+    call = Call(f"call {number}", dice.choice(("spring", "autumn")), f"+8613800{number:06}", began)
+    by_hand = dice.random() < 0.5
+    change(S.DIALING if by_hand else S.RESERVED, call.id, 180)
+    call.started_at = made.changes[-1].at
+    call.dialled_by = agent if by_hand else None
+    if dice.random() < 0.7:
+        change(S.TALKING, call.id, 900)
+        talked = made.changes[-1].at
+        change(S.WRAP_UP, call.id, 300)
+        ended = made.changes[-1].at
+        if ended > talked:
+            call.talks.append((agent, talked, ended))
+            if dice.random() < 0.2:  # handed on to a colleague
+                other = dice.choice([one.number for one in made.people if one.number != agent])
+                ended += timedelta(seconds=60)
+                call.talks.append((other, ended - timedelta(seconds=60), ended))
+            call.talk_s = (ended - talked).total_seconds() + 7
+            call.success = dice.random() < 0.4
+            call.rejected = call.success and dice.random() < 0.3
+            call.complained = dice.random() < 0.1
+            call.sms = dice.choice((None, None, 2, 4, 5))
+    change(S.READY, longest_s=400)
+    made.calls.append(call)
+
+
+def store(made: World, session: Session, known_until: datetime) -> None:
+    """What had happened by then, as rows."""
+    teams = {name: Team(name=name) for name in ("north", "south")}
+    session.add_all(teams.values())
+    session.flush()
+    agents = {}
+    for number, one in enumerate(made.people):
+        agents[one.number] = Agent(
+            number=one.number, name=f"agent {one.number}", phone=f"60{number}", hired_on=one.hired_on,
+            team_id=teams[one.team].id if one.team else None, left_on=one.left_on,
+        )  # fmt: skip
+    session.add_all(agents.values())
+    session.flush()
+    counts = dict.fromkeys(agents, 0)
+    for one in made.changes:
+        if one.at <= known_until:
+            counts[one.agent] += 1
+            session.add(AgentStateChange(
+                agent_id=agents[one.agent].id, number=counts[one.agent], at=one.at, state=one.state,
+                attempt_id=one.call, by="worker",
+            ))  # fmt: skip
+    session.add_all(
+        Shift(agent_id=agents[agent].id, starts_at=begin, ends_at=end) for agent, begin, end in made.shifts
+    )
+    session.flush()
+    _store_calls(made, session, known_until)
+
+
+def _store_calls(made: World, session: Session, known_until: datetime) -> None:
+    books = {}
+    for name in ("spring", "autumn"):
+        new = new_campaign(session, made.since, name=name, flow=name, timezone=made.zone.key)
+        books[name] = Books(session, new.campaign, new.people.id)
+    for call in finished(made.calls, known_until):
+        task = books[call.campaign].contact(call.customer, attempts=1)
+        session.add(Attempt(
+            id=call.id, task_id=task.id, campaign_id=task.campaign_id, number=1, phone=call.customer, path=[],
+            state=AttemptState.ENDED, started_at=call.started_at, ended_at=ended_at(call),
+            talk_ms=round(call.talk_s * 1000), hung_up_by=HungUpBy.US,
+            outcome=DialOutcome.ANSWERED if call.talk_s else DialOutcome.NO_ANSWER,
+            disposition="complaint" if call.complained and call.sms else None,
+            intention=Intention.SUCCESS if call.success and not call.rejected else Intention.DECLINED,
+        ))  # fmt: skip
+        session.flush()
+        session.add_all(
+            Segment(attempt_id=call.id, number=number, kind=SegmentKind.AGENT, agent=agent, started_at=begin,
+                    ended_at=end) for number, (agent, begin, end) in enumerate(call.talks, start=2)
+        )  # fmt: skip
+        if call.rejected:
+            session.add(Confirmation(attempt_id=call.id, state=ConfirmationState.REJECTED,
+                                     by=ConfirmedBy.INSPECTION, who="ann", at=made.until))  # fmt: skip
+        if call.complained and not call.sms:
+            session.add(Complaint(
+                phone=call.customer, at=made.until, source="12321", reference=call.id, purpose="*",
+                attempt_id=call.id, created_at=made.until, created_by="ann",
+            ))  # fmt: skip
+        if call.sms:
+            session.add(SmsRating(attempt_id=call.id, rating=call.sms, at=made.until, who="ann"))
+    session.flush()
+
+
+def ended_at(call: Call) -> datetime:
+    return max((end for _, _, end in call.talks), default=call.started_at + timedelta(seconds=30))
+
+
+def finished(calls: Sequence[Call], known_until: datetime) -> list[Call]:
+    return [call for call in calls if ended_at(call) <= known_until]
