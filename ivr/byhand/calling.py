@@ -20,6 +20,7 @@ from ivr.byhand.phone import PersonLeg
 from ivr.byhand.rows import key_of
 from ivr.byhand.service import wrap_up
 from ivr.byhand.session import PersonSession
+from ivr.byhand.words import AGENT_AWAY, NOT_CALLED, NOT_THEIRS
 from ivr.config import TaskSettings
 from ivr.database import Database, DatabaseError
 from ivr.desk.presence import Change, move, presence_of
@@ -42,7 +43,6 @@ NETWORK_S = 5.0  # so much longer than asked the network may take to say how a l
 TAKE_KEYS = {"1": "take", "2": "decline"}
 TAKE_PROMPT = PromptRef(id="common.whisper_keys")
 TAKE_WAIT_S = 5.0  # for the key
-NOT_THERE = "the agent's phone wasn't answered"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,7 @@ def take_over(session: Session, handling_id: int, worker: str, attempt_id: str, 
         return None
     if task.lease_owner != key_of(agent.number) or presence.state is not AgentState.PREVIEW:
         rows.give_back(session, handling, now)
-        rows.end(session, handling, HandlingState.RETURNED, now, "the task isn't the agent's any more")
+        rows.end(session, handling, HandlingState.RETURNED, now, NOT_THEIRS)
         return None
     task.lease_owner, handling.attempt_id = worker, attempt_id
     move(session, agent.id, Change(AgentState.DIALING, worker, attempt_id=attempt_id), now)
@@ -128,7 +128,7 @@ class PersonCaller(Caller):
         if await self._reach_agent():
             return found
         self._routes.ended(found, None)
-        return NoRoute(NOT_THERE, 1.0)
+        return NoRoute(AGENT_AWAY, 1.0)
 
     async def _reach_agent(self) -> bool:
         wish, deps = self._wish, self._deps
@@ -251,6 +251,6 @@ class PersonCaller(Caller):
             elif self._written:
                 rows.end(session, handling, HandlingState.DONE, now)
             else:
-                rows.end(session, handling, HandlingState.RETURNED, now, "the contact isn't to be called any more")
+                rows.end(session, handling, HandlingState.RETURNED, now, NOT_CALLED)
 
         await self._patiently(work)

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from flows.sprint import AnswerTaken, DispositionSet, Scalar
 from ivr.byhand.book import Book
 from ivr.byhand.finishing import dispositions_of
-from ivr.byhand.forms import Form, form_of
+from ivr.byhand.forms import Form, form_at
 from ivr.byhand.script import Entry, Script, Start, replay
 from ivr.byhand.texts import Texts
 from ivr.model import Agent, Attempt, CallWhy, Campaign, Handling, HandlingState, Task
@@ -96,7 +96,7 @@ def card_of(session: Session, book: Book, texts: Texts, handling: Handling) -> C
         why=task.next_why,
         earlier=_earlier(session, handling),
         said=tuple(Said(one.node, texts.shown(one.prompts, flow.language)) for one in script.page),
-        form=form_of(script.wait),
+        form=form_at(script.session, script.wait),
         answers={event.name: event.input.value for event in taken},
         disposition=next((one for one in reversed(came_to) if one), None),
         dispositions=tuple(dispositions_of(flow)),

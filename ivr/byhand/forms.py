@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import cast, get_args
 
 from flows.answers import ANSWER_TYPES
+from flows.session import Session
 from flows.sprint import (
     AskWait,
     HangupWait,
+    IdentityJudged,
+    IdentityOutcome,
     Input,
     MessageWait,
     Modality,
@@ -19,13 +23,16 @@ from flows.sprint import (
 )
 from ivr.byhand.errors import TaskError
 from ivr.byhand.script import talked
+from ivr.identity.form import METHODS
 
+JUDGED = tuple(one for one in get_args(IdentityOutcome) if one != "locked")  # what a person may say of a check
 BY_HAND = "agent"  # the rule of answers that a person entered
 
 
 class FormKind(StrEnum):
     CHOICE = "choice"  # one of `choices`: yes or no, a mark, one of the flow's own
     DIGITS = "digits"
+    IDENTITY = "identity"  # a person has checked who they are: what that came to
     TALK = "talk"  # the flow wants a person for them: talk, then go on
     MESSAGE = "message"  # leave it after the beep, then go on
     GO_ON = "go_on"  # something is to be done by the platform
@@ -50,8 +57,15 @@ class Form:
     secret: bool = False
 
 
+def form_at(session: Session, wait: Wait | None) -> Form:
+    """What the agent sees below the text, where this script stands."""
+    if session.identity is not None and wait is not None:
+        return Form(FormKind.IDENTITY, wait.node, tuple(Choice("", one) for one in JUDGED))
+    return form_of(wait)
+
+
 def form_of(wait: Wait | None) -> Form:
-    """What the agent sees below the text."""
+    """The same, of what the script waits for."""
     match wait:
         case None | HangupWait():
             return Form(FormKind.OVER, "" if wait is None else wait.node)
@@ -67,10 +81,17 @@ def form_of(wait: Wait | None) -> Form:
             return Form(FormKind.GO_ON, wait.node)
 
 
-def result_of(wait: Wait | None, entered: str | None, agent: str) -> Result:
+def result_of(form: Form, entered: str | None, agent: str, method: str | None = None) -> Result:
     """What the entry means to the script (None: just go on). Raises TaskError, which says what may be entered."""
-    form = form_of(wait)
     match form.kind:
+        case FormKind.IDENTITY:
+            if method is None:
+                raise TaskError(
+                    "Say how you checked who they are: --method, one of {known}", known=", ".join(METHODS)
+                )
+            return IdentityJudged(
+                method=method, result=cast(IdentityOutcome, _value(form, (entered or "").strip()))
+            )
         case FormKind.CHOICE | FormKind.DIGITS:
             if entered is None:
                 raise TaskError("The script waits for an answer: {values}.", values=wanted(form))

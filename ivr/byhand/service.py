@@ -18,6 +18,7 @@ from flows.sprint import (
     CallbackWait,
     Command,
     CommandName,
+    IdentityJudged,
     MachineDetected,
     Modality,
     NoMatch,
@@ -32,16 +33,18 @@ from ivr.byhand.book import Book
 from ivr.byhand.cards import Card, Held, card_of, held_of
 from ivr.byhand.errors import TaskError
 from ivr.byhand.finishing import OPTED_OUT, Finished, Result, record_of, recording_of
-from ivr.byhand.forms import FormKind, form_of, result_of
+from ivr.byhand.forms import FormKind, form_at, form_of, result_of
 from ivr.byhand.script import Entry, done_before, is_for_agent, without_last
 from ivr.byhand.taking import Nothing, Taking
 from ivr.byhand.texts import Texts
+from ivr.byhand.words import NO_WORKER, NOT_DIALLED, WORKER_GONE
 from ivr.config import Settings
 from ivr.database import Database
 from ivr.desk.presence import Change, find, move, presence_of
 from ivr.dialer import store
 from ivr.dialer.ledger import DatabaseLedger
-from ivr.model import Agent, AgentState, Attempt, Handling, HandlingState, PeopleMode
+from ivr.identity.form import Judgement, record_identity_check
+from ivr.model import Agent, AgentState, Attempt, Handling, HandlingState, IdentityResult, PeopleMode
 from ivr.session.api import ApiClient
 from ivr.session.deps import PlacedAttempt
 from ivr.session.record import CallRecord
@@ -77,7 +80,7 @@ class Tasks:
     def __init__(self, database: Database, settings: Settings) -> None:
         """Raises PromptError when the installation's prompts can't be read."""
         self._database = database
-        self._settings = settings.tasks
+        self._settings, self._identity = settings.tasks, settings.identity
         self._book = Book()
         self._texts = Texts(settings.paths.prompts)
         self._api = ApiClient(settings.api, database.clock)
@@ -144,13 +147,18 @@ class Tasks:
 
     # ---- the script -----------------------------------------------------------------------------------------
 
-    async def answer(self, number: str, entered: str | None = None, how: How = How.ANSWER) -> Card:
-        """Take what the agent enters, and go on to where they are needed next. Raises TaskError, FlowError."""
+    async def answer(
+        self, number: str, entered: str | None = None, how: How = How.ANSWER, method: str | None = None
+    ) -> Card:
+        """Take what the agent enters, and go on to where they are needed next. `method`: how they checked who the
+        customer is, where the script asks for that. Raises TaskError, IdentityError, FlowError."""
         handling_id, held = await self._script_of(number)
-        form = form_of(held.script.wait)
+        form = form_at(held.script.session, held.script.wait)
         entries = held.entries
         if how is not How.ANSWER or form.kind is not FormKind.GO_ON:
-            result = result_of(held.script.wait, entered, number) if how is How.ANSWER else _said(how)
+            result = result_of(form, entered, number, method) if how is How.ANSWER else _said(how)
+            if isinstance(result, IdentityJudged):
+                await self._judge(handling_id, form.node, number, result)
             entry = Entry(self._database.clock.now(), result, secret=form.secret)
             opted_out = _opted_out(held)
             held.script.enter(entry)
@@ -208,14 +216,14 @@ class Tasks:
         match handling.state:
             case HandlingState.PREVIEW:
                 rows.give_back(session, handling, now)
-                rows.end(session, handling, HandlingState.RETURNED, now, "nobody dialled it")
+                rows.end(session, handling, HandlingState.RETURNED, now, NOT_DIALLED)
             case HandlingState.ASKED:
                 until = now + timedelta(seconds=self._settings.preview_s)
-                rows.back_to_preview(session, handling, "no worker placed the call", until, now)
+                rows.back_to_preview(session, handling, NO_WORKER, until, now)
             case HandlingState.TALKING:
                 wrap_up(session, handling, handling.call, self._settings.wrap_up_s, now)
             case _:
-                rows.end(session, handling, HandlingState.RETURNED, now, "the worker with the call is gone")
+                rows.end(session, handling, HandlingState.RETURNED, now, WORKER_GONE)
 
     async def _finish(self, handling_id: int, result: Result) -> Came:
         over, held = await self._database.read(lambda session: self._over(session, handling_id))
@@ -340,6 +348,17 @@ class Tasks:
                 return await self._api.call(wait, attempt.attempt_id)
             case _:
                 raise TaskError("The script can't do {what} by hand.", what=wait.kind)
+
+    async def _judge(self, handling_id: int, node: str, number: str, judged: IdentityJudged) -> None:
+        """Keep what the agent's check of the customer's identity came to; of the words of it nothing is kept."""
+        judgement = Judgement(judged.method, IdentityResult(judged.result), number, node=node)
+        now = self._database.clock.now()
+
+        def work(session: Session) -> None:
+            attempt_id = session.get_one(Handling, handling_id).attempt_id or ""
+            record_identity_check(session, attempt_id, judgement, self._identity, now)
+
+        await self._database.run(work)
 
     async def _heed_opt_outs(self, handling_id: int, held: Held, before: frozenset[str]) -> None:
         """Whoever wants no more calls has said so now, whatever comes later in the call."""

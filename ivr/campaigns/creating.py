@@ -23,7 +23,16 @@ from ivr.contacts_import import ImportOptions, ImportReport
 from ivr.contacts_import.lists import find_list
 from ivr.database import Database
 from ivr.flow_versions import version_row
-from ivr.model import AuditEntry, Campaign, CampaignList, CampaignState, ProjectType
+from ivr.model import (
+    AuditEntry,
+    Campaign,
+    CampaignList,
+    CampaignState,
+    HandledBy,
+    PeopleMode,
+    ProjectType,
+    Team,
+)
 from ivr.model.types import NAME_CHARS
 from ivr.policy.policy import Policy
 from ivr.strategy import Strategy
@@ -39,6 +48,14 @@ class Schedule:
     starts_at: datetime | None = None
     ends_at: datetime | None = None
     zone: str = "Asia/Shanghai"
+
+
+@dataclass(frozen=True, slots=True)
+class People:
+    """Its contacts are handled by people: how they come by their calls, and whose (no teams: everybody's)."""
+
+    mode: PeopleMode = PeopleMode.PREVIEW
+    teams: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +77,7 @@ class Draft:
     max_per_day: int | None = None
     max_total: int | None = None
     recognizer: str = ""
+    people: People | None = None  # None: the robot talks
     import_options: ImportOptions = field(default_factory=ImportOptions)
 
 
@@ -139,6 +157,16 @@ def check_statistics(statistics: Iterable[str], flow: Flow) -> None:
             )
 
 
+def check_teams(session: Session, teams: Iterable[str]) -> None:
+    """Raises CampaignError for a team that isn't on the roster."""
+    known = list(session.scalars(select(Team.name).order_by(Team.name)))
+    for name in teams:
+        if name not in known:
+            raise CampaignError(
+                "There is no team {name}; there are: {known}.", name=name, known=", ".join(known) or "–"
+            )
+
+
 def columns_of(flow: Flow) -> tuple[str, ...]:
     """What a statistics form may show of a flow: its questions and its results."""
     questions = [node.ask.save_as or name for *_, name, node in flow.walk() if isinstance(node, AskNode)]
@@ -158,6 +186,8 @@ def _check_rows(session: Session, actor: Actor, draft: Draft) -> None:
         may_manage(session, Campaign(name=draft.name, organisation_id=place.id), actor)
     for one in draft.lists:
         check_fields(session, find_list(session, one), draft.flow)
+    if draft.people is not None:
+        check_teams(session, draft.people.teams)
 
 
 def _write(session: Session, actor: Actor, draft: Draft, imported: list[int], now: datetime) -> int:
@@ -180,6 +210,9 @@ def _write(session: Session, actor: Actor, draft: Draft, imported: list[int], no
         max_total=draft.max_total,
         project_type=draft.project_type,
         statistics=list(draft.statistics),
+        handled_by=HandledBy.ROBOT if draft.people is None else HandledBy.PEOPLE,
+        people_mode=None if draft.people is None else draft.people.mode,
+        teams=[] if draft.people is None else list(draft.people.teams),
         organisation_id=None if place is None else place.id,
         needs_approval=True,
         recognizer=draft.recognizer,

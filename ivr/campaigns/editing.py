@@ -14,7 +14,7 @@ from flows.flow import Flow
 from flows.loader import load_document as load_flow
 from ivr.campaigns.actors import Actor
 from ivr.campaigns.changing import Change, close_waiting, find_campaign, hold_campaign, may_manage, move
-from ivr.campaigns.creating import Schedule, check_schedule, check_statistics, check_trunks
+from ivr.campaigns.creating import Schedule, check_schedule, check_statistics, check_teams, check_trunks
 from ivr.campaigns.errors import CampaignError
 from ivr.campaigns.life_cycle import Event, step
 from ivr.campaigns.lists import check_fields, files_with_contacts, import_files
@@ -24,7 +24,18 @@ from ivr.contacts_import import ImportOptions
 from ivr.contacts_import.lists import find_list
 from ivr.database import Database
 from ivr.flow_versions import version_row
-from ivr.model import Campaign, CampaignList, CampaignState, Contact, ContactList, FlowVersion, ProjectType, Task
+from ivr.model import (
+    Campaign,
+    CampaignList,
+    CampaignState,
+    Contact,
+    ContactList,
+    FlowVersion,
+    HandledBy,
+    PeopleMode,
+    ProjectType,
+    Task,
+)
 from ivr.policy.loader import load_document as load_policy
 from ivr.policy.policy import Policy
 from ivr.strategy import Strategy
@@ -54,6 +65,9 @@ class Edit:
     statistics: tuple[str, ...] = ()
     max_per_day: int | None = None
     max_total: int | None = None
+    handled_by: HandledBy | None = None
+    people_mode: PeopleMode | None = None
+    teams: tuple[str, ...] = ()
     import_options: ImportOptions = field(default_factory=ImportOptions)
 
 
@@ -108,6 +122,9 @@ def _check(session: Session, actor: Actor, name: str, edit: Edit, now: datetime)
     if edit.organisation is not None:
         place = find_organisation(session, edit.organisation)
         may_manage(session, Campaign(name=name, organisation_id=place.id), actor)
+    check_teams(session, edit.teams)
+    if (edit.handled_by or campaign.handled_by) is HandledBy.ROBOT and (edit.people_mode or edit.teams):
+        raise CampaignError("Mode and teams are those of campaigns that people handle: --handled-by people")
     dropped = {find_list(session, one).id for one in edit.dropped_lists}
     kept = set(_lists(session, campaign)) - dropped
     checked = {find_list(session, one).id for one in edit.lists}
@@ -161,12 +178,22 @@ def _values(
         ("concurrency", "concurrency"): edit.concurrency,
         ("project_type", "project_type"): edit.project_type,
         ("statistics", "statistics"): list(edit.statistics) or None,
+        ("handled_by", "handled_by"): edit.handled_by,
+        ("handled_by", "people_mode"): _mode(campaign, edit),
+        ("handled_by", "teams"): list(edit.teams) or None,
         ("maxima", "max_per_day"): edit.max_per_day,
         ("maxima", "max_total"): edit.max_total,
     }
     for (part, column), value in given.items():
         if value is not None:
             yield part, column, value
+
+
+def _mode(campaign: Campaign, edit: Edit) -> PeopleMode | None:
+    """The mode that a campaign has from now on whose contacts people handle."""
+    if edit.handled_by is HandledBy.PEOPLE and campaign.people_mode is None:
+        return edit.people_mode or PeopleMode.PREVIEW
+    return edit.people_mode
 
 
 def _schedule(campaign: Campaign, edit: Edit) -> Schedule:

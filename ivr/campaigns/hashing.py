@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 
 from flows.flow import Flow
 from flows.loader import load_document
-from ivr.model import Campaign, CampaignList, Contact, Feed, FeedState, FlowVersion, Intake
+from ivr.model import Campaign, CampaignList, Contact, Feed, FeedState, FlowVersion, HandledBy, Intake
 from ivr.strategy import load_document as load_strategy
 from prompts.catalogue import Catalogue
 
@@ -50,9 +50,17 @@ def parts_of(session: Session, campaign: Campaign, prompt_dirs: Sequence[Path]) 
             sorted(campaign.statistics),
             campaign.organisation_id,
             campaign.concurrency,
+            *_people(campaign),
         ],
     }
     return {name: _sha256(found[name]) for name in PARTS}
+
+
+def _people(campaign: Campaign) -> tuple[object, ...]:
+    """Who handles it. Nothing of a robot's campaign: approvals from before there were others hold."""
+    if campaign.handled_by is HandledBy.ROBOT:
+        return ()
+    return campaign.handled_by, campaign.people_mode, sorted(campaign.teams)
 
 
 def whole(parts: Mapping[str, str]) -> str:

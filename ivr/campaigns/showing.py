@@ -28,6 +28,8 @@ from ivr.model import (
     CampaignState,
     ContactList,
     FlowVersion,
+    HandledBy,
+    PeopleMode,
     ProjectType,
     Task,
     TaskState,
@@ -117,6 +119,8 @@ class CampaignDetails:
     max_per_day: int | None
     max_total: int | None
     statistics: tuple[str, ...]
+    people_mode: PeopleMode | None  # None: the robot talks
+    teams: tuple[str, ...]
     progress: Progress
     approval: ApprovalView
     history: tuple[HistoryLine, ...]
@@ -167,6 +171,8 @@ def show_campaign(session: Session, name: str, settings: ApprovalSettings) -> Ca
         max_per_day=campaign.max_per_day,
         max_total=campaign.max_total,
         statistics=tuple(campaign.statistics),
+        people_mode=campaign.people_mode if campaign.handled_by is HandledBy.PEOPLE else None,
+        teams=tuple(campaign.teams),
         progress=_progress(session, [campaign.id])[campaign.id],
         approval=_approval(session, campaign, settings),
         history=told,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from flows.findings import Term
-from ivr.model import ApprovalStage, CampaignState, OrganisationLevel, ProjectType
+from ivr.model import ApprovalStage, CampaignState, OrganisationLevel, PeopleMode, ProjectType
 
 Translate = Callable[..., str]
 
@@ -32,6 +32,12 @@ PROJECT_TYPES: Mapping[ProjectType, str] = {
     ProjectType.QUESTIONNAIRE: "questionnaire",
     ProjectType.INVITATION: "invitation",
 }
+MODES: Mapping[PeopleMode | None, str] = {
+    None: "the robot",
+    PeopleMode.PREVIEW: "people, who look at each task before they dial it",
+    PeopleMode.PROGRESSIVE: "people, for whom the next task is dialled when they are ready",
+    PeopleMode.PREDICTIVE: "people, for whom customers are called ahead",
+}
 # What can change: the parts of what is approved (ivr.campaigns.hashing), and what an edit names more exactly.
 PARTS: Mapping[str, str] = {
     "flow": "flow",
@@ -42,12 +48,13 @@ PARTS: Mapping[str, str] = {
     "policy": "policy",
     "strategy": "strategy",
     "trunks": "trunks",
-    "plan": "organisation, project type, statistics form or concurrency",
+    "plan": "organisation, project type, statistics form, concurrency or who handles it",
     "feed": "feeds",
     "organisation": "organisation",
     "project_type": "project type",
     "statistics": "statistics form",
     "concurrency": "calls at once",
+    "handled_by": "who handles it",
     "maxima": "most contacts of feeds",
 }
 
@@ -106,3 +113,7 @@ def project_type_word(kind: ProjectType) -> Term:
 
 def part_words(parts: Sequence[str]) -> Terms:
     return Terms(Term(PARTS[part]) for part in parts)
+
+
+def mode_word(mode: PeopleMode | None) -> Term:
+    return Term(MODES[mode])

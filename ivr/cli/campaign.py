@@ -8,7 +8,7 @@ import click
 from sqlalchemy.orm import Session
 
 from ivr.campaigns.changing import find_campaign
-from ivr.campaigns.creating import Created, Draft, Schedule, create_campaign
+from ivr.campaigns.creating import Created, Draft, People, Schedule, create_campaign
 from ivr.campaigns.editing import Edit, Edited, edit_campaign
 from ivr.campaigns.words import part_words
 from ivr.cli.campaign_options import (
@@ -26,7 +26,7 @@ from ivr.config import load_settings
 from ivr.contacts_import import ImportOptions
 from ivr.database import Database, Place
 from ivr.i18n import translate
-from ivr.model import ProjectType
+from ivr.model import HandledBy, PeopleMode, ProjectType
 from ivr.policy.loader import default_policy
 from ivr.policy.loader import load as load_policy
 from ivr.strategy import default_strategy
@@ -80,6 +80,7 @@ def create(name: str, db: Place | None, user: str | None, **given: Any) -> None:
             strategy=default_strategy() if given["strategy"] is None else load_strategy(given["strategy"]),
             concurrency=given["concurrency"] or settings.dialer.concurrency,
             schedule=schedule,
+            people=_people(given),
             **_shared(given),
         )
         return await create_campaign(database, await acting(database, user), draft, settings)
@@ -111,6 +112,9 @@ def edit(name: str, db: Place | None, user: str | None, **given: Any) -> None:
             zone=zone,
             concurrency=given["concurrency"],
             dropped_lists=given["dropped_lists"],
+            handled_by=None if given["handled_by"] is None else HandledBy(given["handled_by"]),
+            people_mode=None if given["people_mode"] is None else PeopleMode(given["people_mode"]),
+            teams=given["teams"],
             **_shared(given),
         )
         return await edit_campaign(database, await acting(database, user), name, edit, settings)
@@ -133,6 +137,18 @@ def _shared(given: dict[str, Any]) -> dict[str, Any]:
         "project_type": None if kind is None else ProjectType(kind),
         "import_options": ImportOptions(columns=columns_of(given["columns"])),
     }
+
+
+def _people(given: dict[str, Any]) -> People | None:
+    """Raises click.UsageError: a mode or teams of a campaign that the robot handles."""
+    mode, teams = given["people_mode"], given["teams"]
+    if given["handled_by"] != HandledBy.PEOPLE.value:
+        if mode or teams:
+            raise click.UsageError(
+                translate("Mode and teams are those of campaigns that people handle: --handled-by people")
+            )
+        return None
+    return People(PeopleMode(mode) if mode else PeopleMode.PREVIEW, teams)
 
 
 def _zone(session: Session, name: str) -> str:

@@ -21,7 +21,7 @@ from ivr.cli.with_database import operator
 from ivr.config import Settings
 from ivr.database import Database
 from ivr.i18n import translate
-from ivr.model import ProjectType
+from ivr.model import HandledBy, PeopleMode, ProjectType
 from prompts.catalogue import Catalogue
 
 Command = Callable[..., Any]
@@ -64,6 +64,20 @@ _PARTS: tuple[Option, ...] = (
         "--statistics",
         multiple=True,
         help=translate("A question or result that the report shows; default: all of the flow's."),
+    ),
+    click.option(
+        "--handled-by",
+        type=click.Choice([one.value for one in HandledBy]),
+        help=translate("Who talks: the robot, or people with the flow as their script; default: robot."),
+    ),
+    click.option(
+        "--mode",
+        "people_mode",
+        type=click.Choice([one.value for one in PeopleMode]),
+        help=translate("How people come by their calls; default: preview."),
+    ),
+    click.option(
+        "--team", "teams", multiple=True, help=translate("Whose people handle it; default: everybody's.")
     ),
     click.option("--max-per-day", type=click.IntRange(1), help=translate("Most contacts a day that feeds bring.")),
     click.option("--max-total", type=click.IntRange(1), help=translate("Most contacts that feeds bring in all.")),

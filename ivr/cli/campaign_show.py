@@ -18,6 +18,7 @@ from ivr.campaigns.stopping import standing_stop
 from ivr.campaigns.words import (
     EVENTS,
     event_word,
+    mode_word,
     part_words,
     project_type_word,
     stage_word,
@@ -140,6 +141,8 @@ def _rows(found: CampaignDetails) -> dict[str, str]:
         ),
         translate("trunks"): ", ".join(found.trunks) or translate("all for its purpose"),
         translate("calls at once"): str(found.concurrency),
+        translate("handled by"): mode_word(found.people_mode).render(translate),
+        translate("teams"): ", ".join(found.teams),
         translate("statistics form"): ", ".join(found.statistics) or translate("everything"),
         translate("progress"): translate("{done} of {contacts} contacts done, {live} calls on", **counts),
     }
