@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ivr.metrics.metric import Metric, Said, Unit
-from ivr.metrics.people_rows import AGENT_TIME, HANDLED, SHIFTS, STAFF, TALKS
+from ivr.metrics.people_rows import AGENT_TIME, HANDLED, INSPECTED, SHIFTS, STAFF, TALKS
 
 SIGNED_IN = "x.state <> 'signed_out'"
 # At calls' disposal: not what they have set themselves, and what is planned for them.
@@ -15,6 +15,7 @@ _AT_END = "(g.left_on IS NULL OR CAST(g.left_on AS VARCHAR) > x.last)"
 
 NOTHING = Said("Nothing.")
 NOT_THERE = Said("Time signed out.")
+_UNSETTLED = Said("Inspections that aren't settled: nobody has scored them yet, or an appeal is open.")
 _OPEN = Said("Calls whose work isn't over yet.")
 
 
@@ -275,6 +276,28 @@ PEOPLE: tuple[Metric, ...] = (
         source="S3",
         relation=HANDLED,
         part=f"SUM(COALESCE({_WRAP_UP_S}, 0))",
+        whole="COUNT(*)",
+    ),
+    # ---- quality --------------------------------------------------------------------------------------------
+    Metric(
+        name="inspected",
+        title=Said("Recordings inspected"),
+        formula=Said("Inspections that are settled, at both levels, by when the call began."),
+        excluded=_UNSETTLED,
+        unit=Unit.COUNT,
+        source="S2b, S3",
+        relation=INSPECTED,
+        part="COUNT(*)",
+    ),
+    Metric(
+        name="excellence_rate",
+        title=Said("Excellence rate"),
+        formula=Said("Recordings graded excellent / recordings inspected."),
+        excluded=_UNSETTLED,
+        unit=Unit.SHARE,
+        source="S2b, S3",
+        relation=INSPECTED,
+        part=_count("x.grade = 'excellent'"),
         whole="COUNT(*)",
     ),
 )

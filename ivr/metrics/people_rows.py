@@ -129,6 +129,16 @@ TALKS = Relation(
     slices=_PEOPLE | _TIMES | {"hour", "campaign"},
     organisation="tm.organisation_id",
 )
+# What was inspected: of each part of a call, an agent's or the robot's, at each level.
+INSPECTED = Relation(
+    name="inspections",
+    tables="inspection x JOIN attempt a ON a.id = x.attempt_id JOIN campaign c ON c.id = a.campaign_id"
+    " LEFT JOIN agent g ON g.number = x.agent LEFT JOIN team tm ON tm.id = x.team_id",
+    where="x.settled_at IS NOT NULL",
+    moment="a.started_at",
+    joins=(("o", "JOIN above ON above.id = c.organisation_id JOIN organisation o ON o.id = above.ancestor"),),
+    slices=_PEOPLE | _TIMES | {"hour", "campaign"},
+)
 # The first row of each talk, once everything that the call brought its agent is over.
 HANDLED = Relation(
     name="handled calls",

@@ -18,8 +18,7 @@ _ORGANISATION = ("o", "JOIN above ON above.id = c.organisation_id JOIN organisat
 _NUMBER_OF_CALL = (
     "COALESCE((SELECT w.agent FROM segment w WHERE w.attempt_id = a.id AND w.kind = 'agent'"
     " AND w.agent IS NOT NULL ORDER BY w.number DESC LIMIT 1),"
-    " (SELECT wg.number FROM agent_state_change w JOIN agent wg ON wg.id = w.agent_id"
-    " WHERE w.attempt_id = a.id AND w.state = 'dialing' ORDER BY w.id DESC LIMIT 1))"
+    " (SELECT wg.number FROM handling w JOIN agent wg ON wg.id = w.agent_id WHERE w.attempt_id = a.id))"
 )
 _CALL_JOINS = (
     ("g", f"LEFT JOIN agent g ON g.number = {_NUMBER_OF_CALL}"),

@@ -20,8 +20,15 @@ from ivr.model import (
     Confirmation,
     ConfirmationState,
     ConfirmedBy,
+    Handling,
+    HandlingState,
     HungUpBy,
+    Inspection,
+    InspectionDocument,
+    InspectionDocumentKind,
     Intention,
+    PickReason,
+    QualityGrade,
     Segment,
     SegmentKind,
     Shift,
@@ -67,6 +74,7 @@ class Call:
     rejected: bool = False
     complained: bool = False
     sms: int | None = None
+    inspected: list[tuple[str, str | None]] = field(default_factory=list)  # whose part, grade; None: not settled
 
 
 @dataclass(eq=False)
@@ -165,6 +173,8 @@ def _call(made: World, agent: str, dice: random.Random, change) -> None:  # type
             call.rejected = call.success and dice.random() < 0.3
             call.complained = dice.random() < 0.1
             call.sms = dice.choice((None, None, 2, 4, 5))
+            if dice.random() < 0.4:
+                call.inspected = [(who, dice.choice((None, "excellent", "pass"))) for who in ("", agent)]
     change(S.READY, longest_s=400)
     made.calls.append(call)
 
@@ -194,11 +204,17 @@ def store(made: World, session: Session, known_until: datetime) -> None:
         Shift(agent_id=agents[agent].id, starts_at=begin, ends_at=end) for agent, begin, end in made.shifts
     )
     session.flush()
-    _store_calls(made, session, known_until)
+    _store_calls(made, session, known_until, agents)
 
 
-def _store_calls(made: World, session: Session, known_until: datetime) -> None:
+def _store_calls(made: World, session: Session, known_until: datetime, agents: dict[str, Agent]) -> None:
     books = {}
+    card = InspectionDocument(
+        kind=InspectionDocumentKind.CARD, name="c", version=1, content_hash="0" * 64, source="{}",
+        published_at=made.since, published_by="ann", in_use_since=made.since,
+    )  # fmt: skip
+    session.add(card)
+    session.flush()
     for name in ("spring", "autumn"):
         new = new_campaign(session, made.since, name=name, flow=name, timezone=made.zone.key)
         books[name] = Books(session, new.campaign, new.people.id)
@@ -217,6 +233,19 @@ def _store_calls(made: World, session: Session, known_until: datetime) -> None:
             Segment(attempt_id=call.id, number=number, kind=SegmentKind.AGENT, agent=agent, started_at=begin,
                     ended_at=end) for number, (agent, begin, end) in enumerate(call.talks, start=2)
         )  # fmt: skip
+        if call.dialled_by:
+            session.add(Handling(
+                task_id=task.id, campaign_id=task.campaign_id, agent_id=agents[call.dialled_by].id,
+                flow_version_id=books[call.campaign].campaign.flow_version_id, state=HandlingState.DONE,
+                began_at=call.started_at, attempt_id=call.id, ended_at=ended_at(call),
+            ))  # fmt: skip
+        for who, grade in call.inspected:
+            session.add(Inspection(
+                attempt_id=call.id, agent=who, day=call.started_at.date(), reason=PickReason.DAILY,
+                card_id=card.id, team_id=agents[who].team_id if who else None, picked_at=made.until,
+                picked_by="plan", scorers=1, within=5.0, grade=grade and QualityGrade(grade),
+                settled_at=made.until if grade else None,
+            ))  # fmt: skip
         if call.rejected:
             session.add(Confirmation(attempt_id=call.id, state=ConfirmationState.REJECTED,
                                      by=ConfirmedBy.INSPECTION, who="ann", at=made.until))  # fmt: skip

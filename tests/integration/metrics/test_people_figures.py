@@ -240,7 +240,8 @@ def works(made: World) -> dict[str, tuple[str, datetime, dict[S, float] | None]]
 def by_talks(made: World, by: str | None, until: datetime, campaign: str | None) -> Counted:
     talks: defaultdict[str, list[float]] = defaultdict(list)
     handled: defaultdict[str, list[tuple[float, float]]] = defaultdict(list)
-    teams = {one.number: one.team or "" for one in made.people}
+    grades: defaultdict[str, list[bool]] = defaultdict(list)
+    teams = {one.number: one.team or "" for one in made.people} | {"": ""}
 
     def put(call: Call, agent: str, begin: datetime) -> str | None:
         if not made.since <= begin < until or (campaign and call.campaign != campaign):
@@ -249,6 +250,9 @@ def by_talks(made: World, by: str | None, until: datetime, campaign: str | None)
         return call.campaign if by == "campaign" else slice_of(by, local, agent, teams[agent])
 
     for call in finished(made.calls, made.until):
+        for agent, grade in call.inspected:
+            if grade and (slice_ := put(call, agent, call.started_at)) is not None:
+                grades[slice_].append(grade == "excellent")
         for agent, begin, end in call.talks:
             if (slice_ := put(call, agent, begin)) is not None:
                 talks[slice_].append((end - begin).total_seconds())
@@ -261,6 +265,9 @@ def by_talks(made: World, by: str | None, until: datetime, campaign: str | None)
         found["agent_talks"][slice_] = (len(some), None)
         found["voice_time"][slice_] = (sum(some), None)
         found["mean_voice_time"][slice_] = (sum(some), len(some))
+    for slice_, excellent in grades.items():
+        found["inspected"][slice_] = (len(excellent), None)
+        found["excellence_rate"][slice_] = (sum(excellent), len(excellent))
     for slice_, pairs in handled.items():
         found["mean_handling_time"][slice_] = (sum(one for one, _ in pairs), len(pairs))
         found["mean_wrap_up_time"][slice_] = (sum(one for _, one in pairs), len(pairs))
