@@ -21,8 +21,10 @@ from pathlib import Path
 
 from bench.engine_load import PROBE_EVERY
 from flows.loader import load
+from flows.sprint import IdentityNoted
 from ivr.clock import RealClock
 from ivr.config import PathSettings, Settings
+from ivr.ports import HandedOver
 from ivr.session.deps import CallDeps, PlacedAttempt
 from ivr.session.progress import Bus, ProgressEvent, PromptEnded, Understood
 from ivr.session.session import CallSession
@@ -71,7 +73,11 @@ def flow_of(scene: str) -> str:
 class _NoLedger:
     async def opt_out(self, attempt: PlacedAttempt, purpose: str) -> None: ...
 
+    async def note_identity(self, attempt: PlacedAttempt, noted: IdentityNoted) -> None: ...
+
     async def queue_sms(self, attempt: PlacedAttempt, to: str, text: str) -> None: ...
+
+    async def handed_over(self, attempt: PlacedAttempt, over: HandedOver) -> None: ...
 
     async def book_callback(
         self, attempt: PlacedAttempt, number: str | None, when: str | None, queue: str | None

@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection
 from typing import Any, Protocol
 
 from flows.sprint import TransferStatus
-from ivr.ports import Agent, Staff
+from ivr.ports import Admission, Agent, Request, Staff, Standing
 
 
 class Timers(Protocol):
@@ -84,10 +84,18 @@ class SimulatedAgents:
     def longest_talk_s(self) -> float:
         return 0.0  # nobody asks: talks here have lengths of their own
 
-    async def claim(
-        self, queue: str, tried: frozenset[str], wait_s: float = 0.0, attempt_id: str | None = None
-    ) -> Agent | None:
-        del queue, tried, attempt_id
+    async def ask(self, request: Request) -> Admission:
+        del request
+        return Admission()
+
+    async def standing(self, request: Request) -> Standing | None:
+        """There is no line."""
+
+    def leave(self, request: Request) -> None:
+        """Nobody is kept."""
+
+    async def claim(self, request: Request, tried: frozenset[str], wait_s: float = 0.0) -> Agent | None:
+        del request, tried
         agent = self.take()
         if agent is not None or wait_s <= 0 or not self._engaged:
             return agent

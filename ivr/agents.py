@@ -14,7 +14,8 @@ from flows.flow import COMMON, Flow
 from flows.nodes import TransferNode
 from flows.sprint import TransferStatus
 from ivr.config import ConfigError, QueueSettings
-from ivr.ports import Agent, Staff
+from ivr.model import HandoffResult
+from ivr.ports import Admission, Agent, Request, Staff, Standing
 
 log = logging.getLogger(__name__)
 AWAY: frozenset[TransferStatus] = frozenset(
@@ -53,13 +54,21 @@ class ConfiguredAgents:
     def longest_talk_s(self) -> float:
         return max((queue.longest_talk_s for queue in self._queues.values()), default=0.0)
 
-    async def claim(
-        self, queue: str, tried: frozenset[str], wait_s: float = 0.0, attempt_id: str | None = None
-    ) -> Agent | None:
-        del attempt_id  # who is engaged is enough here
-        if queue not in self._lists:
-            log.warning("no_such_queue", extra={"queue": queue})
-            return None
+    async def ask(self, request: Request) -> Admission:
+        """There is no line: who comes waits a moment at most."""
+        if request.queue not in self._lists:
+            log.warning("no_such_queue", extra={"queue": request.queue})
+            return Admission(HandoffResult.NO_QUEUE)
+        return Admission()
+
+    async def standing(self, request: Request) -> Standing | None:
+        """There is no line."""
+
+    def leave(self, request: Request) -> None:
+        """Nobody is kept."""
+
+    async def claim(self, request: Request, tried: frozenset[str], wait_s: float = 0.0) -> Agent | None:
+        queue = request.queue
         agent = self._take(queue, tried)
         if agent is not None or wait_s <= 0 or not self._engaged.keys() & self._phones((queue,)):
             return agent

@@ -5,9 +5,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Protocol
 
 from flows.sprint import TransferStatus
+from ivr.model import HandoffResult
 from trunk.ports import Call, CallHandler, Cause, OriginateRequest
 
 
@@ -36,6 +38,50 @@ class Staff:
         return self.free + len(self.engaged)
 
 
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A customer's request for a person: their call's first, second …"""
+
+    queue: str
+    attempt_id: str
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """What the supply says to a request."""
+
+    refused: HandoffResult | None = None  # nobody is offered: why
+    in_line: bool = False  # they may wait for as long as the flow lets them, and have a place; else a moment
+    promise_s: float = 0.0  # who waits for longer is told so
+    told_every_s: float = 30.0  # so often they are told where they stand
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where somebody stands in the line."""
+
+    position: int  # 1: the next one
+    likely_s: float | None  # until an agent is likely to be free; None: nobody can say
+
+
+@dataclass(frozen=True, slots=True)
+class HandedOver:
+    """A request that is over, for the record: exactly one result."""
+
+    request: Request
+    result: HandoffResult
+    asked_at: datetime
+    ended_at: datetime
+    agent: str | None = None  # who was tried last, or talked
+    tried: tuple[tuple[str, HandoffResult], ...] = ()  # agents in order, and what each came to
+    found_at: datetime | None = None
+    rang_at: datetime | None = None
+    accepted_at: datetime | None = None
+    talked_from: datetime | None = None
+    talk_s: float = 0.0
+
+
 class AgentSupply(Protocol):
     """Who can take a call. Implemented by `ivr.agents.ConfiguredAgents` and `ivr.desk.supply.DeskAgents`."""
 
@@ -47,12 +93,18 @@ class AgentSupply(Protocol):
     def longest_talk_s(self) -> float:
         """So long people may talk in one call, of all queues the longest; 0: there are none."""
 
-    async def claim(
-        self, queue: str, tried: frozenset[str], wait_s: float = 0.0, attempt_id: str | None = None
-    ) -> Agent | None:
-        """Somebody of the queue who is free and not among `tried` (numbers), held for one call (that attempt)
-        until `release`. When all who are there are engaged it waits for so long, in the order of asking. None:
-        nobody."""
+    async def ask(self, request: Request) -> Admission:
+        """A customer needs a person. Until `leave` their place in the line is kept, where there is one."""
+
+    async def claim(self, request: Request, tried: frozenset[str], wait_s: float = 0.0) -> Agent | None:
+        """Somebody of the queue who is free and not among `tried` (numbers), held for this call until `release`.
+        When all who are there are engaged it waits for so long, in the line's order. None: nobody."""
+
+    async def standing(self, request: Request) -> Standing | None:
+        """Where they stand now. None: they don't wait, or there is no line."""
+
+    def leave(self, request: Request) -> None:
+        """The request is over."""
 
     async def talking(self, agent: Agent) -> None:
         """They took the call: they and the callee hear each other from now on."""

@@ -237,7 +237,7 @@ async def _call_everybody(ready: _Ready, opened: OpenedCampaign) -> None:
     async with AsyncExitStack() as stack:
         worker, desk = new_worker_id(), None
         if ready.run.durable:  # nobody who is signed in is rung about made-up people
-            desk = await desk_agents(ready.database, worker, options.settings.queues).open(stack)
+            desk = await desk_agents(ready.database, worker, options.settings).open(stack)
         studio = await open_studio(stack, options.settings, clock, ready.catalogue, options.record, desk)
         speaker = await studio.speaker(ready.flow)
         parts = Parts(clock, ready.flow, ready.bus, ready.database, studio.synthesizer, studio.voices)

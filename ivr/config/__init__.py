@@ -16,6 +16,7 @@ from ivr.config.campaigns import (
     ReportSettings,
     WorkerSettings,
 )
+from ivr.config.desk import DeskSettings
 from ivr.config.installation import (
     ApiSettings,
     DatabaseSettings,
@@ -46,6 +47,7 @@ __all__ = [
     "DatabaseSettings",
     "DeliveryEvent",
     "DeliverySettings",
+    "DeskSettings",
     "DialerSettings",
     "EligibilitySettings",
     "GuardSettings",

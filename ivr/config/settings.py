@@ -18,6 +18,7 @@ from ivr.config.campaigns import (
     ReportSettings,
     WorkerSettings,
 )
+from ivr.config.desk import DeskSettings
 from ivr.config.installation import (
     ApiSettings,
     DatabaseSettings,
@@ -55,6 +56,7 @@ class Settings(Section):
     reports: ReportSettings = ReportSettings()
     archive: ArchiveSettings = ArchiveSettings()
     tasks: TaskSettings = TaskSettings()
+    desk: DeskSettings = DeskSettings()
     asterisk: AsteriskSettings = AsteriskSettings()
     trunks: dict[Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]*$")], TrunkSettings] = Field(
         default_factory=dict, description="One table per trunk."

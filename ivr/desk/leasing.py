@@ -4,14 +4,14 @@ A worker renews its leases; when it is gone they run out, and its agents are fre
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from ivr.desk.presence import Change, move
+from ivr.desk.presence import Change, move, presence_of
 from ivr.model import Agent, AgentPresence, AgentSkill, AgentState, Queue
 
 LEASE_S = 60.0
@@ -37,35 +37,42 @@ class Leased:
     queue: Queue
 
 
-def lease(
-    session: Session, queue_name: str, tried: Collection[str], holder: Holder, now: datetime
-) -> Leased | None:
-    """Reserve the queue's best agent who is ready: the highest level first, of these who has waited longest.
+@dataclass(frozen=True, slots=True)
+class Free:
+    """An agent who is ready, and what they can do how well."""
 
-    None: nobody is ready but those who were tried (agents' numbers), or there is no such queue."""
-    queue = session.scalars(select(Queue).where(Queue.name == queue_name)).one_or_none()
-    if queue is None:
-        return None
-    found = session.execute(
-        select(Agent.id, Agent.number, Agent.phone, Agent.trunk, Agent.language)
+    agent_id: int
+    number: str
+    since: datetime
+    levels: Mapping[str, int]
+
+
+def ready(session: Session) -> tuple[Free, ...]:
+    """Everybody who is ready."""
+    found: dict[int, tuple[str, datetime, dict[str, int]]] = {}
+    rows = session.execute(
+        select(Agent.id, Agent.number, AgentPresence.since, AgentSkill.skill, AgentSkill.level)
         .join(AgentPresence, AgentPresence.agent_id == Agent.id)
         .join(AgentSkill, AgentSkill.agent_id == Agent.id)
-        .where(
-            AgentSkill.skill == queue.skill,
-            AgentPresence.state == AgentState.READY,
-            Agent.number.not_in(tried),
-        )
-        .order_by(AgentSkill.level.desc(), AgentPresence.since, Agent.id)
-        .limit(1)
-        .with_for_update(of=AgentPresence, skip_locked=True)
-    ).first()
-    if found is None:
+        .where(AgentPresence.state == AgentState.READY)
+        .order_by(Agent.id)
+    )
+    for agent_id, number, since, skill, level in rows:
+        found.setdefault(agent_id, (number, since, {}))[2][skill] = level
+    return tuple(Free(agent_id, *one) for agent_id, one in found.items())
+
+
+def lease(session: Session, free: Free, queue_name: str, holder: Holder, now: datetime) -> Leased | None:
+    """Reserve this agent for a call of the queue. None: they aren't ready any more."""
+    queue = session.scalars(select(Queue).where(Queue.name == queue_name)).one()
+    presence = presence_of(session, free.agent_id, now)
+    if presence.state is not AgentState.READY:
         return None
-    move(session, found.id, Change(AgentState.RESERVED, holder.worker, attempt_id=holder.attempt_id), now)
-    presence = session.get_one(AgentPresence, found.id)
+    agent = session.get_one(Agent, free.agent_id)
+    move(session, agent.id, Change(AgentState.RESERVED, holder.worker, attempt_id=holder.attempt_id), now)
     presence.lease_owner = holder.worker
     presence.lease_until = now + timedelta(seconds=LEASE_S)
-    return Leased(*found, queue)
+    return Leased(agent.id, agent.number, agent.phone, agent.trunk, agent.language, queue)
 
 
 def renew(session: Session, worker: str, agents: Iterable[int], now: datetime) -> None:

@@ -1,4 +1,5 @@
-"""`ivr.ports.AgentSupply` over the database: agents who sign in, whichever worker their calls are in.
+"""`ivr.ports.AgentSupply` over the database: agents who sign in and customers who wait for them, whichever worker
+their calls are in.
 
 Queues that the roster doesn't have are those of the settings, with their lists of phones: `others` takes these.
 Who is free is looked up several times a minute, and whenever a call of this process changes it."""
@@ -7,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,18 +18,22 @@ from sqlalchemy.orm import Session
 
 from flows.sprint import TransferStatus
 from ivr.agents import AWAY, ConfiguredAgents
-from ivr.config import QueueSettings
+from ivr.config import DeskSettings, Settings
 from ivr.database import Database, DatabaseError
-from ivr.desk.leasing import LEASE_S, Holder, Leased, lease, move_held, renew
+from ivr.desk import waiting
+from ivr.desk.leasing import Holder, Leased, move_held, renew
+from ivr.desk.outlook import mean_talks
 from ivr.desk.presence import Change, end_by_itself
 from ivr.desk.states import CALL
 from ivr.model import Agent as AgentRow
-from ivr.model import AgentPresence, AgentSkill, AgentState, Queue
-from ivr.ports import Agent, Staff
+from ivr.model import AgentPresence, AgentSkill, AgentState, Handoff, HandoffResult, HandoffState, Queue
+from ivr.ports import Admission, Agent, Request, Staff, Standing
 
 log = logging.getLogger(__name__)
 LOOK_EVERY_S = 1.0
+MEANS_EVERY_S = 60.0
 AWAY_S = 60.0  # so long an agent is given no call who didn't pick up
+OfRequest = Callable[[Session, Request, datetime], None]
 ENGAGED: frozenset[AgentState] = CALL | {AgentState.WRAP_UP}
 
 
@@ -48,11 +53,21 @@ NOTHING = Seen({}, 0.0, (), over=False)
 class DeskAgents:
     """Opened by `start`, closed by `close`."""
 
-    def __init__(self, database: Database, worker: str, others: ConfiguredAgents | None = None) -> None:
+    def __init__(
+        self,
+        database: Database,
+        worker: str,
+        others: ConfiguredAgents | None = None,
+        told_every_s: float = DeskSettings().told_every_s,
+    ) -> None:
         self._database = database
         self._worker = worker
         self._others = others
+        self._told_every_s = told_every_s
         self._seen = NOTHING
+        self._requests: dict[str, Request] = {}  # that aren't over, by attempt
+        self._means: Mapping[str, float] | None = None
+        self._means_s = 0.0
         self._held: dict[str, tuple[Leased, Holder]] = {}  # by agent's number
         self._renewed_s = 0.0
         self._news = asyncio.Event()  # somebody may be free
@@ -88,30 +103,55 @@ class DeskAgents:
 
     # ---- AgentSupply ------------------------------------------------------------------------------------------
 
-    async def claim(
-        self, queue: str, tried: frozenset[str], wait_s: float = 0.0, attempt_id: str | None = None
-    ) -> Agent | None:
-        if queue not in self._seen.queues:
+    async def ask(self, request: Request) -> Admission:
+        if request.queue not in self._seen.queues:
             if self._others is not None:
-                return await self._others.claim(queue, tried, wait_s, attempt_id)
-            log.warning("no_such_queue", extra={"queue": queue})
-            return None
+                return await self._others.ask(request)
+            log.warning("no_such_queue", extra={"queue": request.queue})
+            return Admission(HandoffResult.NO_QUEUE)
+        now, means = self._database.clock.now(), await self._mean_talks()
+        refused, promise_s = await self._database.run(
+            lambda session: waiting.enter(session, request, self._worker, means, now)
+        )
+        if refused is None:
+            self._requests[request.attempt_id] = request
+        return Admission(refused, in_line=True, promise_s=promise_s, told_every_s=self._told_every_s)
+
+    async def claim(self, request: Request, tried: frozenset[str], wait_s: float = 0.0) -> Agent | None:
+        if request.attempt_id not in self._requests:
+            return None if self._others is None else await self._others.claim(request, tried, wait_s)
         loop = asyncio.get_running_loop()
         until_s = loop.time() + wait_s
+        asked = False
         while True:
             self._news.clear()
-            agent = await self._take(queue, tried, Holder(self._worker, attempt_id))
-            if agent is not None or loop.time() >= until_s or not self.staff((queue,)).engaged:
-                return agent
+            if not asked or self._somebody_ready(request, tried):
+                asked = True
+                agent = await self._take(request, tried)
+                if agent is not None:
+                    return agent
+            if loop.time() >= until_s or request.attempt_id not in self._requests:
+                return None
+            if not self._may_come(request, tried):
+                return None
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._news.wait(), min(LOOK_EVERY_S, until_s - loop.time()))
+
+    async def standing(self, request: Request) -> Standing | None:
+        if request.attempt_id not in self._requests:
+            return None
+        now, means = self._database.clock.now(), await self._mean_talks()
+        return await self._database.read(lambda session: waiting.place_of(session, request, means, now))
+
+    def leave(self, request: Request) -> None:
+        if self._requests.pop(request.attempt_id, None) is not None:
+            self._news.set()  # who claims for it stops
 
     async def talking(self, agent: Agent) -> None:
         if agent.number in self._held:
             leased, holder = self._held[agent.number]
-            await self._move(
-                leased, holder, Change(AgentState.TALKING, self._worker, attempt_id=holder.attempt_id)
-            )
+            change = Change(AgentState.TALKING, self._worker, attempt_id=holder.attempt_id)
+            await self._move(leased, holder, change, waiting.talks)
         elif self._others is not None:
             await self._others.talking(agent)
 
@@ -121,7 +161,8 @@ class DeskAgents:
                 await self._others.release(agent, status)
             return
         leased, holder = self._held[agent.number]
-        await self._move(leased, holder, self._after(leased, holder, status))
+        kept = None if status in {"answered", "caller_left", "callback"} else waiting.back_in_line
+        await self._move(leased, holder, self._after(leased, holder, status), kept)
         del self._held[agent.number]
         await self._try_to_look()
 
@@ -152,9 +193,9 @@ class DeskAgents:
 
     # ---- rows -------------------------------------------------------------------------------------------------
 
-    async def _take(self, queue: str, tried: frozenset[str], holder: Holder) -> Agent | None:
-        now = self._database.clock.now()
-        leased = await self._database.run(lambda session: lease(session, queue, tried, holder, now))
+    async def _take(self, request: Request, tried: frozenset[str]) -> Agent | None:
+        now, holder = self._database.clock.now(), Holder(self._worker, request.attempt_id)
+        leased = await self._database.run(lambda session: waiting.take(session, request, tried, holder, now))
         if leased is None:
             return None
         self._held[leased.number] = (leased, holder)
@@ -168,11 +209,41 @@ class DeskAgents:
             longest_talk_s=leased.queue.longest_talk_s,
         )
 
-    async def _move(self, leased: Leased, holder: Holder, change: Change) -> None:
+    def _somebody_ready(self, request: Request, tried: frozenset[str]) -> bool:
+        """Whether it is worth asking the database."""
+        return any(one[1] is AgentState.READY for one in self._able(request, tried))
+
+    def _may_come(self, request: Request, tried: frozenset[str]) -> bool:
+        """Whether anybody is signed in who hasn't been tried: they may rest and come back."""
+        return any(True for _ in self._able(request, tried))
+
+    def _able(self, request: Request, tried: frozenset[str]) -> Iterator[tuple[str, AgentState]]:
+        skill = self._seen.queues.get(request.queue)
+        for number, state, _, skills in self._seen.agents:
+            if skill in skills and number not in tried:
+                yield number, state
+
+    async def _mean_talks(self) -> Mapping[str, float]:
+        """`outlook.mean_talks`, of a minute ago at most."""
+        loop_s = asyncio.get_running_loop().time()
+        if self._means is None or loop_s - self._means_s > MEANS_EVERY_S:
+            now = self._database.clock.now()
+            self._means = await self._database.read(lambda session: mean_talks(session, now))
+            self._means_s = loop_s
+        return self._means
+
+    async def _move(self, leased: Leased, holder: Holder, change: Change, then: OfRequest | None = None) -> None:
         """What the database can't be told now comes true when the lease runs out."""
-        now = self._database.clock.now()
+        now, request = self._database.clock.now(), self._requests.get(holder.attempt_id or "")
+
+        def move(session: Session) -> bool:
+            held = move_held(session, leased, change, holder, now)
+            if request is not None and then is not None:
+                then(session, request, now)
+            return held
+
         try:
-            held = await self._database.run(lambda session: move_held(session, leased, change, holder, now))
+            held = await self._database.run(move)
         except DatabaseError as error:
             log.warning("agent_not_moved", extra={"agent": leased.number, "reason": type(error).__name__})
             return
@@ -205,17 +276,23 @@ class DeskAgents:
 
     async def _renew(self) -> None:
         loop_s = asyncio.get_running_loop().time()
-        if not self._held or loop_s - self._renewed_s < LEASE_S / 4:
+        if not (self._held or self._requests) or loop_s - self._renewed_s < waiting.LEASE_S / 4:
             return
         self._renewed_s = loop_s
         now, held = self._database.clock.now(), [leased.agent_id for leased, _ in self._held.values()]
-        await self._database.run(lambda session: renew(session, self._worker, held, now))
+        requests = list(self._requests.values())
+
+        def renew_all(session: Session) -> None:
+            renew(session, self._worker, held, now)
+            waiting.renew(session, self._worker, requests, now)
+
+        await self._database.run(renew_all)
 
     async def _look(self) -> None:
         now = self._database.clock.now()
         seen = await self._database.read(lambda session: _see(session, now))
         if seen.over:
-            await self._database.run(lambda session: end_by_itself(session, self._worker, now))
+            await self._database.run(lambda session: self._end_what_is_over(session, now))
             seen = await self._database.read(lambda session: _see(session, now))
         if seen == self._seen:
             return
@@ -224,10 +301,15 @@ class DeskAgents:
         for changed in self._watchers:
             changed()
 
+    def _end_what_is_over(self, session: Session, now: datetime) -> None:
+        waiting.end_of_gone(session, now)
+        end_by_itself(session, self._worker, now)
 
-def desk_agents(database: Database, worker: str, queues: Mapping[str, QueueSettings]) -> DeskAgents:
+
+def desk_agents(database: Database, worker: str, settings: Settings) -> DeskAgents:
     """The roster's people, and beside them the lists of the settings."""
-    return DeskAgents(database, worker, ConfiguredAgents(queues) if queues else None)
+    others = ConfiguredAgents(settings.queues) if settings.queues else None
+    return DeskAgents(database, worker, others, settings.desk.told_every_s)
 
 
 def _see(session: Session, now: datetime) -> Seen:
@@ -243,11 +325,13 @@ def _see(session: Session, now: datetime) -> Seen:
         .where(AgentPresence.state != AgentState.SIGNED_OUT)
         .order_by(AgentRow.number)
     ).all()
+    gone = select(Handoff.id).where(Handoff.state != HandoffState.OVER, Handoff.lease_until <= now).limit(1)
     return Seen(
         {name: skill for name, skill, _ in queues},
         max((longest for _, _, longest in queues), default=0.0),
         tuple((number, one.state, one.since, frozenset(skills.get(one.agent_id, ()))) for number, one in rows),
-        over=any(_past(one.until, now) or _past(one.lease_until, now) for _, one in rows),
+        over=any(_past(one.until, now) or _past(one.lease_until, now) for _, one in rows)
+        or session.scalars(gone).first() is not None,
     )
 
 

@@ -8,7 +8,9 @@ from sqlalchemy.orm import Session
 
 from ivr.database import Database
 from ivr.database.locks import lock_numbers
+from ivr.desk import waiting
 from ivr.model import Callback, DoNotDisturb, Outbox
+from ivr.ports import HandedOver
 from ivr.session.deps import PlacedAttempt
 
 
@@ -36,6 +38,9 @@ class DatabaseLedger:
     async def queue_sms(self, attempt: PlacedAttempt, to: str, text: str) -> None:
         message = Outbox(attempt_id=attempt.attempt_id, phone=to, text=text, created_at=self._now())
         await self._database.run(lambda session: session.add(message))
+
+    async def handed_over(self, attempt: PlacedAttempt, over: HandedOver) -> None:
+        await self._database.run(lambda session: waiting.close(session, over))
 
     async def book_callback(
         self, attempt: PlacedAttempt, number: str | None, when: str | None, queue: str | None

@@ -163,6 +163,7 @@ class HandoffResult(StrEnum):
     TALK_LOST = "talk_lost"  # they talked until the network lost the agent's phone
     NO_QUEUE = "no_queue"
     NOBODY_SIGNED_IN = "nobody_signed_in"
+    NOBODY_FREE = "nobody_free"  # of a list in the settings, which has no line to wait in
     UNLIKELY = "unlikely"  # the governor: nobody is likely to be free within what the queue promises
     TIMED_OUT = "timed_out"  # nobody was free in time
     CALLBACK = "callback"  # the customer would rather be called back

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from datetime import datetime
 
 from speech.audio import FRAME_S
 from speech.ports import Recognizer
 from speech.turn import Ear, Turn, TurnPlan, TurnResult, TurnState
-from trunk.ports import Answered, Call, CallEvent, Cause, HungUp, KeyPressed
+from trunk.ports import Answered, Call, CallEvent, Cause, HungUp, KeyPressed, Ringing
 
 DEAF_S = 5.0  # a turn is counted in ticks: it may last so much longer than it should
 LEAD_IN_TICKS = round(0.7 / FRAME_S)  # until the phone is at the ear
@@ -20,11 +21,19 @@ LEAD_IN_TICKS = round(0.7 / FRAME_S)  # until the phone is at the ear
 class AgentLeg:
     """One call to one agent. `tell(text)` when something begins to be said, `tell(None)` when that is over."""
 
-    def __init__(self, leg_id: str, recognizer: Recognizer, tell: Callable[[str | None], None]) -> None:
+    def __init__(
+        self,
+        leg_id: str,
+        recognizer: Recognizer,
+        tell: Callable[[str | None], None],
+        now: Callable[[], datetime],
+    ) -> None:
         self.leg_id = leg_id
         self.call: Call | None = None  # once it is placed
         self.cause: Cause | None = None  # once it is over
         self.answered = False
+        self.rang_at: datetime | None = None  # the network said so
+        self._now = now
         self._recognizer = recognizer
         self._tell = tell
         self._ear = Ear()
@@ -82,6 +91,8 @@ class AgentLeg:
 
     def on_event(self, event: CallEvent) -> None:
         match event:
+            case Ringing():
+                self.rang_at = self.rang_at or self._now()
             case Answered():
                 self.answered = True
                 if not self._picked_up.done():

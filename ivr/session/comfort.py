@@ -1,4 +1,5 @@
-"""What a callee hears while a person is being looked for: one prompt, again and again, with pauses between."""
+"""What a callee hears while a person is being looked for: one prompt, again and again, with pauses between; and
+where they stand in the line, when that is known."""
 
 from __future__ import annotations
 
@@ -13,8 +14,8 @@ PAUSE_S = 6.0
 
 
 class Comfort:
-    """Give it every frame of the call while it lasts. `tell(text)` when the prompt begins, `tell(None)` when it is
-    over. Keys and speech mean nothing meanwhile."""
+    """Give it every frame of the call while it lasts. `tell(text)` when something begins to be said, `tell(None)`
+    when it is over. What keys mean meanwhile isn't its business."""
 
     def __init__(
         self, audio: PromptAudio, ear: Ear, recognizer: Recognizer, tell: Callable[[str | None], None]
@@ -24,16 +25,22 @@ class Comfort:
         self._recognizer = recognizer
         self._tell = tell
         self._turn: Turn | None = None
+        self._next: PromptAudio | None = None
         self._pause_ticks = round(FIRST_PAUSE_S / FRAME_S)
+
+    def say_next(self, audio: PromptAudio) -> None:
+        """This once, as soon as nothing else is being said."""
+        self._next = audio
 
     def on_tick(self, frame: bytes) -> bytes | None:
         if self._turn is not None:
             return self._turn.on_tick(frame)
         self._ear.hear(frame)
         self._pause_ticks -= 1
-        if self._pause_ticks <= 0:
-            self._turn = Turn(TurnPlan(self._audio), self._ear, self._recognizer, self._said)
-            self._tell(self._audio.text)
+        if self._next is not None or self._pause_ticks <= 0:
+            audio, self._next = self._next or self._audio, None
+            self._turn = Turn(TurnPlan(audio), self._ear, self._recognizer, self._said)
+            self._tell(audio.text)
         return None
 
     def stop(self) -> None:

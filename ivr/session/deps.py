@@ -10,7 +10,7 @@ from typing import Protocol
 from flows.flow import Flow
 from flows.sprint import Scalar
 from ivr.clock import Clock
-from ivr.ports import AgentSupply
+from ivr.ports import AgentSupply, HandedOver
 from ivr.session.api import ApiClient
 from ivr.session.progress import Bus
 from ivr.session.slots import SlotTimes
@@ -39,6 +39,9 @@ class Ledger(Protocol):
         """The callee wants no more calls for `purpose`; counts from now on, everywhere."""
 
     async def queue_sms(self, attempt: PlacedAttempt, to: str, text: str) -> None: ...
+
+    async def handed_over(self, attempt: PlacedAttempt, over: HandedOver) -> None:
+        """A request for a person is over: put it on record."""
 
     async def book_callback(
         self, attempt: PlacedAttempt, number: str | None, when: str | None, queue: str | None

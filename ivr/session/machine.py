@@ -161,6 +161,8 @@ class NoteTalk:
 class LetAgentGo:
     """The callee is gone or about to be: tell whoever was about to take the call, and end their leg."""
 
+    by_us: bool = False  # we end the call
+
 
 @dataclass(frozen=True, slots=True)
 class PressKey:
@@ -243,7 +245,8 @@ def _hung_up(event: HungUp) -> Step:
 
 
 def _left_while_waiting(event: HungUp) -> Step:
-    return CallState.ENDED, (LetAgentGo(), Silence(), CloseFlow(event.cause), Finish(event.cause))
+    let_go = LetAgentGo(by_us=event.cause.by == "us")
+    return CallState.ENDED, (let_go, Silence(), CloseFlow(event.cause), Finish(event.cause))
 
 
 def _left_while_bridged(event: HungUp) -> Step:
@@ -255,11 +258,11 @@ def _broke(event: Broke) -> Step:
 
 
 def _broke_while_waiting(event: Broke) -> Step:
-    return CallState.LEAVING, (LetAgentGo(), Silence(), Fail(type(event.error).__name__), HangUp())
+    return CallState.LEAVING, (LetAgentGo(by_us=True), Silence(), Fail(type(event.error).__name__), HangUp())
 
 
 def _broke_while_bridged(event: Broke) -> Step:
-    return CallState.LEAVING, (EndTalk(), LetAgentGo(), Fail(type(event.error).__name__), HangUp())
+    return CallState.LEAVING, (EndTalk(), LetAgentGo(by_us=True), Fail(type(event.error).__name__), HangUp())
 
 
 def _turn_over(event: TurnOver) -> Step:
@@ -286,6 +289,10 @@ def _key(event: KeyPressed) -> Step:
     return CallState.TALKING, (PressKey(event.key),)
 
 
+def _key_while_waiting(event: KeyPressed) -> Step:
+    return CallState.TRANSFERRING, (PressKey(event.key),)
+
+
 _time_up = _to(CallState.LEAVING, Silence(), HangUp())
 _answered = _to(CallState.TALKING, StartFlow())
 
@@ -310,7 +317,8 @@ TABLE: dict[tuple[CallState, type], Handler] = {
     (CallState.WORKING, HungUp): _hung_up,
     (CallState.TRANSFERRING, Bridged): _bridged,
     (CallState.TRANSFERRING, TransferOver): _nobody,
-    (CallState.TRANSFERRING, TimeUp): _to(CallState.LEAVING, LetAgentGo(), Silence(), HangUp()),
+    (CallState.TRANSFERRING, TimeUp): _to(CallState.LEAVING, LetAgentGo(by_us=True), Silence(), HangUp()),
+    (CallState.TRANSFERRING, KeyPressed): _key_while_waiting,
     (CallState.TRANSFERRING, Broke): _broke_while_waiting,
     (CallState.TRANSFERRING, HungUp): _left_while_waiting,
     (CallState.BRIDGED, TransferOver): _talk_over,
@@ -327,7 +335,6 @@ IGNORED: frozenset[tuple[CallState, type]] = frozenset(
         (CallState.RINGING, Progress),
         (CallState.RINGING, Ringing),  # networks repeat it
         (CallState.WORKING, KeyPressed),  # nothing is asked at the moment
-        (CallState.TRANSFERRING, KeyPressed),
         (CallState.BRIDGED, KeyPressed),  # not meant for us
         *(
             (CallState.LEAVING, late)

@@ -99,6 +99,7 @@ class AgentTried:
     agent: str
     status: str
     at: datetime
+    result: str = ""  # … exactly: `ivr.model.HandoffResult`
 
 
 @dataclass(frozen=True, slots=True)

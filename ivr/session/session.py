@@ -249,11 +249,13 @@ class CallSession:
                 self._transfers.end_talk()
             case NoteTalk():
                 self._note_talk()
-            case LetAgentGo():
-                self._transfers.callee_left()
+            case LetAgentGo(by_us):
+                self._transfers.callee_left(by_us=by_us)
             case PressKey(key):
                 if self._turn is not None:
                     self._turn.on_key(key)
+                else:
+                    self._transfers.on_key(key)
             case Silence():
                 self._silence()
             case Fail(reason):

@@ -1,5 +1,5 @@
-"""The transfers of one call, as its session sees them: the comfort that the callee hears, and the task that looks
-for an agent. It dispatches `Bridged` and `TransferOver` to the call's machine and changes no state itself."""
+"""The transfers of one call, as its session sees them: what the callee hears while they wait, and the task that
+looks for an agent. It dispatches `Bridged` and `TransferOver` to the call's machine; it changes no state itself."""
 
 from __future__ import annotations
 
@@ -8,22 +8,28 @@ import logging
 from collections.abc import Callable
 
 from flows.sprint import TransferEnded, TransferWait
-from ivr.ports import SecondLegs
+from ivr.database import DatabaseError
+from ivr.model import HandoffResult
+from ivr.ports import HandedOver, Request, SecondLegs
+from ivr.session.announcing import CALLBACK_KEY, Announcing
 from ivr.session.comfort import Comfort
 from ivr.session.deps import CallDeps, PlacedAttempt
 from ivr.session.faults import log_fault
-from ivr.session.handover import Callee, Handover
+from ivr.session.handover import Handover
 from ivr.session.machine import Bridged, Broke, Event, TransferOver
+from ivr.session.offering import Callee
 from ivr.session.progress import Abandoned, PromptBegan, PromptEnded
 from ivr.session.record import Talk
 from speech.turn import Ear
 from trunk.ports import Call
 
 log = logging.getLogger(__name__)
+WRITE_AGAIN_S = 1.0  # while the database is out of reach
+WRITES = 60  # tries; a request that couldn't be closed then is closed as its worker's loss
 
 
 class Transferring:
-    """`begin` starts one transfer; `over` waits for the last one's end, the agent's leg included."""
+    """`begin` starts one transfer; `over` waits for the last one's end, agent's leg and record included."""
 
     def __init__(
         self, attempt: PlacedAttempt, deps: CallDeps, ear: Ear, dispatch: Callable[[Event], None]
@@ -35,19 +41,28 @@ class Transferring:
         self._ear = ear
         self._dispatch = dispatch
         self._comfort: Comfort | None = None
+        self._announcing: Announcing | None = None
         self._handover: Handover | None = None
-        self._task: asyncio.Task[None] | None = None  # never cancelled: it ends the agent's leg
+        self._tasks: list[asyncio.Task[None]] = []  # never cancelled: they end the agents' legs, and write
+        self._requests = 0
         self._legs_placed = 0
 
     def begin(self, wait: TransferWait, call: Call | None, legs: SecondLegs | None) -> None:
+        self._requests += 1
         if self._deps.agents is not None and call is not None and legs is not None:
             callee = Callee(self._attempt, call, legs, self._deps.agents, self._talked_s())
-            self._handover = Handover(wait, callee, self._deps, self._legs_placed, self._bridged)
-        self._task = asyncio.create_task(self._run(wait, self._handover))
+            self._handover = Handover(wait, callee, self._deps, self._requests, self._legs_placed)
+        self._tasks.append(asyncio.create_task(self._run(wait, self._handover)))
 
-    def callee_left(self) -> None:
+    def callee_left(self, *, by_us: bool) -> None:
         if self._handover is not None:
-            self._handover.callee_left()
+            self._handover.callee_left(by_us=by_us)
+
+    def on_key(self, key: str) -> None:
+        """The callee pressed it while they wait: it counts once they have been told what it does."""
+        if key == CALLBACK_KEY and self._announcing is not None and self._announcing.offered_callback:
+            assert self._handover is not None
+            self._handover.choose_callback()
 
     def begin_talk(self, agent: str) -> None:
         self.talks.append(Talk(agent, self._deps.clock.now()))
@@ -64,29 +79,51 @@ class Transferring:
         return None if self._comfort is None else self._comfort.on_tick(frame)
 
     def stop_comfort(self) -> None:
+        if self._announcing is not None:
+            self._announcing.stop()
+            self._announcing = None
         if self._comfort is not None:
             self._comfort.stop()
             self._comfort = None
 
     async def over(self) -> None:
-        if self._task is not None:
-            await asyncio.wait({self._task})
+        while self._tasks:
+            await asyncio.wait({self._tasks.pop()})
 
     async def _run(self, wait: TransferWait, handover: Handover | None) -> None:
-        result = TransferEnded(status="no_agent")
+        ended, over = TransferEnded(status="no_agent"), self._nobody(wait)
         try:
             if handover is not None:
                 await self._begin_comfort(wait, handover)
-                result = await handover.run()
+                result = await handover.run(lambda: self._in_line(wait, handover), self._bridged)
+                ended, over = handover.ended(result)
                 self._legs_placed = handover.legs
-            self._judge(result, handover)
+            self._judge(ended, handover)
         except Exception as error:  # noqa: BLE001 a task's top: the fault ends this call alone
             log_fault(log, "call_fault", error, attempt_id=self._attempt.attempt_id)
             self._dispatch(Broke(error))
             return
         finally:
             self._handover = None
-        self._dispatch(TransferOver(result))
+            self._tasks.append(asyncio.create_task(self._put_on_record(over)))
+        self._dispatch(TransferOver(ended))
+
+    def _nobody(self, wait: TransferWait) -> HandedOver:
+        """There is nobody to hand calls to, or a fault of ours ended it."""
+        now, request = self._deps.clock.now(), Request(wait.queue, self._attempt.attempt_id, self._requests)
+        result = HandoffResult.NO_QUEUE if self._handover is None else HandoffResult.FAULT
+        return HandedOver(request, result, now, now)
+
+    async def _put_on_record(self, over: HandedOver) -> None:
+        for _ in range(WRITES):
+            try:
+                await self._deps.ledger.handed_over(self._attempt, over)
+            except DatabaseError as error:
+                reason = type(error).__name__
+                log.warning("handoff_not_written", extra={"attempt_id": over.request.attempt_id, "reason": reason})
+                await asyncio.sleep(WRITE_AGAIN_S)
+            else:
+                return
 
     async def _begin_comfort(self, wait: TransferWait, handover: Handover) -> None:
         audio = await self._deps.clock.outside(self._deps.speaker.render(wait.comfort))
@@ -98,6 +135,11 @@ class Transferring:
                 self._deps.bus.publish(said)
 
             self._comfort = Comfort(audio, self._ear, self._deps.recognizer, tell)
+
+    def _in_line(self, wait: TransferWait, handover: Handover) -> None:
+        """Nobody is free for them now: tell them where they stand, and again while they wait."""
+        if handover.admission.in_line and self._comfort is not None and handover.wanted:
+            self._announcing = Announcing(wait, handover, self._comfort, self._deps)
 
     def _judge(self, result: TransferEnded, handover: Handover | None) -> None:
         """Nobody has talked with the callee. Whoever left at once, or while an agent was being rung who had been

@@ -133,7 +133,7 @@ async def run_worker(
         await database.upgrade()
         catalogue = Catalogue.load(settings.paths.prompts)
         worker = new_worker_id()
-        desk = await desk_agents(database, worker, settings.queues).open(stack)
+        desk = await desk_agents(database, worker, settings).open(stack)
         studio = await open_studio(stack, settings, clock, catalogue, options.record, desk)
         compressor = None
         if options.record is not None:

@@ -15,18 +15,18 @@ from flows.sprint import TransferStatus
 from ivr.agents import ConfiguredAgents
 from ivr.config import QueueSettings
 from ivr.database import Database, DatabaseError
-from ivr.desk import leasing, roster, supply
+from ivr.desk import leasing, roster, supply, waiting
 from ivr.desk.presence import Change, choose, end_by_itself, find
 from ivr.desk.supply import DeskAgents
 from ivr.model import AgentPresence, AgentState, AgentStateChange
-from ivr.ports import Agent
+from ivr.ports import Agent, Request
 
 pytestmark = pytest.mark.integration
 NOBODY: frozenset[str] = frozenset()
 ROSTER = b"""schema: 1
 queues:
-  retention: {wrap_up_s: 60, ring_s: 7, longest_talk_s: 900}
-  english: {wrap_up_s: 0}
+  retention: {wrap_up_s: 60, ring_s: 7, longest_talk_s: 900, promise_s: 600}
+  english: {wrap_up_s: 0, promise_s: 600}
 agents:
   1: {name: Best, phone: 601, skills: {retention: 9}, hired_on: 2024-03-01}
   2: {name: Good, phone: 602, skills: {retention: 5, english: 1}, hired_on: 2024-03-01}
@@ -62,6 +62,16 @@ async def desks(
         yield opened
 
 
+async def needs(
+    desk: DeskAgents, queue: str, attempt: str, tried: frozenset[str] = NOBODY, wait_s: float = 0.0
+) -> Agent | None:
+    """A customer who asks for a person."""
+    request = Request(queue, attempt, 1)
+    if (await desk.ask(request)).refused is not None:
+        return None
+    return await desk.claim(request, tried, wait_s)
+
+
 async def days(db: Database) -> dict[str, list[str]]:
     """agent -> their states in order; the presence is the newest row."""
 
@@ -82,13 +92,13 @@ async def days(db: Database) -> dict[str, list[str]]:
 async def test_the_best_first_then_who_has_waited_longest(db: Database) -> None:
     await at_work(db, "3", "2", "1")
     async with desks(db, "w1", "w2") as (one, two):
-        first = await one.claim("retention", NOBODY, attempt_id="a")
+        first = await needs(one, "retention", "a")
         assert first == Agent("1", "601", ring_s=7, longest_talk_s=900)
-        second = await two.claim("retention", NOBODY, attempt_id="b")
+        second = await needs(two, "retention", "b")
         assert second is not None
         assert second.number == "3"  # as good as 2, ready for longer
-        assert await one.claim("retention", frozenset({"2"}), attempt_id="c") is None  # 2 was tried
-        third = await one.claim("english", NOBODY, attempt_id="c")
+        assert await needs(one, "retention", "c", frozenset({"2"})) is None  # 2 was tried
+        third = await needs(one, "english", "c")
         assert third is not None
         assert third.number == "2"
         assert one.staff(("retention", "english")).free == 0
@@ -111,7 +121,7 @@ async def test_the_best_first_then_who_has_waited_longest(db: Database) -> None:
 async def test_no_two_calls_have_the_same_agent(db: Database) -> None:
     await at_work(db, "1", "2", "3")
     async with desks(db, "w1", "w2") as pair:
-        asked = [pair[index % 2].claim("retention", NOBODY, attempt_id=str(index)) for index in range(8)]
+        asked = [needs(pair[index % 2], "retention", str(index)) for index in range(8)]
         found = [agent.number for agent in await asyncio.gather(*asked) if agent is not None]
         assert sorted(found) == ["1", "2", "3"]
 
@@ -121,9 +131,9 @@ async def test_who_waits_gets_the_next_who_is_free(db: Database) -> None:
     async with desks(db, "w1") as (desk,):
         told = asyncio.Event()
         desk.watch(told.set)
-        held = await desk.claim("english", NOBODY, attempt_id="a")
+        held = await needs(desk, "english", "a")
         assert held is not None
-        waiting = asyncio.create_task(desk.claim("english", NOBODY, 30.0, "b"))
+        waiting = asyncio.create_task(needs(desk, "english", "b", wait_s=30.0))
         await asyncio.sleep(0)
         assert not waiting.done()
         told.clear()
@@ -139,7 +149,7 @@ async def test_a_wish_comes_true_when_the_call_lets_them_go(
 ) -> None:
     await at_work(db, "1")
     async with desks(db, "w1") as (desk,):
-        held = await desk.claim("retention", NOBODY, attempt_id="a")
+        held = await needs(desk, "retention", "a")
         assert held is not None
         await wants(db, "1", AgentState.SIGNED_OUT)
         await desk.release(held, status)
@@ -153,12 +163,12 @@ async def test_a_wish_comes_true_when_the_call_lets_them_go(
 async def test_a_worker_that_comes_back_writes_over_nothing(db: Database) -> None:
     await at_work(db, "1")
     async with desks(db, "w1", "w2") as (slow, other):
-        held = await slow.claim("retention", NOBODY, attempt_id="a")
+        held = await needs(slow, "retention", "a")
         assert held is not None
         long_ago = datetime(2026, 1, 1, tzinfo=UTC)
         await db.run(lambda session: session.execute(update(AgentPresence).values(lease_until=long_ago)))
         await db.run(lambda session: end_by_itself(session, "w2", db.clock.now()))
-        again = await other.claim("retention", NOBODY, attempt_id="b")
+        again = await needs(other, "retention", "b")
         assert again == held
         await slow.talking(held)
         await slow.release(held, "answered")
@@ -167,7 +177,7 @@ async def test_a_worker_that_comes_back_writes_over_nothing(db: Database) -> Non
 
 async def test_leases_are_renewed_while_the_call_is_on(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(supply, "LOOK_EVERY_S", 0.05)
-    monkeypatch.setattr(supply, "LEASE_S", 0.1)
+    monkeypatch.setattr(waiting, "LEASE_S", 0.1)
     renewed, loop = asyncio.Semaphore(0), asyncio.get_running_loop()
 
     def renew(session: Session, worker: str, agents: Iterable[int], now: datetime) -> None:
@@ -177,7 +187,7 @@ async def test_leases_are_renewed_while_the_call_is_on(db: Database, monkeypatch
     monkeypatch.setattr(supply, "renew", renew)
     await at_work(db, "1")
     async with desks(db, "w1") as (desk,):
-        assert await desk.claim("retention", NOBODY, attempt_id="a") is not None
+        assert await needs(desk, "retention", "a") is not None
         async with asyncio.timeout(30):
             await renewed.acquire()
             await renewed.acquire()  # the first one is committed by now
@@ -193,13 +203,13 @@ async def test_queues_of_the_settings_are_beside_it(db: Database) -> None:
     async with desks(db, "w1", others=others) as (desk,):
         assert desk.longest_talk_s == 5000
         assert desk.staff(("care", "retention")).free == 2
-        agent = await desk.claim("care", NOBODY, attempt_id="a")
+        agent = await needs(desk, "care", "a")
         assert agent is not None
         assert agent.number == "9"
         await desk.talking(agent)
         await desk.release(agent, "answered")
         assert desk.staff(("care",)).free == 1
-        assert await desk.claim("nowhere", NOBODY, attempt_id="a") is None
+        assert await needs(desk, "nowhere", "a") is None
 
 
 async def test_a_talk_that_ends_while_the_database_is_away_has_its_result(
@@ -207,7 +217,7 @@ async def test_a_talk_that_ends_while_the_database_is_away_has_its_result(
 ) -> None:
     await at_work(db, "1")
     async with desks(db, "w1") as (desk,):
-        held = await desk.claim("retention", NOBODY, attempt_id="a")
+        held = await needs(desk, "retention", "a")
         assert held is not None
 
         async def away(_: object) -> None:

@@ -18,7 +18,7 @@ from ivr.config import QueueSettings, Settings
 from ivr.pacing.factory import PacingError
 from ivr.pacing.history import needed
 from ivr.pacing.schema import PaceSpec
-from ivr.ports import Agent
+from ivr.ports import Agent, Request
 from ivr.session.machine import CallState
 from ivr.session.progress import Abandoned, CallPlaced, PaceChanged, Stance, StateChanged
 from ivr.strategy import default_strategy
@@ -159,12 +159,12 @@ def test_agents_wrap_up_before_the_next_call() -> None:
         agents = ConfiguredAgents({"q": QueueSettings(agents={"1": "601"}, wrap_up_s=20)})
         changes: list[int] = []
         agents.watch(lambda: changes.append(agents.staff(("q",)).free))
-        held = await agents.claim("q", frozenset())
+        held = await agents.claim(Request("q", "a", 1), frozenset())
         assert isinstance(held, Agent)
         assert agents.staff(("q",)).there == 1
         await agents.release(held, "answered")
-        assert await agents.claim("q", frozenset(), wait_s=5.0) is None
-        assert await agents.claim("q", frozenset(), wait_s=30.0) == held
+        assert await agents.claim(Request("q", "a", 1), frozenset(), wait_s=5.0) is None
+        assert await agents.claim(Request("q", "a", 1), frozenset(), wait_s=30.0) == held
         assert asyncio.get_running_loop().time() == pytest.approx(20.0)
         await agents.release(held, "no_answer")
         assert agents.staff(("q",)).there == 0

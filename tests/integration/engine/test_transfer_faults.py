@@ -13,7 +13,7 @@ import pytest
 from ivr import rehearsal
 from ivr.config import QueueSettings, Settings
 from ivr.session.comfort import Comfort
-from ivr.session.handover import NETWORK_S
+from ivr.session.offering import NETWORK_S
 from ivr.session.progress import AgentCalled, AgentTried
 from speech.audio import SAMPLE_RATE_HZ
 from tests.integration.engine.transfers import Case, people, write_flow

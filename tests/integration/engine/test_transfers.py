@@ -4,6 +4,7 @@ moment. One rehearsal holds all of them: each callee has a queue of their own.""
 from __future__ import annotations
 
 import asyncio
+import json
 import sqlite3
 import wave
 from dataclasses import dataclass
@@ -154,6 +155,33 @@ def test_each_result_is_told_apart(handed: Handed, name: str, disposition: str, 
     assert handed.tried(name) == tried
     assert handed.attempt(name).disposition == disposition
     assert handed.attempt(name).outcome == "answered"
+
+
+RESULTS = {
+    "taken": ("talked", "11", ["talked"]),
+    "declined by key": ("declined", "21", ["declined"]),
+    "no key": ("no_key", "61", ["no_key"]),
+    "machine": ("machine", "71", ["machine"]),
+    "no queue": ("no_queue", None, []),
+    "no way": ("network", "91", ["network"]),
+    "leaves while it rings": ("left_ringing", "101", ["left_ringing"]),
+    "leaves during the whisper": ("left_whisper", "111", ["left_whisper"]),
+    "leaves during the talk": ("talked", "121", ["talked"]),
+    "the second takes it": ("talked", "152", ["busy", "talked"]),
+    "time for both together": ("nobody_accepted", "172", ["no_answer", "no_answer"]),
+    "talks for too long": ("talk_cut", "181", ["talk_cut"]),
+    "all are asked": ("nobody_accepted", "212", ["declined", "busy"]),
+}
+
+
+@pytest.mark.parametrize("name", RESULTS)
+def test_each_request_has_one_result_on_record(handed: Handed, name: str) -> None:
+    identity = handed.attempt(name).attempt_id
+    query = f"SELECT result, agent, tried, state, talk_ms FROM handoff WHERE attempt_id = '{identity}'"
+    ((result, agent, tried, state, talk_ms),) = handed.run.rows(query)
+    assert (result, agent, [one["result"] for one in json.loads(tried)]) == RESULTS[name]
+    assert state == "over"
+    assert (talk_ms > 0) is result.startswith("talk")
 
 
 def test_nothing_is_left_over(handed: Handed) -> None:

@@ -8,7 +8,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-STATUSES = ("declined", "busy", "no_answer", "machine", "no_agent", "caller_left", "trunk")
+STATUSES = (
+    "declined", "busy", "no_answer", "machine", "no_agent", "unlikely", "timed_out", "callback", "caller_left",
+    "trunk",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from flows.sprint import (
@@ -127,6 +129,8 @@ def test_a_transfer_waits_bridges_and_comes_back() -> None:
 def test_a_callee_who_leaves_lets_the_agent_go() -> None:
     waiting = (LetAgentGo(), Silence(), CloseFlow(CAUSE), Finish(CAUSE))
     assert step(CallState.TRANSFERRING, HungUp(0.0, CAUSE)) == (CallState.ENDED, waiting)
+    ours = replace(CAUSE, by="us")
+    assert LetAgentGo(by_us=True) in step(CallState.TRANSFERRING, HungUp(0.0, ours))[1]
     bridged = (EndTalk(), LetAgentGo(), NoteTalk(), CloseFlow(CAUSE), Finish(CAUSE))
     assert step(CallState.BRIDGED, HungUp(0.0, CAUSE)) == (CallState.ENDED, bridged)
 
@@ -135,7 +139,7 @@ def test_a_callee_who_leaves_lets_the_agent_go() -> None:
 def test_a_fault_in_a_transfer_lets_the_agent_go_too(state: CallState) -> None:
     after, actions = step(state, Broke(KeyError("secret words")))
     assert after is CallState.LEAVING
-    assert LetAgentGo() in actions
+    assert LetAgentGo(by_us=True) in actions
     assert actions[-2:] == (Fail("KeyError"), HangUp())
 
 
@@ -158,9 +162,13 @@ def test_results_go_back_to_the_flow_and_keys_to_the_turn() -> None:
     assert step(CallState.TALKING, TurnOver(Played())) == (CallState.TALKING, (Resume(Played()),))
     assert step(CallState.WORKING, WorkOver(Played())) == (CallState.TALKING, (Resume(Played()),))
     assert step(CallState.TALKING, KeyPressed(0.0, "5")) == (CallState.TALKING, (PressKey("5"),))
+    assert step(CallState.TRANSFERRING, KeyPressed(0.0, "1")) == (CallState.TRANSFERRING, (PressKey("1"),))
 
 
 def test_a_call_that_lasts_too_long_is_ended() -> None:
     for state in (CallState.TALKING, CallState.WORKING):
         assert step(state, TimeUp()) == (CallState.LEAVING, (Silence(), HangUp()))
-    assert step(CallState.TRANSFERRING, TimeUp()) == (CallState.LEAVING, (LetAgentGo(), Silence(), HangUp()))
+    assert step(CallState.TRANSFERRING, TimeUp()) == (
+        CallState.LEAVING,
+        (LetAgentGo(by_us=True), Silence(), HangUp()),
+    )
