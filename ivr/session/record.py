@@ -114,7 +114,9 @@ class CallRecord:
         since = self.answered_at
         for talk in self.talks:
             until = talk.ended_at or end
-            found += [Stretch(None, since, talk.started_at), Stretch(talk.agent, talk.started_at, until)]
+            if since < talk.started_at:  # else a person called them: the robot never talked
+                found.append(Stretch(None, since, talk.started_at))
+            found.append(Stretch(talk.agent, talk.started_at, until))
             since = until
         if since < end or not found:
             found.append(Stretch(None, since, end))
