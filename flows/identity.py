@@ -108,7 +108,7 @@ def _entered(run: Run, node: IdentityNode, result: Input) -> Step:
         method=method.by,
         against=method.against,
         digits=result.value,
-        wrong=_progress(run).wrong,
+        wrong=_progress(run).tries,
         timeout_s=node.identity.timeout_s,
     )
 
@@ -123,9 +123,7 @@ def _checked(run: Run, node: IdentityNode, status: CheckStatus) -> Step:
         return _over(run, node, "locked" if status == "locked" else "unavailable")
     progress = _progress(run)
     right = status == "right"
-    run.identity = progress.model_copy(
-        update={"tries": progress.tries + 1, "wrong": progress.wrong + (0 if right else 1)}
-    )
+    run.identity = progress.model_copy(update={"tries": progress.tries + 1})
     if right:
         _note(run, method, "verified")
         return _over(run, node, "verified")
@@ -147,7 +145,7 @@ def _next_method(run: Run, node: IdentityNode, why: MethodOutcome) -> Step:
     before = (*progress.came_to, came_to)
     if progress.method + 1 == len(node.identity.methods):
         return _over(run, node, _all_in_vain(before))
-    run.identity = IdentityProgress(method=progress.method + 1, wrong=progress.wrong, came_to=before)
+    run.identity = IdentityProgress(method=progress.method + 1, came_to=before)
     run.attempt, run.last_failure = 1, None
     return question(run, node)
 

@@ -14,7 +14,6 @@ class IdentityProgress(Frozen):
 
     method: int = 0  # index of the one that is being asked for
     tries: int = 0  # entries of this method that were compared
-    wrong: int = 0  # of all methods
     came_to: tuple[MethodOutcome, ...] = ()  # the methods before
 
 

@@ -135,7 +135,7 @@ class IdentityWait(Frozen):
     method: str
     against: str | None = None  # the contact's attribute with the hash; None: the installation's checker
     digits: str = Field(default="", repr=False)
-    wrong: int = 0  # entries of this visit that were wrong, this one not among them
+    wrong: int = 0  # entries of this method before this one: they aren't on record yet
     timeout_s: float = 3.0
 
 

@@ -7,25 +7,23 @@ decision by the rule `not_eligible`."""
 
 from __future__ import annotations
 
-import asyncio
-import json
 import logging
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import aiohttp
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from flows.sprint import Scalar
-from ivr.config import ConfigError, EligibilitySettings, Settings
+from ivr.asking import FAULTS, AskedSystem, Manners, token_of
+from ivr.config import EligibilitySettings, Settings
 from ivr.contacts_import.report import CellError, shown
 from ivr.contacts_import.values import convert
 from ivr.database import Database
 from ivr.dialer import store
+from ivr.identity.hashes import shareable
 from ivr.model import Campaign, Contact, DecisionStage
 from ivr.policy.decide import Decision, Rule, Verdict
 from ivr.policy.policy import CampaignRules
@@ -33,7 +31,6 @@ from ivr.policy.record import note
 from ivr.policy.words import NO_ANSWER
 
 log = logging.getLogger(__name__)
-MAX_REPLY_BYTES = 65536
 LONGEST_LATER = timedelta(days=31)
 
 
@@ -52,10 +49,16 @@ class Eligibility:
 
     def __init__(self, name: str, settings: EligibilitySettings, campaign: str, database: Database) -> None:
         self._name, self._settings, self._campaign, self._database = name, settings, campaign, database
-        self._token = _token(name, settings)
-        self._places = asyncio.Semaphore(settings.at_once)
-        self._breaker = _Breaker(settings.failures, settings.rest_s)
-        self._http: aiohttp.ClientSession | None = None
+        self._system = AskedSystem(
+            Manners(
+                settings.url,
+                token_of("eligibility", name, settings.token_env),
+                settings.deadline_ms,
+                settings.at_once,
+                settings.failures,
+                settings.rest_s,
+            )
+        )
 
     async def ask(self, lease: store.Lease, rules: CampaignRules) -> store.Lease | None:
         """The lease with the values that hold now; None: its number isn't to be called, and its task says why."""
@@ -80,8 +83,7 @@ class Eligibility:
         return None
 
     async def close(self) -> None:
-        if self._http is not None:
-            await self._http.close()
+        await self._system.close()
 
     def _without(self) -> Answer:
         """What holds when nobody has answered in time."""
@@ -93,66 +95,24 @@ class Eligibility:
 
     async def _answer(self, lease: store.Lease, rules: CampaignRules) -> Answer | None:
         """None: nothing that can be used came in time, or nobody was asked because nothing does."""
-        now_s = asyncio.get_running_loop().time
-        if not self._breaker.may_ask(now_s()):
+        if not self._system.may_ask():
             return None
-        try:
-            async with asyncio.timeout(self._settings.deadline_ms / 1000), self._places:
-                said = await self._request(lease, rules)
-            answer = read_answer(said, rules, self._database.clock.now())
-        except (TimeoutError, aiohttp.ClientError, OSError, ValueError) as error:
-            self._breaker.failed(now_s())
-            extra = {"source": self._name, "task_id": lease.task_id, "error": type(error).__name__}
-            log.warning("eligibility_failed", extra=extra)
-            return None
-        self._breaker.answered()
-        return answer
-
-    async def _request(self, lease: store.Lease, rules: CampaignRules) -> Any:
-        if self._http is None:
-            headers = {"Authorization": f"Bearer {self._token}"} if self._token else {}
-            self._http = aiohttp.ClientSession(headers=headers)
         question = {
             "campaign": self._campaign,
             "purpose": rules.purpose,
             "phone": lease.phone,
             "task_id": lease.task_id,
-            "attributes": lease.attributes,
+            "attributes": shareable(lease.attributes),
         }
-        async with self._http.post(self._settings.url, json=question, allow_redirects=False) as response:
-            if response.status != 200:
-                raise ValueError(f"status {response.status}")
-            raw = await response.content.read(MAX_REPLY_BYTES + 1)
-            while len(raw) <= MAX_REPLY_BYTES and not response.content.at_eof():
-                raw += await response.content.read(MAX_REPLY_BYTES + 1 - len(raw))
-            if len(raw) > MAX_REPLY_BYTES:
-                raise ValueError("the reply is too long")
-            return json.loads(raw)
-
-
-class _Breaker:
-    """After so many failures in a row nobody is asked for a while; then one question tries."""
-
-    def __init__(self, failures: int, rest_s: float) -> None:
-        self._most, self._rest_s = failures, rest_s
-        self._failures = 0
-        self._closed_until_s: float | None = None
-
-    def may_ask(self, now_s: float) -> bool:
-        if self._closed_until_s is None:
-            return True
-        if now_s < self._closed_until_s:
-            return False
-        self._closed_until_s = now_s + self._rest_s  # this one tries; the others wait for what comes of it
-        return True
-
-    def failed(self, now_s: float) -> None:
-        self._failures += 1
-        if self._failures >= self._most:
-            self._closed_until_s = now_s + self._rest_s
-
-    def answered(self) -> None:
-        self._failures, self._closed_until_s = 0, None
+        try:
+            answer = read_answer(await self._system.ask(question), rules, self._database.clock.now())
+        except FAULTS as error:
+            self._system.failed()
+            extra = {"source": self._name, "task_id": lease.task_id, "error": type(error).__name__}
+            log.warning("eligibility_failed", extra=extra)
+            return None
+        self._system.answered()
+        return answer
 
 
 def read_answer(said: Any, rules: CampaignRules, now: datetime) -> Answer:
@@ -199,16 +159,6 @@ def _plain(value: Any) -> str | int | float | bool:
 
 def _keep_values(session: Session, lease: store.Lease, values: dict[str, Scalar]) -> None:
     session.execute(update(Contact).where(Contact.id == lease.contact_id).values(attributes=values))
-
-
-def _token(name: str, settings: EligibilitySettings) -> str | None:
-    if settings.token_env is None:
-        return None
-    token = os.environ.get(settings.token_env)
-    if not token:
-        template = "eligibility.{name}: the environment variable {variable} isn't set"
-        raise ConfigError(template, name=name, variable=settings.token_env)
-    return token
 
 
 async def eligibility_of(settings: Settings, rules: CampaignRules, database: Database) -> Eligibility | None:

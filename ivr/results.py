@@ -35,6 +35,15 @@ class SegmentResult(_Model):
     end_s: float
 
 
+class IdentityResultRow(_Model):
+    """What one way of checking who the customer is came to; never what they gave."""
+
+    method: str  # password, id, name_address …
+    result: Literal["verified", "failed", "refused", "no_input", "unknown", "locked", "unavailable"]
+    tries: int  # entries that were compared
+    agent: str | None = None  # the agent who asked; None: the robot
+
+
 class AttemptResult(_Model):
     """One try over the network and the conversation on it."""
 
@@ -57,6 +66,7 @@ class AttemptResult(_Model):
     trunk: str | None = None  # which way the call went; None: it never left
     caller_id: str | None = None  # the number that the callee was shown; None: the operator's choice
     failed_over: bool = False  # the trunk refused it before it rang; the next attempt took another one at once
+    identity: tuple[IdentityResultRow, ...] = ()  # the checks of who the customer is, in order
     early_media: str | None = None  # trunk.ports.EarlyMedia: what the network said when the call wasn't answered
 
 

@@ -41,6 +41,7 @@ from ivr.dialer.station import Station, new_worker_id
 from ivr.dialer.stops import heeding_stops
 from ivr.dialer.trunk_routes import TrunkRoutes
 from ivr.eligibility import eligibility_of
+from ivr.identity.checking import identity_checks, missing_checker
 from ivr.pacing.factory import PaceDeps, callees_in_need, pacer_of
 from ivr.pacing.limits import Least
 from ivr.policy.loader import default_policy, load
@@ -185,7 +186,11 @@ async def run_campaign(options: RunOptions, run: Run) -> Results:
         bus.subscribe(run.observer)
     async with AsyncExitStack() as stack:
         reached = await run.network.reach(stack, flow)
-        warnings: _Warnings = (*reached, *missing_queues(flow, options.settings.queues))
+        warnings: _Warnings = (
+            *reached,
+            *missing_queues(flow, options.settings.queues),
+            *missing_checker(flow, options.settings, real=run.durable),
+        )
         recognizer = recognizer_of(options.settings, flow.language, options.recognizer, clock)
         database = Database(run.database_url, clock, durable=run.durable)
         if run.durable:  # nobody is told of rehearsals
@@ -251,7 +256,11 @@ async def _call_everybody(ready: _Ready, opened: OpenedCampaign) -> None:
         account = routes.account if isinstance(routes, TrunkRoutes) else None
         presence, quotas = presence_of(ready.database, station, account, options.settings.worker)
         pacer, within_s = await _pacer(ready, opened, deps)
-        deps = replace(deps, agent_within_s=within_s)
+        checks = await identity_checks(
+            options.settings, opened.rules, ready.database, real=ready.run.durable
+        )  # nobody is asked about made-up people
+        stack.push_async_callback(checks.close)
+        deps = replace(deps, agent_within_s=within_s, identity=checks)
         hours = await ready.database.read(lambda session: hours_for(session, opened.strategy))
         arms = await arm_deps(stack, studio, ready.database, opened.strategy, deps)
         dialer_options = replace(_dialer_options(ready, opened, studio), hours=hours, arms=arms)

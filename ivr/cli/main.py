@@ -44,6 +44,9 @@ COMMANDS = {
     ),
     "flow": Elsewhere("ivr.cli.flow", "Check, draw, test, publish and roll back flows."),
     "grade": Elsewhere("ivr.cli.grade", "Give a call another grade (A to F) than the rules did."),
+    "identity": Elsewhere(
+        "ivr.cli.identity", "See how customers were identified, record it for agents, hash passwords for lists."
+    ),
     "metrics": Elsewhere("ivr.cli.metrics", "The metrics book, its figures, and whether the books balance."),
     "lists": Elsewhere("ivr.cli.lists", "Import lists, change them, undo that; look at them and export them."),
     "models": Elsewhere("ivr.cli.models", "List and fetch speech models."),

@@ -29,7 +29,13 @@ from ivr.config.network import AsteriskSettings, CallerIdSettings, QueueSettings
 from ivr.config.page import describe
 from ivr.config.section import ConfigError
 from ivr.config.settings import AMI_SECRET, DEFAULT_FILE, ENVIRONMENT, Settings, load_settings, parse_settings
-from ivr.config.systems import DeliveryEvent, DeliverySettings, EligibilitySettings
+from ivr.config.systems import (
+    CheckerSettings,
+    DeliveryEvent,
+    DeliverySettings,
+    EligibilitySettings,
+    IdentitySettings,
+)
 from ivr.config.tasks import TaskSettings
 
 __all__ = [
@@ -42,6 +48,7 @@ __all__ = [
     "ArchiveSettings",
     "AsteriskSettings",
     "CallerIdSettings",
+    "CheckerSettings",
     "ComplaintSettings",
     "ConfigError",
     "DatabaseSettings",
@@ -52,6 +59,7 @@ __all__ = [
     "EligibilitySettings",
     "GuardSettings",
     "HearingSettings",
+    "IdentitySettings",
     "KeepSettings",
     "LanguageSpeech",
     "OrganisationLevelName",

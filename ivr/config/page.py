@@ -11,7 +11,7 @@ from ivr.config.installation import LanguageSpeech
 from ivr.config.network import CallerIdSettings, QueueSettings, TrunkSettings
 from ivr.config.section import Section
 from ivr.config.settings import Settings
-from ivr.config.systems import DeliverySettings, EligibilitySettings
+from ivr.config.systems import CheckerSettings, DeliverySettings, EligibilitySettings
 
 # Tables whose names the user chooses: what docs/configuration.md calls them, and the model of one.
 _TABLES: dict[str, tuple[tuple[str, type[Section]], ...]] = {
@@ -20,6 +20,7 @@ _TABLES: dict[str, tuple[tuple[str, type[Section]], ...]] = {
     "queues": (("queues.NAME", QueueSettings),),
     "deliveries": (("deliveries.NAME", DeliverySettings),),
     "eligibility": (("eligibility.NAME", EligibilitySettings),),
+    "checkers": (("checkers.NAME", CheckerSettings),),
     "approval": (("approval", ApprovalSettings), ("approval.steps", ApprovalStep)),
     "archive": (("archive", ArchiveSettings), ("archive.keep.KIND", KeepSettings)),
 }

@@ -29,7 +29,7 @@ from ivr.config.installation import (
 )
 from ivr.config.network import AsteriskSettings, QueueSettings, TrunkSettings
 from ivr.config.section import ConfigError, Section
-from ivr.config.systems import DeliverySettings, EligibilitySettings
+from ivr.config.systems import CheckerSettings, DeliverySettings, EligibilitySettings, IdentitySettings
 from ivr.config.tasks import TaskSettings
 
 ENVIRONMENT = "IVR_CONFIG"
@@ -69,6 +69,11 @@ class Settings(Section):
         default_factory=dict, description="One table per system."
     )
     eligibility: dict[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")], EligibilitySettings] = Field(
+        default_factory=dict, description="One table per system; the first that fits a campaign is asked."
+    )
+
+    identity: IdentitySettings = IdentitySettings()
+    checkers: dict[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")], CheckerSettings] = Field(
         default_factory=dict, description="One table per system; the first that fits a campaign is asked."
     )
 

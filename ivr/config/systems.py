@@ -58,6 +58,49 @@ class DeliverySettings(Section):
         return self
 
 
+class IdentitySettings(Section):
+    """When a number is locked for identity checks by key. See docs/identity.md."""
+
+    wrong_at_most: int = Field(
+        default=5,
+        ge=1,
+        le=100,
+        description="So many wrong entries of one number, and it is locked.",
+    )
+    locked_h: float = Field(
+        default=24.0,
+        gt=0,
+        le=720,
+        description="A wrong entry counts for so many hours, or until a right one.",
+    )
+
+
+class CheckerSettings(Section):
+    """A system that says whether what a customer keyed is right: `[checkers.NAME]`. See docs/identity.md."""
+
+    url: str = Field(pattern=r"^https?://[^\s/]+", description="Asked by HTTP POST: https, or on this machine.")
+    campaigns: tuple[str, ...] = Field(default=(), description="For which campaigns, by name; empty: for all.")
+    purposes: tuple[Literal["service", "marketing", "survey", "care"], ...] = Field(
+        default=(), description="For which purposes; empty: for all."
+    )
+    token_env: str | None = Field(
+        default=None, pattern=VARIABLE, description="Environment variable with the bearer token that is sent."
+    )
+    deadline_ms: int = Field(
+        default=2000, ge=50, le=10_000, description="An answer that takes longer counts as none."
+    )
+    at_once: int = Field(default=20, ge=1, le=500, description="Questions at once, at most.")
+    failures: int = Field(default=5, ge=1, description="So many failures in a row, and it isn't asked …")
+    rest_s: float = Field(default=30.0, gt=0, description="… for so long; then one question tries it again.")
+
+    @model_validator(mode="after")
+    def _kept_from_others(self) -> Self:
+        parts = urlsplit(self.url)
+        if parts.scheme != "https" and parts.hostname not in ("127.0.0.1", "::1", "localhost"):
+            raise ValueError("url must begin with https://: digits that customers key are sent there")
+        return self
+
+
 class EligibilitySettings(Section):
     """A system that is asked just before a number is dialled: `[eligibility.NAME]`. See docs/feeds.md."""
 

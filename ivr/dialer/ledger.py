@@ -6,9 +6,11 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
+from flows.sprint import IdentityNoted
 from ivr.database import Database
 from ivr.database.locks import lock_numbers
 from ivr.desk import waiting
+from ivr.identity.rows import keep
 from ivr.model import Callback, DoNotDisturb, Outbox
 from ivr.ports import HandedOver
 from ivr.session.deps import PlacedAttempt
@@ -34,6 +36,10 @@ class DatabaseLedger:
             session.add(entry)
 
         await self._database.run(write)
+
+    async def note_identity(self, attempt: PlacedAttempt, noted: IdentityNoted) -> None:
+        now = self._now()
+        await self._database.run(lambda session: keep(session, attempt.attempt_id, noted, now))
 
     async def queue_sms(self, attempt: PlacedAttempt, to: str, text: str) -> None:
         message = Outbox(attempt_id=attempt.attempt_id, phone=to, text=text, created_at=self._now())

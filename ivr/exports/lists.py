@@ -13,6 +13,7 @@ from ivr.database import Database
 from ivr.exports.files import check_target, write_table
 from ivr.exports.workbook import Column, Value
 from ivr.i18n import translate_into
+from ivr.identity.hashes import masked
 from ivr.model import Contact
 
 
@@ -49,4 +50,4 @@ def attribute_cells(attributes: Mapping[str, Any], fields: list[str], language: 
 def _cell(value: Any, language: str) -> Value:
     if isinstance(value, bool):
         return translate_into(language, "yes" if value else "no")
-    return value if value is None or isinstance(value, (str, int, float)) else str(value)
+    return masked(value) if value is None or isinstance(value, (str, int, float)) else str(value)

@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 
 from ivr.database import Database
 from ivr.errors import IvrError
+from ivr.identity.rows import CheckView, checks_of
 from ivr.metrics.book import metrics
 from ivr.metrics.filters import Filter
 from ivr.metrics.measure import Figure, Question, measure_all
@@ -33,7 +34,7 @@ from ivr.model import (
     Task,
 )
 from ivr.report.charts import charts_of
-from ivr.results import AnswerResult, AttemptResult, Results, SegmentResult, Summary
+from ivr.results import AnswerResult, AttemptResult, IdentityResultRow, Results, SegmentResult, Summary
 from trunk.ports import DialOutcome
 
 ROUNDED_TO = 3  # decimals of seconds and rates
@@ -52,6 +53,7 @@ class _Details:
     answers: Mapping[str, AnswerResult]
     segments: Sequence[Segment]
     recording: str | None
+    identity: Sequence[CheckView] = ()
 
 
 async def build_results(db: Database, campaign_id: int, most: int = MOST_LISTED) -> Results:
@@ -174,6 +176,10 @@ def _segment(row: Segment, answered_at: datetime) -> SegmentResult:
 
 
 def _attempt(row: Attempt, start: datetime, details: _Details) -> AttemptResult:
+def _identity(view: CheckView) -> IdentityResultRow:
+    return IdentityResultRow(method=view.method, result=view.result.value, tries=view.tries, agent=view.agent)
+
+
     outcome = row.outcome or DialOutcome.UNKNOWN
     rang_until = row.answered_at or row.ended_at
     ring = rang_until - row.ringing_at if row.ringing_at and rang_until else timedelta()
@@ -198,6 +204,7 @@ def _attempt(row: Attempt, start: datetime, details: _Details) -> AttemptResult:
         caller_id=row.caller_id,
         failed_over=row.failed_over,
         early_media=None if row.early_media is None else row.early_media.value,
+        identity=tuple(map(_identity, details.identity)),
     )
 
 

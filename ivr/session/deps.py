@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Protocol
 
 from flows.flow import Flow
-from flows.sprint import Scalar
+from flows.sprint import IdentityNoted, Scalar
 from ivr.clock import Clock
+from ivr.identity.checking import IdentityChecks
 from ivr.ports import AgentSupply, HandedOver
 from ivr.session.api import ApiClient
 from ivr.session.progress import Bus
@@ -38,6 +39,9 @@ class Ledger(Protocol):
     async def opt_out(self, attempt: PlacedAttempt, purpose: str) -> None:
         """The callee wants no more calls for `purpose`; counts from now on, everywhere."""
 
+    async def note_identity(self, attempt: PlacedAttempt, noted: IdentityNoted) -> None:
+        """What one way of checking who they are came to."""
+
     async def queue_sms(self, attempt: PlacedAttempt, to: str, text: str) -> None: ...
 
     async def handed_over(self, attempt: PlacedAttempt, over: HandedOver) -> None:
@@ -62,4 +66,5 @@ class CallDeps:
     call_limit_s: float
     recordings: Path | None = None  # the folder for them; None: calls aren't recorded
     agents: AgentSupply | None = None  # None: nobody takes calls over
+    identity: IdentityChecks | None = None  # None: nobody can say who a customer is
     agent_within_s: float = 2.0  # so long after they need one is an agent found, or the callee counts as abandoned

@@ -21,6 +21,8 @@ from flows.sprint import (
     CallEnded,
     Command,
     Event,
+    IdentityNoted,
+    IdentityWait,
     Input,
     MachineDetected,
     MessageWait,
@@ -71,9 +73,10 @@ from ivr.session.turns import SpokenWait, flow_result
 from ivr.session.work import run_errand
 from speech.audio import FRAME_S, PromptAudio
 from speech.turn import Ear, Turn, TurnResult, TurnState
-from trunk.ports import Answered, Call, CallEvent, Cause, HungUp, Ringing
+from trunk.ports import Answered, Call, CallEvent, Cause, HungUp, KeyPressed, Ringing
 
 log = logging.getLogger(__name__)
+LATE_KEY_S = 0.5  # after a secret: a key more, of those that keep on keying, comes sooner
 LEAD_IN_TICKS = round(0.7 / FRAME_S)  # people need a moment to raise the phone to the ear
 Told = tuple[str, str | None, str | None]  # meaning, modality, transcript
 SAYING = frozenset({TurnState.AWAITING_BEEP, TurnState.PLAYING, TurnState.PAUSED})
@@ -104,7 +107,8 @@ class CallSession:
         self._turn_state: TurnState | None = None  # as last told to the bus
         self._next: tuple[SpokenWait, PromptAudio] | None = None
         self._audio_sha256: str | None = None
-        self._in_secret = False  # the recording is paused
+        self._in_secret = False  # the recording is paused …
+        self._quiet: asyncio.TimerHandle | None = None  # … and so it is until then
         self._said = ""
         self._lead_in = LEAD_IN_TICKS
         self._ticks_left = round(deps.call_limit_s / FRAME_S)
@@ -160,8 +164,13 @@ class CallSession:
         elif isinstance(event, Answered):
             self.record.answered_at = now
             self._answered_at_s = event.at_s
+        elif isinstance(event, KeyPressed):
+            if self._quiet is not None:
+                self._resume_recording_soon()
         elif isinstance(event, HungUp):
             self.record.ended_at = now
+            if self._quiet is not None:
+                self._quiet.cancel()
             if self.record.answered_at is not None:
                 self.record.talk_s = event.at_s - self._answered_at_s
         self._dispatch(event)
@@ -308,6 +317,8 @@ class CallSession:
         self.record.note(event, self._deps.clock.now(), self._audio_sha256)
         if isinstance(event, NodeEntered):
             self._deps.bus.publish(NodeReached(self.attempt.attempt_id, event.node))
+        elif isinstance(event, IdentityNoted):
+            self._write(self._deps.ledger.note_identity(self.attempt, event))
         elif isinstance(event, OptedOut):
             self._write(self._deps.ledger.opt_out(self.attempt, event.purpose))
 
@@ -323,14 +334,29 @@ class CallSession:
             self._say_when_heard(wait, audio)
 
     def _heed_secrecy(self, wait: Wait) -> None:
-        """No recording while a secret is asked for, nor between two attempts; again from the next wait on."""
-        secret = isinstance(wait, AskWait) and wait.expect.secret
+        """No recording while a secret is asked for, nor between two attempts, nor while it is compared; again from
+        the next wait on."""
+        secret = isinstance(wait, IdentityWait) or (isinstance(wait, AskWait) and wait.expect.secret)
         if self._call is None or secret is self._in_secret:
             return
         self._in_secret = secret
-        if secret:
+        if not secret:
+            self._resume_recording_soon()
+        elif self._quiet is None:
             self._call.pause_recording()
         else:
+            self._quiet.cancel()
+            self._quiet = None
+
+    def _resume_recording_soon(self) -> None:
+        """Who has keyed a secret may still be keying, and their phone's tones are sound."""
+        if self._quiet is not None:
+            self._quiet.cancel()
+        self._quiet = asyncio.get_running_loop().call_later(LATE_KEY_S, self._resume_recording)
+
+    def _resume_recording(self) -> None:
+        self._quiet = None
+        if self._call is not None:
             self._call.resume_recording()
 
     def _say_when_heard(self, wait: SpokenWait, audio: PromptAudio) -> None:

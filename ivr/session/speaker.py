@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from itertools import product
 
 from flows.flow import Flow
-from flows.nodes import AskNode, MessageNode, PlayNode, SubflowNode, TransferNode
+from flows.nodes import AskNode, IdentityNode, MessageNode, PlayNode, SubflowNode, TransferNode
 from flows.parts import Prompt
 from flows.sprint import PromptRef, Scalar
 from prompts.catalogue import Catalogue
@@ -23,7 +23,7 @@ from speech.audio import FRAME_BYTES, FRAME_S, PromptAudio
 
 PAUSE_S = 0.3  # between two prompts that are said in one turn
 PAUSE = bytes(round(PAUSE_S / FRAME_S) * FRAME_BYTES)
-SPOKEN = (PlayNode, AskNode, MessageNode, TransferNode)  # node kinds whose prompts somebody hears
+SPOKEN = (PlayNode, AskNode, IdentityNode, MessageNode, TransferNode)  # node kinds whose prompts somebody hears
 SLOT = "slot_"  # begins the names of the slots for calling back
 LATELY = 200  # prompts that are remembered to be made; the renderer keeps far more of them
 MAX_VERSIONS = 12  # of one prompt, made ahead for answers that aren't given yet

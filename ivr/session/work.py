@@ -8,11 +8,14 @@ from flows.sprint import (
     ApiWait,
     CallbackBooked,
     CallbackWait,
+    IdentityChecked,
+    IdentityWait,
     Result,
     SmsQueued,
     SmsWait,
     Wait,
 )
+from ivr.identity.checking import Question
 from ivr.session.deps import CallDeps, PlacedAttempt
 
 log = logging.getLogger(__name__)
@@ -30,5 +33,10 @@ async def run_errand(wait: Wait, attempt: PlacedAttempt, deps: CallDeps) -> Resu
             return CallbackBooked(ok=slot is not None, at=slot)
         case ApiWait():
             return await deps.api.call(wait, attempt.attempt_id)
+        case IdentityWait():
+            if deps.identity is None:
+                return IdentityChecked(status="unavailable")
+            asked = Question(attempt.attempt_id, attempt.task_id, attempt.phone, attempt.contact, wait)
+            return IdentityChecked(status=await deps.identity.check(asked))
         case _:
             raise TypeError(f"{wait.kind} is not an errand")

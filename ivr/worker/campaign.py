@@ -24,7 +24,8 @@ from ivr.dialer.dialer import Dialer
 from ivr.dialer.trunk_routes import RoutingError, check_caller_ids
 from ivr.eligibility import eligibility_of
 from ivr.errors import IvrError
-from ivr.model import Campaign, FlowVersion
+from ivr.identity.checking import identity_checks
+from ivr.model import Campaign, FlowVersion, HandledBy, PeopleMode
 from ivr.policy.policy import CampaignRules
 from ivr.session.progress import Bus
 from ivr.strategy import Strategy, default_strategy
@@ -149,7 +150,9 @@ class HostedCampaign:
         bus.subscribe(parts.bus.publish)
         deps = parts.studio.deps(plan.flow, await parts.studio.speaker(plan.flow), recognizer, parts.database, bus)
         pace = plan.strategy.spec.pace
-        deps = replace(deps, agent_within_s=pace.abandoned.within_s)
+        checks = await identity_checks(parts.studio.settings, plan.rules, parts.database)
+        stack.push_async_callback(checks.close)
+        deps = replace(deps, agent_within_s=pace.abandoned.within_s, identity=checks)
         limit = CampaignLimit(
             self.id, pace.concurrency or plan.edition.concurrency, pace.calls_per_s, pace.by_people, bus
         )

@@ -159,12 +159,12 @@ async def test_no_answer_in_time_is_what_the_settings_say(desk: Desk, answer: ob
 async def test_a_system_that_is_down_isnt_asked_until_it_has_rested(desk: Desk) -> None:
     desk.system.answers = [500]
     hook = desk.hook(on_failure="call", failures=3, rest_s=1e-9)
-    hook._breaker._rest_s = 3600.0
+    hook._system._breaker._rest_s = 3600.0
     for _ in range(10):
         assert await hook.ask(desk.lease, desk.rules) == desk.lease
     assert len(desk.system.asked) == 3
     desk.system.answers = [{"eligible": True}]
-    hook._breaker._closed_until_s = 0.0  # it has rested
+    hook._system._breaker._closed_until_s = 0.0  # it has rested
     for _ in range(3):
         await hook.ask(desk.lease, desk.rules)
     await hook.close()

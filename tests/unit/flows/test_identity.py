@@ -143,7 +143,7 @@ def test_what_was_wrong_before_is_told_the_checker() -> None:
         assert isinstance(sprint.wait, IdentityWait)
         seen.append((sprint.wait.method, sprint.wait.wrong))
         sprint = checked(sprint, "wrong")
-    assert seen == [("password", 0), ("password", 1), ("id", 2), ("id", 3)]
+    assert seen == [("password", 0), ("password", 1), ("id", 0), ("id", 1)]
     assert sprint.session.variables["came_to"] == "failed"
 
 
