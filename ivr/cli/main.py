@@ -67,6 +67,9 @@ COMMANDS = {
     "strategy": Elsewhere(
         "ivr.cli.strategy", "Check strategies, see what follows each call, learn who answers when."
     ),
+    "task": Elsewhere(
+        "ivr.cli.task", "An agent's tasks: see the next one, dial it, go through the script, finish it."
+    ),
     "token": Elsewhere("ivr.cli.token", "Keys for programs that use the API."),
     "user": Elsewhere("ivr.cli.user", "Add users who may sign in, and change their passwords."),
     "worker": Elsewhere("ivr.cli.worker", "Run every running campaign of the database, several of them together."),

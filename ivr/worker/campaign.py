@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 from flows.flow import Flow
 from flows.loader import load_document
 from ivr.arms import arm_deps
+from ivr.byhand.dialing import Line, PeopleDialer
 from ivr.campaigns.hashing import prompts_as_approved
 from ivr.campaigns.running import finish_if_done, rules_of
 from ivr.dialer.calling import DialerOptions
@@ -27,13 +28,16 @@ from ivr.errors import IvrError
 from ivr.identity.checking import identity_checks
 from ivr.model import Campaign, FlowVersion, HandledBy, PeopleMode
 from ivr.policy.policy import CampaignRules
+from ivr.session.deaf import DeafRecognizer
 from ivr.session.progress import Bus
+from ivr.session.speaker import Speaker
 from ivr.strategy import Strategy, default_strategy
 from ivr.strategy import load_document as load_strategy
 from ivr.strategy.learning import hours_for
 from ivr.worker.parts import WorkerParts
 from ivr.worker.quotas import CampaignLimit
 
+DIALLED_BY_HAND = (PeopleMode.PREVIEW, PeopleMode.PROGRESSIVE)
 LOOK_AGAIN_S = 2.0  # for tasks that feeds and other processes bring
 
 
@@ -51,6 +55,8 @@ class Edition:
     concurrency: int
     trunks: tuple[str, ...]
     ends_at: datetime | None
+    people_mode: PeopleMode | None
+    teams: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +75,16 @@ class CampaignPlan:
 
 def edition_of(session: Session, campaign_id: int) -> Edition:
     row = session.get_one(Campaign, campaign_id)
-    return Edition(row.flow_version_id, row.policy, row.strategy, row.concurrency, tuple(row.trunks), row.ends_at)
+    return Edition(
+        flow_version_id=row.flow_version_id,
+        policy=row.policy,
+        strategy=row.strategy,
+        concurrency=row.concurrency,
+        trunks=tuple(row.trunks),
+        ends_at=row.ends_at,
+        people_mode=row.people_mode if row.handled_by is HandledBy.PEOPLE else None,
+        teams=tuple(row.teams),
+    )
 
 
 def plan_of(session: Session, campaign_id: int, parts: WorkerParts) -> CampaignPlan:
@@ -99,7 +114,7 @@ class HostedCampaign:
         self._begun = begun
         self.edition: Edition | None = None
         self._parts = parts
-        self._dialer: Dialer | None = None
+        self._dialer: Dialer | PeopleDialer | None = None
         self._held: bool | None = None  # before it began: whether to hang up what rings
         self._stopped = False
 
@@ -145,6 +160,9 @@ class HostedCampaign:
         plan = await parts.database.read(lambda session: plan_of(session, self.id, parts))
         self.edition, self.name = plan.edition, plan.name
         self._check(plan)
+        if plan.edition.people_mode in DIALLED_BY_HAND:
+            await self._run_by_hand(plan)
+            return
         recognizer = await parts.hearing(plan.flow.language, plan.recognizer)
         bus = Bus()
         bus.subscribe(parts.bus.publish)
@@ -178,6 +196,33 @@ class HostedCampaign:
         finally:
             parts.shares.remove(self.id)
             await parts.part(limit)
+            if eligibility is not None:
+                await eligibility.close()
+
+    async def _run_by_hand(self, plan: CampaignPlan) -> None:
+        """People talk: nothing is heard or said by us, but to agents at outside numbers."""
+        parts = self._parts
+        settings = parts.studio.settings.tasks
+        bus = Bus()
+        bus.subscribe(parts.bus.publish)
+        speaker = Speaker(plan.flow, parts.studio.catalogue, parts.studio.renderer)
+        deps = parts.studio.deps(plan.flow, speaker, DeafRecognizer(), parts.database, bus)
+        eligibility = await eligibility_of(parts.studio.settings, plan.rules, parts.database)
+        hours = await parts.database.read(lambda session: hours_for(session, plan.strategy))
+        options = replace(
+            self._options(plan), eligibility=eligibility, hours=hours, agents_talk_s=settings.longest_talk_s
+        )
+        line = Line(parts.account.routes(plan.rules.purpose, plan.edition.trunks), deps, parts.station)
+        self._dialer = PeopleDialer(options, parts.database, line, settings)
+        try:
+            if self._stopped:
+                self._dialer.stop()
+            elif self._held is not None:
+                self._dialer.hold(ringing=self._held)
+            else:
+                self._begun(self)
+            await self._dialer.run()
+        finally:
             if eligibility is not None:
                 await eligibility.close()
 

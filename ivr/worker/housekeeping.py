@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ivr.archive.nightly import archive_nightly
+from ivr.byhand.service import tidy
 from ivr.campaigns.keeping import KEEP_EVERY_S, keep
 from ivr.config import Settings
 from ivr.database import Database
@@ -26,6 +27,7 @@ from ivr.session.faults import log_fault
 from ivr.strategy.learning import LEARN_EVERY_S, learn_nightly
 
 log = logging.getLogger(__name__)
+TIDY_EVERY_S = 2.0  # tasks that agents have for too long
 AGAIN_S = 5.0  # after a fault of what goes on by itself
 NIGHTLY_EVERY_S = 60.0  # whether tonight's turn is due
 STOP_S = 10.0  # how long what is being done may take to end
@@ -47,6 +49,7 @@ class Housekeeping:
         self._stop = asyncio.Event()
         self._chores = [
             Chore("keep campaigns", KEEP_EVERY_S, lambda: keep(database, settings)),
+            Chore("tasks by hand", TIDY_EVERY_S, lambda: tidy(database, settings)),
             Chore("feeds", AGAIN_S, lambda: feeds.run(self._stop)),
             Chore("learn hours", LEARN_EVERY_S, lambda: learn_nightly(database)),
             Chore("check the books", NIGHTLY_EVERY_S, lambda: nightly(database, settings)),
