@@ -93,9 +93,13 @@ def held(now: datetime) -> ColumnElement[bool]:
     """Whether an entry's file must not be deleted: for statements over `ArchiveEntry` with `Attempt` (outer)
     joined. A list of results is held with any call of its campaign."""
     listed = aliased(Attempt)
-    on_list = exists().where(
-        listed.campaign_id == ArchiveEntry.campaign_id,
-        or_(ArchiveHold.phone == listed.phone, ArchiveHold.attempt_id == listed.id),
+    on_list = (
+        exists()
+        .where(
+            listed.campaign_id == ArchiveEntry.campaign_id,
+            or_(ArchiveHold.phone == listed.phone, ArchiveHold.attempt_id == listed.id),
+        )
+        .correlate(ArchiveEntry, ArchiveHold)
     )
     return exists().where(
         ArchiveHold.released_at.is_(None),

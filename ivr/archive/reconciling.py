@@ -163,7 +163,7 @@ def _answered(session: Session, span: Span, now: datetime) -> Iterator[tuple[Att
         begins = datetime.fromisoformat(f"{span.month}-01T00:00:00+00:00")
         calls = calls.where(Attempt.started_at >= begins - A_DAY, Attempt.started_at < begins + 32 * A_DAY)
     rows = session.execute(calls, execution_options={"yield_per": ROWS_AT_ONCE})
-    return (row._tuple() for row in rows)
+    yield from rows
 
 
 def _first_recorded(session: Session) -> dict[int, datetime]:
