@@ -48,6 +48,9 @@ COMMANDS = {
         "ivr.cli.identity", "See how customers were identified, record it for agents, hash passwords for lists."
     ),
     "metrics": Elsewhere("ivr.cli.metrics", "The metrics book, its figures, and whether the books balance."),
+    "inspect": Elsewhere(
+        "ivr.cli.inspect", "Inspect calls: pick them, measure recordings, score, and what follows."
+    ),
     "lists": Elsewhere("ivr.cli.lists", "Import lists, change them, undo that; look at them and export them."),
     "models": Elsewhere("ivr.cli.models", "List and fetch speech models."),
     "organisation": Elsewhere(
@@ -56,6 +59,7 @@ COMMANDS = {
     "payments": Elsewhere("ivr.cli.payments", "Take payments in: whoever has paid isn't reminded any more."),
     "policy": Elsewhere("ivr.cli.policy", "Check policies, see what they do, and register consents and opt-outs."),
     "prompts": Elsewhere("ivr.cli.prompts", "Render and check what is said."),
+    "ranking": Elsewhere("ivr.cli.ranking", "Agents or teams in order, adjusted for the calls that they had."),
     "rehearse": Elsewhere("ivr.cli.rehearse", "Run a campaign over the simulated network, in virtual time."),
     "report": Elsewhere(
         "ivr.cli.report", "A campaign's results, reports of days, weeks and months, advice on strategy."

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -66,7 +66,7 @@ def campaign(
     db: Place | None,
     **paths: Path | None,
 ) -> None:
-    _check(paths)
+    check_paths(paths)
 
     async def ask(database: Database) -> tuple[CampaignReport, Results]:
         now = database.clock.now()
@@ -88,7 +88,7 @@ def campaign(
         both = {language: campaign_sheets(report, language) for language in LANGUAGES}
         write_html(results, path, current_language(), sheets=sheets_html(both))
 
-    _write(paths, dataclasses.asdict(report), sheets, page)
+    write_all(paths, dataclasses.asdict(report), sheets, page)
 
 
 @command.command("period", help=translate("One day, week or month: every organisation with all below it."))
@@ -102,7 +102,7 @@ def campaign(
 def period_(
     every: periods.Every, day: datetime | None, organisation: str | None, db: Place | None, **paths: Path | None
 ) -> None:
-    _check(paths)
+    check_paths(paths)
     zone = ZoneInfo(DEFAULT_ZONE)
 
     async def ask(database: Database) -> periods.PeriodReport:
@@ -114,7 +114,7 @@ def period_(
     found = with_database(db, ask, must_exist=True)
     sheets = (periods.period_sheet(found, current_language()),)
     print_sheets(Console(), sheets)
-    _write(paths, dataclasses.asdict(found), sheets, lambda path: _page(sheets, path, sheets[0].name))
+    write_all(paths, dataclasses.asdict(found), sheets, page_writer(sheets, sheets[0].name))
 
 
 @command.command(help=translate("What the data says about a campaign's strategy. Nothing is changed by it."))
@@ -125,7 +125,7 @@ def period_(
 @XLSX
 @DATABASE
 def advice(name: str, segment: str, db: Place | None, **paths: Path | None) -> None:
-    _check(paths)
+    check_paths(paths)
 
     async def ask(database: Database) -> advising.Advice:
         now = database.clock.now()
@@ -134,21 +134,29 @@ def advice(name: str, segment: str, db: Place | None, **paths: Path | None) -> N
     found = with_database(db, ask, must_exist=True)
     sheets = advising.advice_sheets(found, current_language())
     print_sheets(Console(), sheets)
-    _write(paths, dataclasses.asdict(found), sheets, lambda path: _page(sheets, path, name))
+    write_all(paths, dataclasses.asdict(found), sheets, page_writer(sheets, name))
 
 
-def _page(sheets: Sequence[Sheet], path: Path, title: str) -> None:
-    write_page(sheets, path, title, current_language())
+def page_writer(sheets: Sequence[Sheet], title: str) -> Callable[[Path], None]:
+    """Writes sheets as a page in the user's language."""
+    return lambda path: write_page(sheets, path, title, current_language())
 
 
-def _check(paths: dict[str, Path | None]) -> None:
-    """That every file can be written is found out before the work."""
-    check_outputs({f"--{name.removesuffix('_path')}": path for name, path in paths.items()}, {})
+def check_paths(options: Mapping[str, object]) -> dict[str, Path | None]:
+    """JSON, HTML and XLSX among a command's options: that each can be written is found out before the work."""
+    paths = {name: path for name, path in options.items() if name.endswith("_path")}
+    known = {name: path for name, path in paths.items() if path is None or isinstance(path, Path)}
+    check_outputs({f"--{name.removesuffix('_path')}": path for name, path in known.items()}, {})
+    return known
 
 
-def _write(
-    paths: dict[str, Path | None], document: dict[str, Any], sheets: Sequence[Sheet], page: Callable[[Path], None]
+def write_all(
+    paths: Mapping[str, Path | None],
+    document: dict[str, Any],
+    sheets: Sequence[Sheet],
+    page: Callable[[Path], None],
 ) -> None:
+    """Write what was asked for, each whole or not at all, and say where."""
     writers: dict[str, Callable[[Path], object]] = {
         "json_path": lambda path: path.write_text(
             json.dumps(document, ensure_ascii=False, indent=2, default=str) + "\n", encoding="utf-8"

@@ -34,7 +34,7 @@ _SECONDS_AS: Mapping[Dialect, str] = {
     "sqlite": r"((julianday(\1) - julianday(\2)) * 86400.0)",
     "postgresql": r"EXTRACT(EPOCH FROM (\1 - \2))",
 }
-_LOCAL_DAY = re.compile(r"LOCAL_DAY\(([^()]+)\)")
+_LOCAL = re.compile(r"LOCAL_(DAY|HOUR|WEEKDAY)\(([^()]+)\)")
 _PERIOD_ROWS: Mapping[Dialect, str] = {
     "sqlite": "SELECT value ->> 'label' AS label, value ->> 'day' AS day, value ->> 'begins' AS begins,"
     " value ->> 'ends' AS ends FROM json_each(:periods)",
@@ -166,7 +166,7 @@ def _statement(session: Session, metrics: Sequence[Metric], question: Question) 
     rows = [*([_ABOVE] if "above" in sql else []), *(f"{name} AS ({query})" for name, query in relation.rows)]
     if rows:
         sql = f"WITH RECURSIVE {', '.join(rows)} {sql}"
-    sql, days = _local_days(portable(session, sql), zone, _dialect(session), question.now)
+    sql, days = _local_times(portable(session, sql), zone, _dialect(session), question.now)
     spans = question.spans
     known = _periods(session, question, zone) if relation.label else {}
     known |= params | days | sliced.params | {
@@ -179,16 +179,16 @@ def _statement(session: Session, metrics: Sequence[Metric], question: Question) 
     return _Statement(sql, {name: value for name, value in known.items() if name in named})
 
 
-def _local_days(sql: str, zone: ZoneInfo, dialect: Dialect, now: datetime) -> tuple[str, dict[str, Any]]:
-    """LOCAL_DAY(moment) as this database spells it, with its parameters."""
+def _local_times(sql: str, zone: ZoneInfo, dialect: Dialect, now: datetime) -> tuple[str, dict[str, Any]]:
+    """LOCAL_DAY(moment) and its like as this database spells them, with their parameters."""
     params: dict[str, Any] = {}
 
     def spelled(found: re.Match[str]) -> str:
-        day = slice_sql("day", found[1], zone, dialect, now)
-        params.update(day.params)
-        return day.sql
+        time = slice_sql(found[1].lower(), found[2], zone, dialect, now)
+        params.update(time.params)
+        return time.sql
 
-    return _LOCAL_DAY.sub(spelled, sql), params
+    return _LOCAL.sub(spelled, sql), params
 
 
 def _periods(session: Session, question: Question, zone: ZoneInfo) -> dict[str, Any]:
