@@ -44,6 +44,24 @@ class IdentityResultRow(_Model):
     agent: str | None = None  # the agent who asked; None: the robot
 
 
+class TransferTry(_Model):
+    """One agent who was tried."""
+
+    agent: str  # their number
+    result: str  # ivr.model.HandoffResult
+
+
+class TransferResult(_Model):
+    """One request of the callee for a person, and its one result."""
+
+    queue: str
+    result: str  # ivr.model.HandoffResult; docs/transfers.md says when each is
+    agent: str | None = None  # who talked with them, or was tried last
+    tried: tuple[TransferTry, ...] = ()  # in order
+    waited_s: float  # from the asking to the talk, or to the end without one
+    talk_s: float = 0.0
+
+
 class AttemptResult(_Model):
     """One try over the network and the conversation on it."""
 
@@ -63,6 +81,7 @@ class AttemptResult(_Model):
     opted_out: bool = False
     recording: str | None = None  # file name below the recording directory
     segments: tuple[SegmentResult, ...] = ()  # of an answered call, in order: to a person and back
+    transfers: tuple[TransferResult, ...] = ()  # requests for a person, in order
     trunk: str | None = None  # which way the call went; None: it never left
     caller_id: str | None = None  # the number that the callee was shown; None: the operator's choice
     failed_over: bool = False  # the trunk refused it before it rang; the next attempt took another one at once

@@ -15,9 +15,11 @@ from ivr.cli.options import DATABASE
 from ivr.cli.with_database import operator, with_database
 from ivr.database import Database, Place
 from ivr.desk import roster, shifts
-from ivr.desk.views import AgentView, day_of, everybody, queues
-from ivr.desk.words import state_word
+from ivr.desk.telling import InLine, line
+from ivr.desk.views import AgentView, QueueView, day_of, everybody, queues
+from ivr.desk.words import stage_word, state_word
 from ivr.i18n import translate
+from ivr.session.progress import masked
 
 FILE = click.Path(path_type=Path, dir_okay=False, exists=True)
 TIMEZONE = click.option(
@@ -61,28 +63,34 @@ def shifts_(file: Path, timezone: str, db: Place | None) -> None:
     click.echo(translate("Shifts: {shifts}; they replace {replaced}.", shifts=len(plan), replaced=replaced))
 
 
-@command.command(help=translate("Show the agents, what they are doing and since when, and the queues."))
+@command.command(
+    help=translate("Show the agents and what they are doing, the queues, and the customers who wait.")
+)
 @DATABASE
 def show(db: Place | None) -> None:
-    async def work(database: Database) -> tuple[datetime, tuple[AgentView, ...], tuple[tuple[str, ...], ...]]:
+    async def work(database: Database) -> tuple[datetime, tuple[AgentView, ...], tuple[QueueView, ...]]:
         return database.clock.now(), await database.read(everybody), await database.read(queues)
 
-    now, agents, waiting = with_database(db, work, must_exist=True)
+    async def customers(database: Database) -> tuple[InLine, ...]:
+        return await database.read(lambda session: line(session, database.clock.now()))
+
+    now, agents, of_queues = with_database(db, work, must_exist=True)
     if not agents:
         click.echo(translate("There are no agents; take a roster in with: ivr desk load roster.yaml"))
         return
     table = Table()
     for heading in ("agent", "name", "team", "skills", "state", "lasting"):
         table.add_column(translate(heading))
-    for one in agents:
-        state = state_word(one.state).render(translate)
-        if one.reason:
-            state = translate("{state} ({reason})", state=state, reason=one.reason)
-        table.add_row(one.number, one.name, one.team or "", one.skills, state, _span(now - one.since))
+    for agent in agents:
+        state = state_word(agent.state).render(translate)
+        if agent.reason:
+            state = translate("{state} ({reason})", state=state, reason=agent.reason)
+        table.add_row(agent.number, agent.name, agent.team or "", agent.skills, state, _span(now - agent.since))
     Console().print(table)
-    for name, skill, free in waiting:
-        click.echo(translate("Queue {queue}: skill {skill}, agents who are ready: {free}", queue=name, skill=skill,
-                             free=free))  # fmt: skip
+    for one in of_queues:
+        told = "Queue {queue}: skill {skill}, agents who are ready: {free}, customers who wait: {waiting}"
+        click.echo(translate(told, queue=one.name, skill=one.skill, free=one.free, waiting=one.waiting))
+    _show_line(with_database(db, customers), now)
 
 
 @command.command(help=translate("Show an agent's day: what they did from when to when."))
@@ -104,6 +112,18 @@ def timeline(agent: str, day: datetime | None, timezone: str, db: Place | None) 
         until = min(one.until, datetime.now(UTC))
         table.add_row(f"{one.at.astimezone(zone):%H:%M:%S}", f"{until.astimezone(zone):%H:%M:%S}",
                       state_word(one.state).render(translate), one.reason or "", one.by)  # fmt: skip
+    Console().print(table)
+
+
+def _show_line(customers: tuple[InLine, ...], now: datetime) -> None:
+    if not customers:
+        return
+    table = Table()
+    for heading in ("customer", "queue", "state", "agent", "since they asked"):
+        table.add_column(translate(heading))
+    for one in customers:
+        state = stage_word(one.state).render(translate)
+        table.add_row(masked(one.phone), one.queue, state, one.agent or "", _span(now - one.since))
     Console().print(table)
 
 

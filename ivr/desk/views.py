@@ -11,7 +11,17 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from ivr.desk.presence import find
-from ivr.model import Agent, AgentPresence, AgentSkill, AgentState, AgentStateChange, Queue, Team
+from ivr.model import (
+    Agent,
+    AgentPresence,
+    AgentSkill,
+    AgentState,
+    AgentStateChange,
+    Handoff,
+    HandoffState,
+    Queue,
+    Team,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +33,14 @@ class AgentView:
     state: AgentState
     since: datetime
     reason: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class QueueView:
+    name: str
+    skill: str
+    free: int  # agents who are ready
+    waiting: int  # customers
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +73,8 @@ def everybody(session: Session) -> tuple[AgentView, ...]:
     )
 
 
-def queues(session: Session) -> tuple[tuple[str, str, str], ...]:
-    """Each queue's name and skill, and how many of its agents are ready."""
+def queues(session: Session) -> tuple[QueueView, ...]:
+    """The queues, the first to be served first."""
     ready = (
         select(func.count())
         .select_from(AgentSkill)
@@ -64,8 +82,16 @@ def queues(session: Session) -> tuple[tuple[str, str, str], ...]:
         .where(AgentSkill.skill == Queue.skill, AgentPresence.state == AgentState.READY)
         .scalar_subquery()
     )
-    rows = session.execute(select(Queue.name, Queue.skill, ready).order_by(Queue.priority, Queue.name))
-    return tuple((name, skill, str(free)) for name, skill, free in rows)
+    waiting = (
+        select(func.count())
+        .select_from(Handoff)
+        .where(
+            Handoff.queue == Queue.name, Handoff.state == HandoffState.WAITING, Handoff.state != HandoffState.OVER
+        )
+        .scalar_subquery()
+    )
+    rows = session.execute(select(Queue.name, Queue.skill, ready, waiting).order_by(Queue.priority, Queue.name))
+    return tuple(QueueView(*row) for row in rows)
 
 
 def day_of(session: Session, number: str, begin: datetime, end: datetime) -> tuple[Stretch, ...]:

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from flows.findings import Term
 from flows.loader import load_document as load_flow
+from ivr.desk.telling import story as requests_told
 from ivr.i18n import current_language
 from ivr.model import (
     CAMPAIGN_ENDED,
@@ -106,6 +107,7 @@ def story_of(session: Session, phone: str, policy: Policy, now: datetime) -> Sto
         *_decisions(session, phone),
         *_engagements(session, phone),
         *_attempts(session, phone),
+        *(Told(one.at, one.template, one.params) for one in requests_told(session, phone, MOST_TOLD)),
         *_grade_changes(session, phone),
         *_callbacks(session, phone),
         *_invalid(session, phone),

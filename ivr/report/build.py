@@ -16,6 +16,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from ivr.database import Database
+from ivr.desk.telling import requests_of, waited_s
 from ivr.errors import IvrError
 from ivr.identity.rows import CheckView, checks_of
 from ivr.metrics.book import metrics
@@ -28,13 +29,24 @@ from ivr.model import (
     CampaignList,
     CampaignState,
     FlowVersion,
+    Handoff,
+    HandoffResult,
     ImportBatch,
     Recording,
     Segment,
     Task,
 )
 from ivr.report.charts import charts_of
-from ivr.results import AnswerResult, AttemptResult, IdentityResultRow, Results, SegmentResult, Summary
+from ivr.results import (
+    AnswerResult,
+    AttemptResult,
+    IdentityResultRow,
+    Results,
+    SegmentResult,
+    Summary,
+    TransferResult,
+    TransferTry,
+)
 from trunk.ports import DialOutcome
 
 ROUNDED_TO = 3  # decimals of seconds and rates
@@ -52,6 +64,7 @@ class _Details:
 
     answers: Mapping[str, AnswerResult]
     segments: Sequence[Segment]
+    transfers: Sequence[Handoff]
     recording: str | None
     identity: Sequence[CheckView] = ()
 
@@ -152,7 +165,11 @@ def _details(session: Session, ids: Sequence[str]) -> Callable[[str], _Details]:
         select(Segment).where(Segment.attempt_id.in_(ids)).order_by(Segment.attempt_id, Segment.number)
     ):
         segments[segment.attempt_id].append(segment)
-    return lambda one: _Details(answers[one], segments[one], recordings.get(one))
+    checks = checks_of(session, ids)
+    requests = requests_of(session, ids)
+    return lambda one: _Details(
+        answers[one], segments[one], requests.get(one, ()), recordings.get(one), checks.get(one, ())
+    )
 
 
 def _answer(row: Answer) -> AnswerResult:
@@ -175,11 +192,22 @@ def _segment(row: Segment, answered_at: datetime) -> SegmentResult:
     )
 
 
-def _attempt(row: Attempt, start: datetime, details: _Details) -> AttemptResult:
+def _transfer(row: Handoff) -> TransferResult:
+    return TransferResult(
+        queue=row.queue,
+        result=(row.result or HandoffResult.FAULT).value,
+        agent=row.agent,
+        tried=tuple(TransferTry(agent=one["agent"], result=one.get("result", "")) for one in row.tried),
+        waited_s=_rounded(waited_s(row)),
+        talk_s=_rounded(row.talk_ms / 1000),
+    )
+
+
 def _identity(view: CheckView) -> IdentityResultRow:
     return IdentityResultRow(method=view.method, result=view.result.value, tries=view.tries, agent=view.agent)
 
 
+def _attempt(row: Attempt, start: datetime, details: _Details) -> AttemptResult:
     outcome = row.outcome or DialOutcome.UNKNOWN
     rang_until = row.answered_at or row.ended_at
     ring = rang_until - row.ringing_at if row.ringing_at and rang_until else timedelta()
@@ -200,11 +228,12 @@ def _identity(view: CheckView) -> IdentityResultRow:
         opted_out=row.opted_out,
         recording=details.recording,
         segments=tuple(_segment(segment, row.answered_at or row.started_at) for segment in details.segments),
+        transfers=tuple(map(_transfer, details.transfers)),
         trunk=row.trunk,
         caller_id=row.caller_id,
         failed_over=row.failed_over,
-        early_media=None if row.early_media is None else row.early_media.value,
         identity=tuple(map(_identity, details.identity)),
+        early_media=None if row.early_media is None else row.early_media.value,
     )
 
 

@@ -101,7 +101,7 @@ async def test_attempts_in_the_order_of_the_calls(db: Database, campaign_id: int
         "hung_up_by": "callee",
         "opted_out": False,
         "recording": "c.wav", "segments": (), "trunk": None, "caller_id": None, "failed_over": False,
-        "early_media": None,
+        "early_media": None, "identity": (), "transfers": (),
     }  # fmt: skip
     assert (results.attempts[0].ring_s, results.attempts[0].intention) == (4.0, "unreachable")
 

@@ -11,7 +11,8 @@ from sqlalchemy.orm import Session
 
 from ivr.desk import roster
 from ivr.desk.presence import Change, choose, find
-from ivr.model import Agent, AgentState, AgentStateChange, Segment, SegmentKind
+from ivr.desk.telling import requests_of, story
+from ivr.model import Agent, AgentState, AgentStateChange, HandoffResult, Segment, SegmentKind
 from tests.worker_rig.scene import Scene, ended, phone, scene_on, var
 
 __all__ = ["scene_on", "var"]  # fixtures
@@ -76,6 +77,18 @@ def test_whoever_is_ready_is_rung_and_their_day_says_so(
             days.setdefault(number, []).append(row.state)
         return list(talked), days
 
+    def told(session: Session) -> list[str]:
+        return [one.template.format(**one.params) for one in story(session, phone(1), 10)]
+
+    (transfer,) = scene.run(lambda session: requests_of(session, [one.id for one in scene.attempts()])).popitem()[
+        1
+    ]
+    assert [(one["agent"], one["result"]) for one in transfer.tried] == [("2", "declined"), ("1", "talked")]
+    assert (transfer.result, transfer.agent, transfer.ready) == (HandoffResult.TALKED, "1", 2)
+    assert None not in (transfer.found_at, transfer.accepted_at, transfer.talked_from, transfer.ended_at)
+    assert transfer.talk_ms > 0
+    assert "somebody of care was needed: they talked; agent 1" in scene.run(told)[0]
+    assert "the chance of somebody within 30 s was 100 % (ready 2," in scene.run(told)[1]
     talked, days = scene.run(seen)
     assert talked == ["1"]
     assert days == {"1": WAITS + TAKEN, "2": WAITS + DECLINED, "3": WAITS[:1]}

@@ -14,7 +14,7 @@ from ivr.database import Database
 from ivr.desk import roster, shifts
 from ivr.desk.errors import DeskError
 from ivr.desk.presence import Change, choose, find
-from ivr.desk.views import day_of, everybody, queues
+from ivr.desk.views import QueueView, day_of, everybody, queues
 from ivr.model import Agent, AgentState, AuditEntry, Shift
 
 pytestmark = pytest.mark.integration
@@ -54,7 +54,10 @@ async def test_a_roster_is_taken_once_and_then_only_its_changes(db: Database) ->
     ]
     await db.run(lambda session: choose(session, find(session, "1002"), Change(AgentState.SIGNED_IN, "1002"), NOW))
     await db.run(lambda session: choose(session, find(session, "1002"), Change(AgentState.READY, "1002"), NOW))
-    assert await db.read(queues) == (("retention", "retention", "1"), ("complaints", "english", "1"))
+    assert await db.read(queues) == (
+        QueueView("retention", "retention", free=1, waiting=0),
+        QueueView("complaints", "english", free=1, waiting=0),
+    )
     begin, end = datetime(2026, 11, 1, 16, tzinfo=UTC), datetime(2026, 11, 2, 16, tzinfo=UTC)
     (ready,) = await db.read(lambda session: day_of(session, "1002", begin, end))  # signed in for no time at all
     assert (ready.state, ready.at, ready.until) == (AgentState.READY, NOW, end)

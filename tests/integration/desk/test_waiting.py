@@ -16,6 +16,7 @@ from ivr.desk import roster, supply, waiting
 from ivr.desk.leasing import Holder
 from ivr.desk.presence import Change, choose, find, move
 from ivr.desk.supply import DeskAgents
+from ivr.desk.telling import line
 from ivr.model import AgentState, Handoff, HandoffResult, HandoffState
 from ivr.ports import Agent, HandedOver, Request
 
@@ -102,6 +103,11 @@ async def test_the_queues_priority_first_then_who_has_waited_longest(
         standing = await two.standing(Request("care", "longer", 1))
         assert standing is not None
         assert standing.position == 3
+        shown = await db.read(lambda session: line(session, db.clock.now()))
+        offered, waits_ = HandoffState.OFFERED, HandoffState.WAITING
+        assert [(of.queue, of.state) for of in shown] == [
+            ("vip", waits_), ("care", offered), ("care", waits_), ("care", waits_),
+        ]  # fmt: skip
         await one.release(held, "answered")
         async with asyncio.timeout(60):
             await asyncio.gather(*waits)
