@@ -5,8 +5,10 @@ is said on it by that call's `AudioLeg`. Asterisk paces nothing and queues nothi
 its way to the callee at once, so exactly one is written per tick, silence when there is nothing to say.
 
 The loop watches a socket until it has said whose it is, and again when it is being closed. In between the clock
-polls it: one read and one write per tick, so that a frame that comes wakes nobody up (docs/decisions/0158).
-Nothing is made per frame but the frame. A fault of one socket or one leg ends that one with a log line."""
+polls it: one write per tick and one read on every second tick, so that a frame that comes wakes nobody up
+(docs/decisions/0158). Half of the calls are heard on each tick, two frames of each: a call's memory is fetched
+half as often, and what is heard is answered up to 20 ms later (docs/decisions/0191). Nothing is made per frame
+but the frame. A fault of one socket or one leg ends that one with a log line."""
 
 from __future__ import annotations
 
@@ -29,7 +31,10 @@ log = logging.getLogger(__name__)
 _HEADER_BYTES = len(AUDIO_HEADER)
 _PACKET_BYTES = _HEADER_BYTES + FRAME_BYTES
 _SILENCE = AUDIO_HEADER + SILENCE_FRAME
-_READ_BYTES = 4 * _PACKET_BYTES  # a frame, and those that late ticks left; more is read in rounds
+_TWO_BYTES = 2 * _PACKET_BYTES
+_FIRST = slice(_HEADER_BYTES, _PACKET_BYTES)
+_SECOND = slice(_PACKET_BYTES + _HEADER_BYTES, _TWO_BYTES)
+_READ_BYTES = 8 * _PACKET_BYTES  # two frames, and those that late ticks left; more is read in rounds
 _ROUNDS = 32  # of reading in one tick: half a second of sound; nobody may keep the clock to himself
 _BACKLOG = 512  # connections that the kernel holds until we take them
 _ACCEPT_AGAIN_S = 1.0  # after the process has run out of file descriptors
@@ -45,7 +50,8 @@ class AudioLeg(Protocol):
         """Once for each `on_socket_open`: after a bridge, a hang-up or a fault; it doesn't say which."""
 
     def on_frame(self, frame: bytes) -> bytes | None:
-        """Every 20 ms while the socket is open: 320 bytes s16le heard in, 320 to say out; None is silence."""
+        """Fifty times a second while the socket is open, two at a time: 320 bytes s16le heard in, 320 to say out;
+        None is silence."""
 
     def on_key(self, key: str) -> None:
         """0-9 * # A-D, once per press, at its end."""
@@ -76,6 +82,7 @@ class AudioSocketServer:
         self._open: dict[uuid.UUID, _Socket] = {}  # named, being served
         self._unnamed: set[_Socket] = set()  # which haven't said whose they are
         self._sockets: set[_Socket] = set()  # every connection, until it is lost
+        self._halves = [0, 0]  # how many are heard on even ticks, and on odd ones
         self._ticker: Ticker[_Socket] = Ticker(_serve)
         self._listeners: list[sockets.socket] = []
 
@@ -182,6 +189,9 @@ class AudioSocketServer:
             raise MalformedFrameError("this id has an open socket")
         self._unnamed.discard(connection)
         self._open[socket_id] = connection
+        half = 0 if self._halves[0] < self._halves[1] else 1
+        self._halves[half] += 1
+        connection.be_heard(half, now=(self._ticker.ticks + 1) % 2 == half)
         self._ticker.add(connection)
         return leg
 
@@ -191,6 +201,7 @@ class AudioSocketServer:
         self._ticker.discard(connection)
         if socket_id is not None and self._open.get(socket_id) is connection:
             del self._open[socket_id]
+            self._halves[connection.half] -= 1
 
     def broken(self, socket_id: uuid.UUID) -> None:
         """A fault ends the leg: were the dialplan to come back with the id, it would be refused and hang up."""
@@ -209,6 +220,7 @@ class _Socket:
         "_closing",
         "_frames",
         "_id",
+        "_later",
         "_leg",
         "_limits",
         "_loop",
@@ -222,6 +234,8 @@ class _Socket:
         "_surplus_ticks",
         "_timer",
         "_unsent",
+        "_whole",
+        "half",
     )
 
     def __init__(self, server: AudioSocketServer, raw: sockets.socket) -> None:
@@ -230,13 +244,16 @@ class _Socket:
         self._loop = asyncio.get_running_loop()
         self._raw = raw
         self._recv, self._send = raw.recv, raw.send
+        self.half = 0  # of the ticks on which it is heard: even or odd ones
         self._parser = FrameParser()
         self._frames: deque[bytes] = deque()  # 320 bytes each; bounded in _take_audio
+        self._later: bytes | None = None  # the packet for the next tick
+        self._whole = True  # nothing is left of a frame that came in part
         self._part = b""  # of a frame, where the peer's packets aren't 20 ms long
         self._unsent = b""  # of a frame that the peer took in part
         self._refused_ticks = 0
         self._surplus_ticks = 0
-        self._calm_frames = server.limits.spare_frames + 1  # that may wait at a tick
+        self._calm_frames = server.limits.spare_frames + 2  # that may wait when two are heard
         self._id: uuid.UUID | None = None
         self._leg: AudioLeg | None = None  # while being served
         self._closing = False
@@ -259,47 +276,21 @@ class _Socket:
         )
         self._loop.add_reader(raw, self._on_readable)
 
+    def be_heard(self, half: int, *, now: bool) -> None:
+        """It is served from the next tick on; `now`: it is heard on that one, else it says silence there."""
+        self.half = half
+        self._later = None if now else _SILENCE
+
     def tick(self) -> None:
-        """Read what has come, give the leg a frame of it, and the callee what the leg says."""
-        frames = self._frames
-        try:
-            data = self._recv(_READ_BYTES)
-            if (
-                len(data) == _PACKET_BYTES
-                and data.startswith(AUDIO_HEADER)
-                and not (self._parser.rest or self._part)
-            ):
-                frames.append(data[_HEADER_BYTES:])  # as nearly always
-            elif not self._take_whole(data):
-                self._receive(data)
-        except BlockingIOError:
-            pass  # nothing has come
-        except OSError:
-            self._gone()
-        leg = self._leg
-        if leg is None:  # what came ended it
-            return
-        if not frames:
-            frame = SILENCE_FRAME
-            self._surplus_ticks = 0
-        elif len(frames) <= self._calm_frames:
-            frame = frames.popleft()
-            self._surplus_ticks = 0
+        """Say a frame. On every second tick also read what has come, and have the leg hear two frames of it: the
+        second one's answer is what is said on the next tick."""
+        packet = self._later
+        if packet is None:
+            packet = self._converse()
+            if packet is None:
+                return
         else:
-            frame = self._next_frame()
-        try:
-            said = leg.on_frame(frame)
-            if said is None:
-                packet = _SILENCE
-            elif len(said) == FRAME_BYTES:
-                packet = AUDIO_HEADER + said
-            else:
-                raise ValueError(f"a frame to say has {FRAME_BYTES} bytes, not {len(said)}")
-        except Exception as error:  # noqa: BLE001 one leg's fault must not stop the clock of the others
-            self._fail(error)
-            return
-        if self._closing:
-            return
+            self._later = None
         try:
             if self._unsent:
                 self._write_rest()
@@ -312,6 +303,47 @@ class _Socket:
             self._refuse()
         except OSError:
             self._gone()
+
+    def _converse(self) -> bytes | None:
+        """Hear two frames. Returns what to say to the first; `_later` is what to say to the second. None: it is
+        over."""
+        first = second = SILENCE_FRAME
+        frames = self._frames
+        try:
+            data = self._recv(_READ_BYTES)
+            if (
+                len(data) == _TWO_BYTES
+                and data.startswith(AUDIO_HEADER)
+                and data.startswith(AUDIO_HEADER, _PACKET_BYTES)
+                and self._whole
+                and not frames
+            ):
+                first, second = data[_FIRST], data[_SECOND]  # as nearly always
+            elif not self._take_whole(data):
+                self._receive(data)
+        except BlockingIOError:
+            pass  # nothing has come
+        except OSError:
+            self._gone()
+        if frames:
+            first, second = self._next_frames()
+        try:
+            leg = self._leg
+            if leg is None:  # what came ended it
+                return None
+            said = leg.on_frame(first)
+            packet = _SILENCE if said is None else AUDIO_HEADER + said
+            leg = self._leg
+            if leg is None:
+                return None
+            said = leg.on_frame(second)
+            self._later = later = _SILENCE if said is None else AUDIO_HEADER + said
+            if len(packet) != _PACKET_BYTES or len(later) != _PACKET_BYTES:
+                raise ValueError(f"a frame to say has {FRAME_BYTES} bytes")
+        except Exception as error:  # noqa: BLE001 one leg's fault must not stop the clock of the others
+            self._fail(error)
+            return None
+        return None if self._closing else packet
 
     def leave(self) -> None:
         """Close without a word to the leg."""
@@ -342,7 +374,7 @@ class _Socket:
 
         A clock that is late must not have more work for it, or it would stay late."""
         size = len(data)
-        if size == 0 or size % _PACKET_BYTES or size == _READ_BYTES or self._parser.rest or self._part:
+        if size == 0 or size % _PACKET_BYTES or size == _READ_BYTES or not self._whole:
             return False
         starts = range(0, size, _PACKET_BYTES)
         if not all(data.startswith(AUDIO_HEADER, at) for at in starts):
@@ -352,7 +384,12 @@ class _Socket:
         return True
 
     def _receive(self, data: bytes) -> None:
-        """Take what was read, and what else has come. Raises OSError like `recv`."""
+        """Take what was read, and what else has come."""
+        self._feed(data)
+        self._whole = not (self._parser.rest or self._part)
+
+    def _feed(self, data: bytes) -> None:
+        """Cut frames out of it, and out of what else has come."""
         for _ in range(_ROUNDS):
             if not data:
                 self._gone()
@@ -415,16 +452,20 @@ class _Socket:
             frames.popleft()
             self._server.dropped_frames += 1
 
-    def _next_frame(self) -> bytes:
-        """The oldest, where more than the spare ones wait: a stall's backlog, which would be a delay for the rest
-        of the call, so it is shed bit by bit."""
-        frame = self._frames.popleft()
-        self._surplus_ticks += 1
-        if self._surplus_ticks >= self._limits.shed_after_ticks:
+    def _next_frames(self) -> tuple[bytes, bytes]:
+        """The oldest two. Where more than the spare ones wait, that is a stall's backlog, which would be a delay
+        for the rest of the call, so it is shed bit by bit."""
+        frames = self._frames
+        if len(frames) <= self._calm_frames:
             self._surplus_ticks = 0
-            self._server.dropped_frames += 1
-            frame = self._frames.popleft()
-        return frame
+        else:
+            self._surplus_ticks += 2
+            if self._surplus_ticks >= self._limits.shed_after_ticks:
+                self._surplus_ticks -= self._limits.shed_after_ticks
+                self._server.dropped_frames += 1
+                frames.popleft()
+        first = frames.popleft()
+        return first, frames.popleft() if frames else SILENCE_FRAME
 
     # ---- writing ---------------------------------------------------------------------------------------------
 
