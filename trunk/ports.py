@@ -107,6 +107,30 @@ class CallHandler(Protocol):
         """Every 20 ms from answer to hang-up: 320 bytes s16le heard in, 320 bytes to say out, or None."""
 
 
+class TapMode(StrEnum):
+    """Who hears what is said into a tap."""
+
+    LISTEN = "listen"  # nobody
+    WHISPER = "whisper"  # this call's own party alone
+    JOIN = "join"  # this call's party, and whoever it is bridged with
+
+
+class Tapping(Protocol):
+    """Whoever listens to a call from outside. Both are called on the loop and must not wait."""
+
+    def on_tap(self, frame: bytes) -> bytes | None:
+        """Every 20 ms: 320 bytes s16le of what the call's party says and hears, mixed; 320 bytes to say into the
+        call, or None."""
+
+    def on_tap_end(self) -> None:
+        """Once: the tap was closed, the call is over, or the network couldn't do it."""
+
+
+class Tap(Protocol):
+    def close(self) -> None:
+        """Stop; `on_tap_end` follows. Harmless when it is over."""
+
+
 class Call(Protocol):
     attempt_id: str
 
@@ -131,6 +155,11 @@ class Call(Protocol):
 
         Raises ValueError unless both calls are this trunk's, answered and free; TrunkError, both calls as they
         were, when the network can't do it (one party has just left)."""
+
+    def tap(self, mode: TapMode, tapping: Tapping) -> Tap:
+        """Let somebody listen from outside, across bridges, and speak as the mode says; recordings don't hear it.
+
+        Raises ValueError unless the call is answered and not over."""
 
 
 class Trunk(Protocol):

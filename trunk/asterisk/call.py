@@ -22,6 +22,7 @@ from trunk.asterisk.ami import AmiError, AmiLostError, AmiRefusedError, Fields
 from trunk.asterisk.causes import Signs, cause_of, failed, given_up, lost
 from trunk.asterisk.monitor import Monitor
 from trunk.asterisk.pbx import ORIGINATE
+from trunk.asterisk.tapping import AsteriskTap
 from trunk.causes import CANCELLED, WE_HUNG_UP, our_fault
 from trunk.ports import (
     Answered,
@@ -36,6 +37,9 @@ from trunk.ports import (
     OriginateRequest,
     Progress,
     Ringing,
+    Tap,
+    TapMode,
+    Tapping,
     TrunkError,
 )
 
@@ -122,6 +126,14 @@ class AsteriskCall:
             for call in (self, other):
                 call._unbridge()
             raise TrunkError("Asterisk can't bridge the two calls: {why}", why=str(error)) from error
+
+    def tap(self, mode: TapMode, tapping: Tapping) -> Tap:
+        """Raises ValueError unless the call is answered and not over."""
+        if not self._talked:
+            raise ValueError("only a call that is answered and not over can be listened to")
+        tap = AsteriskTap(self._pbx, self.attempt_id, mode, tapping, bridged=self._state is _State.BRIDGED)
+        tap.start()
+        return tap
 
     # ---- for the trunk ---------------------------------------------------------------------------------------
 

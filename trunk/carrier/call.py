@@ -14,7 +14,7 @@ from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING
 
-from speech.audio import FRAME_BYTES
+from speech.audio import FRAME_BYTES, SILENCE_FRAME
 from speech.audio.g711 import alaw_round_trip
 from trunk.carrier.callees import Callee
 from trunk.carrier.causes import (
@@ -26,6 +26,7 @@ from trunk.carrier.causes import (
 )
 from trunk.carrier.line import QUIET_FRAME, Line
 from trunk.carrier.script import KEY_MS, HangsUp, Keys, Script, Speaks
+from trunk.carrier.sounds import mixed
 from trunk.causes import CANCELLED, WE_HUNG_UP, our_fault
 from trunk.ports import (
     Answered,
@@ -38,6 +39,9 @@ from trunk.ports import (
     OriginateRequest,
     Progress,
     Ringing,
+    Tap,
+    TapMode,
+    Tapping,
 )
 from trunk.recorder import StereoRecorder
 
@@ -50,6 +54,18 @@ POST_DIAL_S = (0.5, 1.5)  # until the network rings or says why not
 ANNOUNCEMENT_S = (4.0, 7.0)  # "sorry, the number you have dialled …", as a rule once in each of two languages
 NETWORK_RING_LIMIT_S = 60.0  # networks give up themselves after about a minute
 _WRITTEN = object()
+
+
+@dataclass(slots=True, eq=False)
+class _Tap:
+    """Somebody who listens from outside."""
+
+    call: CarrierCall
+    mode: TapMode
+    tapping: Tapping
+
+    def close(self) -> None:
+        self.call.untap(self)
 
 
 class _State(Enum):
@@ -89,6 +105,8 @@ class CarrierCall:
         self._recorder: StereoRecorder | None = None
         self._partner: CarrierCall | None = None
         self._frame = QUIET_FRAME  # from the callee, in this tick
+        self._taps: list[_Tap] = []
+        self._joined: list[bytes] = []  # said into the partner's call, for both to hear
 
     # ---- trunk.ports.Call ------------------------------------------------------------------------------------
 
@@ -116,6 +134,20 @@ class CarrierCall:
             raise ValueError("only answered calls that aren't bridged yet can be bridged")
         self._state = other._state = _State.BRIDGED
         self._partner, other._partner = other, self
+
+    def tap(self, mode: TapMode, tapping: Tapping) -> Tap:
+        """Raises ValueError unless the call is answered and not over."""
+        if not self.talking:
+            raise ValueError("only a call that is answered and not over can be listened to")
+        tap = _Tap(self, mode, tapping)
+        self._taps.append(tap)
+        return tap
+
+    def untap(self, tap: _Tap) -> None:
+        """Somebody has stopped listening. Harmless when they had already."""
+        if tap in self._taps:
+            self._taps.remove(tap)
+            self._loop.call_soon(tap.tapping.on_tap_end)
 
     # ---- for the carrier -------------------------------------------------------------------------------------
 
@@ -217,8 +249,23 @@ class CarrierCall:
             self._line.said(said)
         if self._recorder is not None:
             self._recorder.add(self._frame, said)
+        if self._taps or self._joined:
+            said = self._tapped(said)
         if self.heard is not None:
             self.heard.append(QUIET_FRAME if said is None else alaw_round_trip(said))
+
+    def _tapped(self, said: bytes | None) -> bytes | None:
+        """What the callee hears: what is said to them, and what those say who listen and may speak."""
+        spoken, self._joined = self._joined, []
+        both = mixed(self._frame, said)
+        for tap in tuple(self._taps):
+            back = tap.tapping.on_tap(both)
+            if back is None or tap.mode is TapMode.LISTEN:
+                continue
+            spoken.append(back)
+            if tap.mode is TapMode.JOIN and self._partner is not None:
+                self._partner._joined.append(back)
+        return mixed(said or SILENCE_FRAME, *spoken) if spoken else said
 
     # ---- the end ---------------------------------------------------------------------------------------------
 
@@ -241,6 +288,8 @@ class CarrierCall:
         if self._partner is not None:
             self._partner._partner, self._partner._state = None, _State.TALKING
             self._partner = None
+        for tap in tuple(self._taps):
+            self.untap(tap)
         writing = iter(()) if self._recorder is None else self._recorder.write()
         self._loop.call_soon(self._finish, cause, writing)
 

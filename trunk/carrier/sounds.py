@@ -106,3 +106,9 @@ def babble(seconds: float = GREETING_S) -> Sound:
     shaped = voice * syllables * ~pause
     loud = sound_of((8000 * shaped / np.abs(shaped).max()).astype("<i2").tobytes())
     return sound_of(gain(loud.pcm, NOMINAL_SPEECH_DBFS - loud.level_dbfs))
+
+
+def mixed(frame: bytes, *others: bytes | None) -> bytes:
+    """Several frames, 320 bytes s16le each, as one: what two people say at once. None is silence."""
+    loud = [np.frombuffer(one, "<i2").astype(np.int32) for one in (frame, *others) if one is not None]
+    return frame if len(loud) == 1 else np.clip(np.sum(loud, axis=0), -32768, 32767).astype("<i2").tobytes()
