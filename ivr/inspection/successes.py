@@ -1,0 +1,57 @@
+"""Successes that count only when an inspection found that they stand (seeds S8)."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from ivr.confirmations import Word, confirm
+from ivr.inspection.card import takes_success
+from ivr.inspection.papers import card_of
+from ivr.model import (
+    Attempt,
+    AuditEntry,
+    Confirmation,
+    ConfirmationState,
+    ConfirmedBy,
+    Inspection,
+    InspectionState,
+    Intention,
+)
+
+
+def hold(session: Session, attempt_id: str, by: str, now: datetime) -> bool:
+    """Let a success wait: gross, not confirmed. False: it was judged meanwhile, or it is none any more."""
+    attempt = session.scalars(select(Attempt).where(Attempt.id == attempt_id).with_for_update()).one()
+    if _judged(session, attempt_id) or not (attempt.pending or attempt.intention is Intention.SUCCESS):
+        return False
+    attempt.pending = True
+    session.add(AuditEntry(at=now, who=by, action="success.hold", subject=attempt_id, details={}))
+    return True
+
+
+def tell(session: Session, row: Inspection, who: str, now: datetime) -> None:
+    """What a settled inspection says of the success that waits for it: a confirmation, or a rejection. Nothing
+    when it has said so before."""
+    if not row.gates or row.state is not InspectionState.SETTLED:
+        return
+    falls = takes_success(card_of(session, row.card_id).spec, row.failed)
+    state = ConfirmationState.REJECTED if falls else ConfirmationState.CONFIRMED
+    said = session.scalar(
+        select(Confirmation.state)
+        .where(Confirmation.attempt_id == row.attempt_id, Confirmation.by == ConfirmedBy.INSPECTION)
+        .order_by(Confirmation.id.desc())
+        .limit(1)
+    )
+    attempt = session.get_one(Attempt, row.attempt_id)
+    waits = attempt.pending or attempt.intention is Intention.SUCCESS or _judged(session, attempt.id)
+    if said is state or not waits:  # somebody gave it another grade
+        return
+    confirm(session, Word(attempt.id, state, ConfirmedBy.INSPECTION, who, f"inspection {row.id}"), now)
+
+
+def _judged(session: Session, attempt_id: str) -> bool:
+    any_word = select(Confirmation.id).where(Confirmation.attempt_id == attempt_id).limit(1)
+    return session.scalar(any_word) is not None
