@@ -85,7 +85,11 @@ nodes:
     no_input: bye
     no_match: bye
   offer:
-    ask: {prompt: {say: "The plan {plan} is 4 yuan a month. Do you take it?"}, expect: yes_no, consent: true, save_as: takes}
+    ask:
+      prompt: {say: "The plan {plan} is 4 yuan a month. Do you take it?"}
+      expect: yes_no
+      consent: true
+      save_as: takes
     yes: rate
     no: refused
     no_input: bye
@@ -98,7 +102,7 @@ nodes:
     no_input: bye
     no_match: bye
   refused: {play: {say: "I see."}, next: bye, disposition: refused, intention: declined}
-  wrong: {play: {say: "Then I have nothing for you."}, next: bye, disposition: not_the_user, intention: unreachable}
+  wrong: {play: {say: "Then I've nothing for you."}, next: bye, disposition: not_the_user, intention: unreachable}
   bye: {play: {say: "Goodbye."}, next: end}
   end: {hangup: }
 """
@@ -289,7 +293,7 @@ def office(
     tasks: TaskSettings | None = None,
     recordings: Path | None = None,
 ) -> T:
-    """Run the story in virtual time. Who isn't among the callees answers after 2 s and waits for the agent's end."""
+    """Run the story in virtual time. Who isn't among the callees answers after 2 s and waits for the agent."""
 
     async def main(clock: VirtualClock) -> T:
         settings = Settings(paths=PathSettings(var=var), tasks=tasks or TaskSettings())

@@ -6,13 +6,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from sqlalchemy import select
 
 from flows.sprint import Modality
 from ivr.byhand.errors import TaskError
-from ivr.byhand.finishing import Result
 from ivr.byhand.forms import FormKind
-from ivr.byhand.service import How
 from ivr.byhand.taking import Nothing
 from ivr.model import AgentState as S
 from ivr.model import Answer, HandlingState, Segment, Task, TaskState
@@ -30,7 +27,7 @@ def test_a_task_from_its_preview_to_its_result(database_url: str, tmp_path: Path
             card = await at.tasks.next("1001")
             assert not isinstance(card, Nothing)
             assert (card.phone, card.state, card.contact) == (phone(1), HandlingState.PREVIEW, {"plan": "Light"})
-            assert [one.text for one in card.said][0].startswith("Hello, this is Clearbrook")
+            assert card.said[0].text.startswith("Hello, this is Clearbrook")
             assert card.form.kind is FormKind.CHOICE
             with pytest.raises(TaskError, match="Nobody has been called yet"):
                 await at.tasks.answer("1001", "yes")
@@ -53,7 +50,11 @@ def test_a_task_from_its_preview_to_its_result(database_url: str, tmp_path: Path
         assert (came.disposition, came.again_at) == ("sold", None)
         (attempt,) = await at.attempts()
         assert (attempt.disposition, attempt.intention, attempt.outcome) == ("sold", "success", "answered")
-        assert (attempt.grade, attempt.hung_up_by, attempt.talk_ms) == ("A", "callee", pytest.approx(20000, abs=200))
+        assert (attempt.grade, attempt.hung_up_by, attempt.talk_ms) == (
+            "A",
+            "callee",
+            pytest.approx(20000, abs=200),
+        )
         assert attempt.path == ["hello", "user", "offer", "rate", "bye", "end"]
         answers = await at.rows(Answer)
         assert [(one.name, one.value, one.modality, one.rule) for one in answers] == [
