@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from zoneinfo import ZoneInfo
 
 import click
@@ -15,6 +15,7 @@ from rich.console import Console
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from ivr.cli.campaign_options import zone_of as checked_zone
 from ivr.cli.metrics import DAY, spans
 from ivr.cli.options import DATABASE
 from ivr.cli.outputs import check_outputs, whole
@@ -25,10 +26,12 @@ from ivr.metrics.filters import DEFAULT_ZONE, Filter, period, zone_of
 from ivr.model import Campaign
 from ivr.report import advice as advising
 from ivr.report import period as periods
-from ivr.report.build import build_results
+from ivr.report.build import ReportError, build_results
 from ivr.report.campaign import CampaignReport, Wanted, campaign_report
 from ivr.report.campaign_sheets import campaign_sheets
 from ivr.report.html import LANGUAGES, write_html
+from ivr.report.people import PeopleReport, PeopleWanted, people_report
+from ivr.report.people_sheets import PeopleSheets, write_people
 from ivr.report.sheets import Sheet
 from ivr.report.sheets_out import print_sheets, sheets_html, write_page, write_workbook
 from ivr.results import Results
@@ -135,6 +138,43 @@ def advice(name: str, segment: str, db: Place | None, **paths: Path | None) -> N
     sheets = advising.advice_sheets(found, current_language())
     print_sheets(Console(), sheets)
     write_all(paths, dataclasses.asdict(found), sheets, page_writer(sheets, name))
+
+
+@command.command(help=translate("One day, week or month of teams and agents, with charts and rankings."))
+@click.option("--day", type=DAY, help=translate("This day; without any of these three: yesterday."))
+@click.option("--week", type=DAY, help=translate("The week of this day, from Monday."))
+@click.option("--month", type=DAY, help=translate("The month of this day."))
+@click.option("--team", "teams", multiple=True, help=translate("Of this team; may be given several times."))
+@click.option("--timezone", default=DEFAULT_ZONE, show_default=True, help=translate("Whose hours and days."))
+@JSON
+@HTML
+@XLSX
+@DATABASE
+def people(
+    teams: tuple[str, ...],
+    timezone: str,
+    db: Place | None,
+    **more: Any,
+) -> None:
+    paths = check_paths(more)
+    zone = ZoneInfo(checked_zone(timezone))
+    chosen = {every: more[every].date() for every in ("day", "week", "month") if more[every] is not None}
+    if len(chosen) > 1:
+        raise ReportError("Give one of --day, --week and --month.")
+
+    async def ask(database: Database) -> PeopleReport:
+        now = database.clock.now()
+        every, day = next(iter(chosen.items()), ("day", periods.yesterday(now, zone)))
+        wanted = PeopleWanted(cast("periods.Every", every), day, now, zone, teams, spans())
+        return await database.read(lambda session: people_report(session, wanted))
+
+    found = with_database(db, ask, must_exist=True)
+    told = PeopleSheets(found, current_language())
+    sheets = told.all()
+    print_sheets(Console(), told.brief())
+    write_all(
+        paths, dataclasses.asdict(found), sheets, lambda path: write_people(told, path, current_language(), zone)
+    )
 
 
 def page_writer(sheets: Sequence[Sheet], title: str) -> Callable[[Path], None]:

@@ -138,18 +138,18 @@ def ranking_sheet(found: Ranked, language: str) -> Sheet:
 
     entry = metric(found.metric)
     title = words.title(entry, language)
-    who = say("Agent") if found.who == "agent" else say("Team")
-    name = f"{say('Ranking')}: {title}"
+    agents = found.who == "agent"
+    who = [Column(say("Agent")), Column(say("Name"))] if agents else [Column(say("Team"))]
+    name = say("Agents by {metric}", metric=title) if agents else say("Teams by {metric}", metric=title)
     if found.chance is None:
-        plain = (Column(say("Rank"), "count"), Column(who), Column(say("Name")), Column(title, "number"))
+        plain = (Column(say("Rank"), "count"), *who, Column(title, "number"))
         rows: list[tuple[Cell, ...]] = [
-            (one.rank, one.name, found.names.get(one.name), words.shown(one.value, entry.unit, language))
-            for one in found.plain
+            (one.rank, *_who(one.name, found), words.shown(one.value, entry.unit, language)) for one in found.plain
         ]
         note = say("This is no share of calls: what of the order is chance isn't known.")
         return Sheet(name, plain, rows, (note, *_left_out(found, language)))
     columns = (
-        Column(say("Rank")), Column(say("Ranks left open")), Column(who), Column(say("Name")),
+        Column(say("Rank")), Column(say("Ranks left open")), *who,
         Column(say("Adjusted"), "share"), Column(say("95 % interval")), Column(title, "share"),
         Column(say("Count")),
         Column(say("Rank as it is"), "count"), Column(say("Others with the same calls"), "share"),
@@ -169,11 +169,15 @@ def _row(place: Place, found: Ranked, language: str) -> tuple[Cell, ...]:
     return (
         str(place.rank) if place.rank is not None else "–",
         f"{place.best}–{place.worst}" if place.rank is not None else "–",
-        place.name, found.names.get(place.name), place.adjusted,
+        *_who(place.name, found), place.adjusted,
         words.span(place.interval) if place.interval is not None else "–", place.share.value,
         words.of(place.share),
         place.naive_rank, place.expected, translate_into(language, said[place.verdict]),
     )  # fmt: skip
+
+
+def _who(name: str, found: Ranked) -> tuple[Cell, ...]:
+    return (name, found.names.get(name)) if found.who == "agent" else (name,)
 
 
 def _notes(found: Ranked, language: str) -> list[str]:
@@ -182,7 +186,9 @@ def _notes(found: Ranked, language: str) -> list[str]:
 
     assert found.chance is not None
     notes = []
-    if not found.chance.differs:
+    if all(place.rank is None for place in found.chance.places):
+        notes.append(say("Nobody can be ranked: too few calls, or none like another's."))
+    elif not found.chance.differs:
         notes.append(say("No significant difference between any two: the order may be chance."))
     if found.adjusted_for:
         by = ", ".join(say(_STRATUM_WORDS[name]) for name in found.adjusted_for)

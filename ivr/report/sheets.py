@@ -22,13 +22,25 @@ class Column:
 
 
 @dataclass(frozen=True, slots=True)
+class Chart:
+    """A drawing of a sheet's rows: one bar each, of the columns `values` (by their places), named by the column
+    `label`. Several values are stacked."""
+
+    title: str
+    label: int
+    values: tuple[int, ...]
+    standing: bool = False  # columns, for time; else lying bars
+
+
+@dataclass(frozen=True, slots=True)
 class Sheet:
-    """One table in the reader's language. `notes` stand under it."""
+    """One table in the reader's language. `notes` stand under it, `charts` above it."""
 
     name: str
     columns: tuple[Column, ...]
     rows: Sequence[tuple[Cell, ...]]
     notes: tuple[str, ...] = field(default=())
+    charts: tuple[Chart, ...] = field(default=())
 
 
 def cell_text(cell: Cell, column: Column) -> str:

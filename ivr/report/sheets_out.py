@@ -9,17 +9,20 @@ from typing import Any
 
 from openpyxl import Workbook
 from openpyxl.cell import WriteOnlyCell
+from openpyxl.chart import BarChart, Reference
 from openpyxl.styles import Alignment, Font, PatternFill
 from openpyxl.utils import get_column_letter
 from rich.console import Console
 from rich.table import Table
 
 from ivr.report.html import ASSETS, LANGUAGES
-from ivr.report.sheets import Cell, Column, Sheet, cell_text
+from ivr.report.sheets import Cell, Chart, Column, Sheet, cell_text
+from ivr.report.svg import chart_svg
 from ivr.spreadsheets import safe_text
 
 FORMATS = {"share": "0.0%", "count": "#,##0", "number": "#,##0.00"}
 NAME_CHARS = 31  # of a sheet, in a workbook
+CHART_ROWS = 16  # that a chart covers
 WIDEST = 60  # columns of characters
 _FORBIDDEN = str.maketrans(dict.fromkeys("[]:*?/\\", " "))
 _HEADER = Font(bold=True, color="FFFFFF")
@@ -58,8 +61,31 @@ def write_workbook(sheets: Sequence[Sheet], path: Path) -> None:
             written.append([_cell(written, cell, column) for cell, column in zip(row, sheet.columns, strict=True)])
         for note in sheet.notes:
             written.append([_cell(written, note, None, _NOTE)])
+        for number, chart in enumerate(sheet.charts):
+            _add_chart(written, sheet, chart, number)
     path.parent.mkdir(parents=True, exist_ok=True)
     book.save(path)
+
+
+def _add_chart(written: Any, sheet: Sheet, chart: Chart, number: int) -> None:
+    """A chart beside the table, of the table's own cells."""
+    if not sheet.rows:
+        return
+    drawn = BarChart()
+    drawn.type = "col" if chart.standing else "bar"
+    drawn.title = chart.title
+    drawn.y_axis.delete = drawn.x_axis.delete = False
+    if len(chart.values) > 1:
+        drawn.grouping, drawn.overlap = "stacked", 100
+    else:
+        drawn.legend = None
+    if not chart.standing:
+        drawn.x_axis.scaling.orientation = "maxMin"  # the first row on top
+    last = len(sheet.rows) + 1
+    for column in chart.values:
+        drawn.add_data(Reference(written, min_col=column + 1, min_row=1, max_row=last), titles_from_data=True)
+    drawn.set_categories(Reference(written, min_col=chart.label + 1, min_row=2, max_row=last))
+    written.add_chart(drawn, f"{get_column_letter(len(sheet.columns) + 2)}{2 + number * CHART_ROWS}")
 
 
 def _cell(sheet: Any, value: Cell, column: Column | None, font: Font | None = None) -> Any:
@@ -87,8 +113,9 @@ def sheets_html(sheets: Mapping[str, Sequence[Sheet]]) -> str:
     )
 
 
-def write_page(sheets: Sequence[Sheet], path: Path, title: str, language: str) -> None:
-    """One page of tables in one language, without scripts. Raises OSError when `path` can't be written."""
+def write_page(sheets: Sequence[Sheet], path: Path, title: str, language: str, drawings: str = "") -> None:
+    """One page of tables and their charts in one language, without scripts; `drawings` (HTML of ours) stand first.
+    Raises OSError when `path` can't be written."""
     styles = "".join((ASSETS / name).read_text("utf-8") for name in ("tokens.css", "report.css"))
     page = (
         f'<!doctype html>\n<html lang="{language}">\n<head><meta charset="utf-8">'
@@ -96,7 +123,7 @@ def write_page(sheets: Sequence[Sheet], path: Path, title: str, language: str) -
         "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">"
         f"<title>{html.escape(title)}</title><style>{styles}</style></head>\n"
         f'<body><main class="rep-page rep"><header><h1>{html.escape(title)}</h1></header>'
-        f"{sheets_html({language: sheets})}</main></body>\n</html>\n"
+        f"{drawings}{sheets_html({language: sheets})}</main></body>\n</html>\n"
     )
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(page, encoding="utf-8")
@@ -108,8 +135,10 @@ def _section(sheet: Sheet) -> str:
                    for row in sheet.rows)  # fmt: skip
     notes = "".join(f"<p>{html.escape(note)}</p>" for note in sheet.notes)
     name = html.escape(sheet.name)
+    charts = "".join(chart_svg(sheet, chart) for chart in sheet.charts)
+    charts = f'<div class="rep-grid">{charts}</div>' if charts else ""
     return (
-        f'<section><h2>{name}</h2><div class="rep-scroll"><table><thead><tr>{heads}</tr></thead>'
+        f'<section><h2>{name}</h2>{charts}<div class="rep-scroll"><table><thead><tr>{heads}</tr></thead>'
         f"<tbody>{rows}</tbody></table></div>{notes}</section>"
     )
 

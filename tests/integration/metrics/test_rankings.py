@@ -24,7 +24,7 @@ QUESTION = Question(now=NOW + timedelta(days=20))
 
 
 def fill(session: Session) -> None:
-    """1001 called the easy list nearly always, 1002 the hard one; 1003 is as good on both, and was away for long."""
+    """1001 called the easy list nearly always, 1002 the hard one; 1003 is as good on both, and was long away."""
     teams = [Team(name=name) for name in ("east", "west")]
     session.add_all(teams)
     session.flush()
