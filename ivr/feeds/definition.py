@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from croniter import croniter
-
+from ivr.crons import next_time
 from ivr.errors import IvrError
 from ivr.feeds.schema import FeedSpec
 
@@ -33,8 +32,7 @@ class Definition:
 
     def next_time(self, after: datetime) -> datetime:
         """The schedule's first moment after that one, in UTC. Hours that the clocks skip or repeat count once."""
-        found: datetime = croniter(self.spec.every, after.astimezone(self.zone)).get_next(datetime)
-        return found.astimezone(UTC)
+        return next_time(self.spec.every, self.zone, after)
 
 
 def definition_of(spec: FeedSpec) -> Definition:

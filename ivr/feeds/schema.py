@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated, Any, Literal, Self
-from zoneinfo import ZoneInfo
 
 import phonenumbers
-from croniter import croniter
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, model_validator
 from sqlalchemy import text as sql
 from sqlalchemy.engine import make_url
@@ -16,9 +14,9 @@ from sqlalchemy.exc import ArgumentError
 
 from flows.parts import Name, Purpose, VariableType, rule_error
 from flows.sprint import Frozen
+from ivr.crons import Cron, Zone
 
 SCHEMA_VERSION = 1
-CRON_FIELDS = 5
 AFTER = "after"  # the query's one parameter
 _READS = re.compile(r"\s*(?:--[^\n]*\n\s*)*(?:select|with)\b", re.IGNORECASE)
 
@@ -37,19 +35,6 @@ def _url(text: str) -> str:
     return text
 
 
-def _cron(text: str) -> str:
-    try:
-        good = len(text.split()) == CRON_FIELDS and croniter(text, datetime(2026, 1, 1, tzinfo=UTC)).get_next() > 0
-    except (ValueError, KeyError):
-        good = False
-    if not good:
-        raise rule_error(
-            "{text} is no schedule; write five fields (minute hour day month weekday), such as */10 8-20 * * *",
-            text=text,
-        )
-    return text
-
-
 def _query(text: str) -> str:
     if not _READS.match(text):
         raise rule_error("the query doesn't begin with SELECT or WITH; a feed only reads")
@@ -60,14 +45,6 @@ def _query(text: str) -> str:
         other = next(name for name in names if name != AFTER)
         raise rule_error("the query asks for :{name}; only :after is given (a colon of SQL is \\:)", name=other)
     return text
-
-
-def _zone(name: str) -> str:
-    try:
-        ZoneInfo(name)
-    except (KeyError, ValueError, OSError) as error:
-        raise rule_error("{name} is no time zone; write one like Asia/Shanghai", name=name) from error
-    return name
 
 
 def _region(name: str) -> str:
@@ -133,8 +110,8 @@ class FeedSpec(Frozen):
     source_id: Column | None = None
     phone: Column
     region: Annotated[str, AfterValidator(_region)] = "CN"
-    timezone: Annotated[str, AfterValidator(_zone)] = "Asia/Shanghai"
-    every: Annotated[str, AfterValidator(_cron)]
+    timezone: Zone = "Asia/Shanghai"
+    every: Cron
     max_rows: int = Field(default=100_000, ge=1, le=10_000_000)
     # of contacts
     attributes: dict[Name, Annotated[AttributeSpec, BeforeValidator(_attribute)]] = Field(
