@@ -239,7 +239,7 @@ def holds_(db: Place | None) -> None:
 
     found, now = _with(db, work)
     table = Table()
-    for title in ("hold", "on", "why", "by", "placed", "until", "state"):
+    for title in ("hold", "on", "why", "placed by", "placed", "until", "state"):
         table.add_column(translate(title), overflow="fold")
     for one in found:
         placed = one.hold
