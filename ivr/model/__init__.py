@@ -84,6 +84,7 @@ from ivr.model.inspection import (
 )
 from ivr.model.people import AuditEntry, Role, User
 from ivr.model.policy import Consent, ContactDecision, DecisionStage, Engagement, EngagementState, HoldOut
+from ivr.model.reports import ReportRun, ReportRunState, ReportSchedule, ScheduleState
 from ivr.model.results import Confirmation, ConfirmationState, ConfirmedBy, InvariantCheck, SmsRating
 from ivr.model.strategy import CallWhy, GradeChange, HourRate, InvalidNumber
 from ivr.model.supervision import (
@@ -192,8 +193,12 @@ __all__ = [
     "QuotaKind",
     "Recording",
     "RecordingKind",
+    "ReportRun",
+    "ReportRunState",
+    "ReportSchedule",
     "ReviewState",
     "Role",
+    "ScheduleState",
     "ScoreRole",
     "Segment",
     "SegmentKind",
