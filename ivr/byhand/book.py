@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from threading import Lock
 from typing import Any
 
 from sqlalchemy import select
@@ -45,6 +46,7 @@ class Book:
     """Keep one for as long as the process lives: documents are parsed once."""
 
     def __init__(self) -> None:
+        self._lock = Lock()  # transactions run in threads: what they read is parsed by one of them
         self._campaigns: dict[int, tuple[tuple[Any, ...], ByHand]] = {}
         self._flows: dict[int, Flow] = {}
 
@@ -62,6 +64,15 @@ class Book:
         return tuple(sorted(found, key=lambda one: (one.strategy.spec.priority, one.id)))
 
     def campaign(self, session: Session, campaign_id: int) -> ByHand:
+        with self._lock:
+            return self._campaign(session, campaign_id)
+
+    def flow(self, session: Session, flow_version_id: int) -> Flow:
+        """A version of a flow, which never changes."""
+        with self._lock:
+            return self._flow(session, flow_version_id)
+
+    def _campaign(self, session: Session, campaign_id: int) -> ByHand:
         row = session.get_one(Campaign, campaign_id)
         key = (
             (row.flow_version_id, row.policy, row.strategy),
@@ -85,8 +96,7 @@ class Book:
         self._campaigns[campaign_id] = (key, found)
         return found
 
-    def flow(self, session: Session, flow_version_id: int) -> Flow:
-        """A version of a flow, which never changes."""
+    def _flow(self, session: Session, flow_version_id: int) -> Flow:
         if flow_version_id not in self._flows:
             if len(self._flows) >= KEPT_FLOWS:
                 self._flows.clear()

@@ -17,6 +17,7 @@ from ivr.session.faults import log_fault
 from ivr.session.machine import CallState
 from ivr.session.progress import Bus, NodeReached, PromptBegan, PromptEnded, StateChanged
 from ivr.session.record import CallRecord, Talk
+from ivr.session.takeover import Takeover
 from trunk.ports import Answered, Call, CallEvent, Cause, HungUp, Ringing, TrunkError
 
 log = logging.getLogger(__name__)
@@ -37,6 +38,10 @@ class PersonSession:
         self.attempt = attempt
         self._clock, self._bus, self._recordings = parts
         self.record = CallRecord(attempt.attempt_id, attempt.phone, started_at=self._clock.now())
+        told = (self._clock, self._bus)
+        self._takeover = Takeover(attempt.attempt_id, told, self.record.talks, self.hang_up)
+        self._taken = False
+        self._legs: SecondLegs | None = None
         self._leg = leg
         self._agent = agent
         self._talking = talking
@@ -51,8 +56,7 @@ class PersonSession:
     # ---- for the dialer -------------------------------------------------------------------------------------
 
     def attach(self, call: Call, legs: SecondLegs | None = None) -> None:
-        del legs
-        self._call = call
+        self._call, self._legs = call, legs
         if self._hang_up_asked:
             call.hangup()
 
@@ -60,6 +64,51 @@ class PersonSession:
         self._hang_up_asked = True
         if self._call is not None:
             self._call.hangup()
+
+    @property
+    def extra_s(self) -> float:
+        return self._takeover.longest_s
+
+    @property
+    def call(self) -> Call | None:
+        """The customer's."""
+        return self._call
+
+    @property
+    def legs(self) -> SecondLegs | None:
+        return self._legs
+
+    @property
+    def agent_call(self) -> Call | None:
+        return self._leg.call if self.record.talks and not self._taken else None
+
+    def take_over(self, other: Call, who: str) -> None:
+        """A supervisor talks with the customer from now on, instead of the agent. Raises ValueError unless the two
+        talk."""
+        if self._call is None or self.agent_call is None or self._done.done():
+            raise ValueError("only a call that an agent talks on can be taken over")
+        self._taken = True
+        self._end_talk()
+        self._tell(CallState.TAKEN)
+        self._takeover.prepare(self._call, other)
+        self._leg.hang_up()
+        self._takeover.begin(who)
+
+    def taker_left(self) -> None:
+        if self._taken:
+            self.hang_up()
+
+    def keep_quiet(self, *, quiet: bool) -> None:
+        """Don't record while the customer says a secret; again when it isn't `quiet`."""
+        if self._call is not None:
+            if quiet:
+                self._call.pause_recording()
+            else:
+                self._call.resume_recording()
+
+    def _end_talk(self) -> None:
+        if self.record.talks and self.record.talks[-1].ended_at is None:
+            self.record.talks[-1].ended_at = self._clock.now()
 
     def give_up_ringing(self) -> None:
         if self.record.answered_at is None:
@@ -73,6 +122,7 @@ class PersonSession:
         await asyncio.shield(self._done)
         while self._tasks:
             await asyncio.wait(self._tasks)
+        await self._takeover.over()
         return self.record
 
     # ---- CallHandler ----------------------------------------------------------------------------------------
@@ -133,7 +183,7 @@ class PersonSession:
         over = asyncio.ensure_future(self._leg.gone())
         await asyncio.wait({over, self._done}, return_when=asyncio.FIRST_COMPLETED)
         over.cancel()
-        if not self._done.done():
+        if not self._done.done() and not self._taken:
             self.hang_up()
 
     def _tell(self, state: CallState) -> None:

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from flows.loader import loads
+from flows.loader import load_document, loads
 from ivr.byhand.cards import Card
 from ivr.byhand.dialing import Line, PeopleDialer
 from ivr.byhand.service import Tasks
@@ -38,6 +38,7 @@ from ivr.model import (
     CampaignState,
     Contact,
     ContactList,
+    FlowVersion,
     HandledBy,
     Handling,
     HandlingState,
@@ -49,8 +50,10 @@ from ivr.policy.policy import policy_of
 from ivr.rehearsal import stage_observer
 from ivr.session.deaf import DeafRecognizer
 from ivr.session.progress import Bus
+from ivr.session.speaker import Speaker
 from ivr.strategy import default_strategy
-from ivr.strategy import loads as load_strategy
+from ivr.strategy import load_document as load_strategy
+from ivr.strategy import loads as loads_strategy
 from ivr.studio import open_studio
 from ivr.virtual_loop import VirtualClock, run_virtual
 from prompts.catalogue import Catalogue
@@ -58,6 +61,7 @@ from trunk.carrier import Carrier, CarrierConfig
 from trunk.carrier.callees import Callee, CalleeBook
 
 T = TypeVar("T")
+CATALOGUE = Catalogue.load()
 START = datetime(2026, 1, 5, 2, tzinfo=UTC)  # Monday, ten in the morning in Shanghai
 FLOW = """
 schema: 1
@@ -155,7 +159,7 @@ class Office:
                         "state": CampaignState.RUNNING,
                         "concurrency": 10,
                         "policy": policy,
-                        "strategy": load_strategy(strategy.encode()).document
+                        "strategy": loads_strategy(strategy.encode()).document
                         if strategy
                         else default_strategy().document,
                         "handled_by": HandledBy.PEOPLE,
@@ -219,12 +223,13 @@ class Office:
         clock, bus = self.db.clock, Bus()
         bus.subscribe(stage_observer(self.carrier))
         async with AsyncExitStack() as stack:
-            studio = await open_studio(stack, self.settings, clock, Catalogue.load(()), self.recordings)
+            studio = await open_studio(stack, self.settings, clock, CATALOGUE, self.recordings)
             rules = await self.db.read(lambda session: rules_of(session, campaign_id))
             flow, strategy = await self.db.read(lambda session: _documents(session, campaign_id))
             routes = SingleRoute(self.carrier)
             station = Station(self.db, self.carrier, worker=worker or self.worker)
-            deps = studio.deps(flow, await studio.speaker(flow), DeafRecognizer(), self.db, bus)
+            speaker = Speaker(flow, studio.catalogue, studio.renderer)
+            deps = studio.deps(flow, speaker, DeafRecognizer(), self.db, bus)
             options = DialerOptions(
                 rules=rules,
                 concurrency=10,
@@ -271,12 +276,10 @@ class Office:
 
 
 def _documents(session: Session, campaign_id: int) -> tuple[Any, Any]:
-    from flows.loader import load_document
-    from ivr.model import FlowVersion
-    from ivr.strategy import load_document as strategy_of
-
     row = session.get_one(Campaign, campaign_id)
-    return load_document(session.get_one(FlowVersion, row.flow_version_id).source), strategy_of(row.strategy or "")
+    return load_document(session.get_one(FlowVersion, row.flow_version_id).source), load_strategy(
+        row.strategy or ""
+    )
 
 
 def anytime(**changes: Any) -> str:
