@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import ClassVar, Protocol
@@ -55,6 +55,7 @@ from ivr.strategy import Strategy, default_strategy, once
 from ivr.strategy import load as load_strategy
 from ivr.strategy.learning import hours_for
 from ivr.studio import Studio, open_studio, recognizer_of
+from ivr.supervision.runner import supervising
 from ivr.worker.presence import presence_of
 from ivr.worker.quotas import CampaignLimit
 from prompts.catalogue import Catalogue
@@ -282,6 +283,7 @@ async def _call_everybody(ready: _Ready, opened: OpenedCampaign) -> None:
         async with (
             presence.here(dialer.give_up),
             heeding_stops(ready.database, dialer, options.settings) as stopped,
+            supervising(ready.database, station, ready.bus) if ready.run.durable else nullcontext(),
         ):
             await _dial(dialer, ready, opened.campaign_id, stopped)
 

@@ -60,7 +60,7 @@ class Teller:
             self._line(translate("it rings"))
         elif state is CallState.TALKING and before in (None, CallState.RINGING):
             self._line(translate("answered"))
-        elif state in (CallState.TRANSFERRING, CallState.BRIDGED):
+        elif state in (CallState.TRANSFERRING, CallState.BRIDGED, CallState.TAKEN):
             self._line(translate(state.value))
 
     def _tell_end(self, event: CallOver) -> None:

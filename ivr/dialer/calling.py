@@ -311,12 +311,16 @@ class Caller:
         """The call's record. A call that outlives every limit is hung up; one that the network lost is closed."""
         limit_s = self._options.longest_call_s + HANG_UP_GRACE_S
         unheard = 0
+        extra_s = 0.0
         while True:
             try:
                 async with asyncio.timeout(limit_s):
                     return await session.over()
             except TimeoutError:
                 pass
+            if session.extra_s > extra_s:
+                limit_s, extra_s = session.extra_s, session.extra_s
+                continue
             session.hang_up()
             limit_s = HANG_UP_GRACE_S
             try:

@@ -28,6 +28,7 @@ _SHOWN = {
     CallState.WORKING: AttemptState.TALKING,
     CallState.TRANSFERRING: AttemptState.TALKING,
     CallState.BRIDGED: AttemptState.TALKING,
+    CallState.TAKEN: AttemptState.TALKING,
     CallState.LEAVING: AttemptState.TALKING,
 }
 _UPDATE = (

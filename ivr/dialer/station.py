@@ -47,6 +47,10 @@ class OnCall(CallHandler, Protocol):
 
     attempt: PlacedAttempt
 
+    @property
+    def extra_s(self) -> float:
+        """So much longer than others this call may last: somebody has taken it over."""
+
     def attach(self, call: Call, legs: SecondLegs | None = None) -> None:
         """The trunk's call, once originate has returned it."""
 

@@ -1,7 +1,7 @@
 """The agent's form: a person has asked for name, address, ID or password, and says what it came to.
 
-What the customer said is nobody's to write down: the form takes a method and a result. While the customer says or
-keys it the recording is to be paused (`ivr.supervision`)."""
+What the customer said is nobody's to write down: the form takes a method and a result. Before the agent asks, the
+page calls `begin_identity_check`: the recording pauses until the result is recorded, two minutes at most."""
 
 from __future__ import annotations
 
@@ -9,13 +9,21 @@ import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from ivr.config import IdentitySettings
 from ivr.errors import IvrError
 from ivr.identity.rows import wrong_entries
-from ivr.model import Agent, Attempt, IdentityCheck, IdentityResult
+from ivr.model import (
+    Agent,
+    Attempt,
+    IdentityCheck,
+    IdentityResult,
+    Supervision,
+    SupervisionKind,
+    SupervisionState,
+)
 
 METHODS = ("password", "name_address", "id")
 RESULTS = (
@@ -26,6 +34,7 @@ RESULTS = (
     IdentityResult.UNAVAILABLE,
 )
 MOST_TRIES = 10
+QUIET_FOR = timedelta(minutes=2)  # a form that nobody finishes
 _NUMBER = re.compile(r"\d{1,8}")
 
 
@@ -42,6 +51,27 @@ class Judgement:
     agent: str  # their number
     tries: int = 1
     node: str | None = None  # of the script
+
+
+def begin_identity_check(session: Session, attempt_id: str, agent: str, now: datetime) -> None:
+    """The agent is about to ask: don't record the call meanwhile. Raises IdentityError."""
+    attempt = session.get(Attempt, attempt_id)
+    if attempt is None or attempt.ended_at is not None or attempt.worker is None:
+        raise IdentityError("The call {attempt} isn't on now.", attempt=attempt_id)
+    _must_be_agent(session, agent)
+    session.add(
+        Supervision(
+            attempt_id=attempt_id,
+            worker=attempt.worker,
+            kind=SupervisionKind.HUSH,
+            state=SupervisionState.ASKED,
+            who=agent,
+            agent=agent,
+            told=True,
+            asked_at=now,
+            until=now + QUIET_FOR,
+        )
+    )
 
 
 def record_identity_check(
@@ -65,11 +95,18 @@ def record_identity_check(
         )
     if not 0 <= judgement.tries <= MOST_TRIES:
         raise IdentityError("Tries are 0 to {most}, not {tries}.", most=MOST_TRIES, tries=judgement.tries)
-    known = select(Agent.id).where(Agent.number == judgement.agent)
-    if not _NUMBER.fullmatch(judgement.agent) or session.scalar(known) is None:
-        raise IdentityError("There is no agent {number}; see: ivr desk show", number=judgement.agent)
+    _must_be_agent(session, judgement.agent)
     if judgement.method == "password" and judgement.result is IdentityResult.VERIFIED:
         _must_be_open(session, attempt.phone, settings, now)
+    session.execute(
+        update(Supervision)
+        .where(
+            Supervision.attempt_id == attempt_id,
+            Supervision.kind == SupervisionKind.HUSH,
+            Supervision.ended_at.is_(None),
+        )
+        .values(stopping=True)
+    )
     session.add(
         IdentityCheck(
             attempt_id=attempt_id,
@@ -81,6 +118,12 @@ def record_identity_check(
             agent=judgement.agent,
         )
     )
+
+
+def _must_be_agent(session: Session, number: str) -> None:
+    known = select(Agent.id).where(Agent.number == number)
+    if not _NUMBER.fullmatch(number) or session.scalar(known) is None:
+        raise IdentityError("There is no agent {number}; see: ivr desk show", number=number)
 
 
 def _must_be_open(session: Session, phone: str, settings: IdentitySettings, now: datetime) -> None:

@@ -52,6 +52,7 @@ class SupervisionKind(StrEnum):
     JOIN = "join"
     TAKE_OVER = "take_over"  # the supervisor talks instead of the agent or the robot
     CUT = "cut"
+    HUSH = "hush"  # no supervisor's: the recording pauses while the customer identifies themselves to an agent
 
 
 class SupervisionState(StrEnum):

@@ -188,7 +188,7 @@ class Lines:
             if line.phase is Phase.ROBOT:
                 self._robot.note(now_s - line.since_s, NEEDED)
             line.phase, line.since_s = Phase.WAITING, now_s
-        elif state is CallState.BRIDGED:
+        elif state in (CallState.BRIDGED, CallState.TAKEN):
             line.phase = Phase.DONE
         elif state is CallState.ENDED:
             self._ended(line)

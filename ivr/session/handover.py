@@ -18,6 +18,7 @@ from ivr.session.faults import log_fault
 from ivr.session.offering import Callee, Offering, Times, leg_id
 from ivr.session.progress import AgentTried
 from ivr.session.staying import Stage, Staying
+from trunk.ports import Call
 
 log = logging.getLogger(__name__)
 SLACK_S = 0.1  # a wait of so long ends a little later
@@ -92,6 +93,10 @@ class Handover:
     def wanted(self) -> bool:
         """Whether the callee still waits."""
         return not self._staying.gone
+
+    @property
+    def agent_call(self) -> Call | None:
+        return None if self._offering is None else self._offering.leg.call
 
     @property
     def waiting(self) -> bool:

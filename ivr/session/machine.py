@@ -31,6 +31,7 @@ class CallState(StrEnum):
     WORKING = "working"  # on the line, waiting for something outside: a text message, an API, a rendered prompt
     TRANSFERRING = "transferring"  # on the line, being comforted while a person is called and told
     BRIDGED = "bridged"  # the callee and a person talk; we neither say nor hear
+    TAKEN = "taken"  # a supervisor has taken the call over: the robot is out of it for good
     LEAVING = "leaving"  # we have asked for the end
     ENDED = "ended"
 
@@ -79,6 +80,18 @@ class TransferOver:
 
 
 @dataclass(frozen=True, slots=True)
+class TakeOver:
+    """A supervisor, who is on the line, is to talk with the callee instead of the robot or the agent."""
+
+    by: str  # who
+
+
+@dataclass(frozen=True, slots=True)
+class TakerLeft:
+    """They have hung up, or couldn't be joined with the callee."""
+
+
+@dataclass(frozen=True, slots=True)
 class TimeUp:
     """The call lasts longer than the flow allows."""
 
@@ -102,6 +115,8 @@ Event = (
     | WorkOver
     | Bridged
     | TransferOver
+    | TakeOver
+    | TakerLeft
     | TimeUp
     | Broke
 )
@@ -165,6 +180,18 @@ class LetAgentGo:
 
 
 @dataclass(frozen=True, slots=True)
+class GiveUp:
+    """Leave the callee to whoever takes over."""
+
+    to: str
+
+
+@dataclass(frozen=True, slots=True)
+class EndTaken:
+    """They don't talk any more."""
+
+
+@dataclass(frozen=True, slots=True)
 class PressKey:
     key: str
 
@@ -210,6 +237,8 @@ Action = (
     | EndTalk
     | NoteTalk
     | LetAgentGo
+    | GiveUp
+    | EndTaken
     | PressKey
     | Silence
     | Fail
@@ -293,6 +322,26 @@ def _key_while_waiting(event: KeyPressed) -> Step:
     return CallState.TRANSFERRING, (PressKey(event.key),)
 
 
+def _taken(event: TakeOver) -> Step:
+    return CallState.TAKEN, (Silence(), GiveUp(event.by))
+
+
+def _taken_while_waiting(event: TakeOver) -> Step:
+    return CallState.TAKEN, (LetAgentGo(by_us=True), Silence(), GiveUp(event.by))
+
+
+def _taken_from_agent(event: TakeOver) -> Step:
+    return CallState.TAKEN, (EndTalk(), NoteTalk(), LetAgentGo(by_us=True), GiveUp(event.by))
+
+
+def _left_while_taken(event: HungUp) -> Step:
+    return CallState.ENDED, (EndTaken(), CloseFlow(event.cause), Finish(event.cause))
+
+
+def _broke_while_taken(event: Broke) -> Step:
+    return CallState.LEAVING, (EndTaken(), Fail(type(event.error).__name__), HangUp())
+
+
 _time_up = _to(CallState.LEAVING, Silence(), HangUp())
 _answered = _to(CallState.TALKING, StartFlow())
 
@@ -324,6 +373,13 @@ TABLE: dict[tuple[CallState, type], Handler] = {
     (CallState.BRIDGED, TransferOver): _talk_over,
     (CallState.BRIDGED, Broke): _broke_while_bridged,
     (CallState.BRIDGED, HungUp): _left_while_bridged,
+    (CallState.TALKING, TakeOver): _taken,
+    (CallState.WORKING, TakeOver): _taken,
+    (CallState.TRANSFERRING, TakeOver): _taken_while_waiting,
+    (CallState.BRIDGED, TakeOver): _taken_from_agent,
+    (CallState.TAKEN, TakerLeft): _to(CallState.LEAVING, EndTaken(), HangUp()),
+    (CallState.TAKEN, Broke): _broke_while_taken,
+    (CallState.TAKEN, HungUp): _left_while_taken,
     (CallState.LEAVING, HungUp): _hung_up,
     (CallState.LEAVING, Broke): _to(CallState.LEAVING),
 }
@@ -336,6 +392,7 @@ IGNORED: frozenset[tuple[CallState, type]] = frozenset(
         (CallState.RINGING, Ringing),  # networks repeat it
         (CallState.WORKING, KeyPressed),  # nothing is asked at the moment
         (CallState.BRIDGED, KeyPressed),  # not meant for us
+        *((CallState.TAKEN, late) for late in (KeyPressed, TurnOver, WorkOver, Bridged, TransferOver, TimeUp)),
         *(
             (CallState.LEAVING, late)
             for late in (
@@ -344,13 +401,17 @@ IGNORED: frozenset[tuple[CallState, type]] = frozenset(
                 WorkOver,
                 Bridged,
                 TransferOver,
+                TakerLeft,
                 TimeUp,
                 Answered,
                 Ringing,
                 Progress,
             )
         ),
-        *((CallState.ENDED, late) for late in (TurnOver, WorkOver, Bridged, TransferOver, TimeUp, Broke)),
+        *(
+            (CallState.ENDED, late)
+            for late in (TurnOver, WorkOver, Bridged, TransferOver, TakerLeft, TimeUp, Broke)
+        ),
     }
 )
 

@@ -40,15 +40,18 @@ from ivr.session.deaf import NONE
 from ivr.session.deps import CallDeps, PlacedAttempt
 from ivr.session.faults import log_fault
 from ivr.session.machine import (
+    TABLE,
     Action,
     BeginTalk,
     Broke,
     CallState,
     CloseFlow,
+    EndTaken,
     EndTalk,
     Fail,
     Finish,
     FlowOver,
+    GiveUp,
     HandOver,
     HangUp,
     LetAgentGo,
@@ -58,6 +61,8 @@ from ivr.session.machine import (
     Silence,
     Speak,
     StartFlow,
+    TakeOver,
+    TakerLeft,
     TimeUp,
     TurnOver,
     WaitReached,
@@ -68,6 +73,7 @@ from ivr.session.machine import (
 from ivr.session.machine import Event as MachineEvent
 from ivr.session.progress import NodeReached, PromptBegan, PromptEnded, StateChanged, Understood
 from ivr.session.record import CallRecord
+from ivr.session.takeover import Takeover
 from ivr.session.transferring import Transferring
 from ivr.session.turns import SpokenWait, flow_result
 from ivr.session.work import run_errand
@@ -116,6 +122,9 @@ class CallSession:
         self._legs: SecondLegs | None = None
         self._transfers = Transferring(attempt, deps, self._ear, self._dispatch)
         self.record.talks = self._transfers.talks
+        self._takeover = Takeover(
+            attempt.attempt_id, (deps.clock, deps.bus), self.record.talks, lambda: self._dispatch(TakerLeft())
+        )
         self._writes: set[asyncio.Task[None]] = set()  # never cancelled: what the callee asked for is kept
         self._done = asyncio.get_running_loop().create_future()
 
@@ -139,6 +148,46 @@ class CallSession:
         if self._state in (CallState.DIALING, CallState.RINGING):
             self.hang_up()
 
+    @property
+    def extra_s(self) -> float:
+        """So much longer than others this call may last: somebody has taken it over."""
+        return self._takeover.longest_s
+
+    @property
+    def call(self) -> Call | None:
+        """The callee's, once it is placed."""
+        return self._call
+
+    @property
+    def legs(self) -> SecondLegs | None:
+        return self._legs
+
+    @property
+    def agent_call(self) -> Call | None:
+        """That of the agent with whom the callee talks."""
+        return self._transfers.agent_call if self._state is CallState.BRIDGED else None
+
+    def take_over(self, other: Call, who: str) -> None:
+        """Whoever is on that call talks with the callee from now on; `taker_left` when they have hung up.
+
+        Raises ValueError unless the callee is there and nobody has taken them over."""
+        if self._call is None or (self._state, TakeOver) not in TABLE:
+            raise ValueError(f"a call that is {self._state} can't be taken over")
+        self._takeover.prepare(self._call, other)
+        self._dispatch(TakeOver(who))
+
+    def taker_left(self) -> None:
+        if self._state is CallState.TAKEN:
+            self._dispatch(TakerLeft())
+
+    def keep_quiet(self, *, quiet: bool) -> None:
+        """Don't record while the customer says a secret to an agent; again when it isn't `quiet`."""
+        if self._call is not None and not self._in_secret:
+            if quiet:
+                self._call.pause_recording()
+            else:
+                self._call.resume_recording()
+
     def close(self, cause: Cause) -> None:
         """The network has lost the call and will never say so: end it here. Harmless when it has ended."""
         if not self._done.done():
@@ -150,6 +199,7 @@ class CallSession:
         if self._errand is not None:
             await asyncio.wait({self._errand})
         await self._transfers.over()
+        await self._takeover.over()
         self.record.abandoned = self._transfers.abandoned
         while self._writes:
             await asyncio.wait(self._writes)
@@ -177,7 +227,7 @@ class CallSession:
 
     def on_tick(self, frame: bytes) -> bytes | None:
         try:
-            if self._turn is None and self._state is CallState.BRIDGED:
+            if self._turn is None and (self._state is CallState.BRIDGED or self._state is CallState.TAKEN):
                 return None  # on its way into the bridge or out of it
             self._ticks_left -= 1
             if self._ticks_left == 0:
@@ -260,6 +310,11 @@ class CallSession:
                 self._note_talk()
             case LetAgentGo(by_us):
                 self._transfers.callee_left(by_us=by_us)
+            case GiveUp(to):
+                self._end_secrecy()
+                self._takeover.begin(to)
+            case EndTaken():
+                self._takeover.end()
             case PressKey(key):
                 if self._turn is not None:
                     self._turn.on_key(key)
@@ -293,6 +348,7 @@ class CallSession:
     def _close_flow(self, cause: Cause) -> None:
         if self._flow is not None and self._flow.wait is not None:
             self._note_events(resume(self._deps.flow, self._flow, CallEnded(by=cause.by)))
+        self._takeover.settle(self.record)
 
     def _resume(self, result: Result) -> None:
         if isinstance(result, MachineDetected):
@@ -347,6 +403,11 @@ class CallSession:
         else:
             self._quiet.cancel()
             self._quiet = None
+
+    def _end_secrecy(self) -> None:
+        if self._in_secret:
+            self._in_secret = False
+            self._resume_recording_soon()
 
     def _resume_recording_soon(self) -> None:
         """Who has keyed a secret may still be keying, and their phone's tones are sound."""

@@ -71,6 +71,11 @@ class Transferring:
         self.talks[-1].ended_at = self._deps.clock.now()
 
     @property
+    def agent_call(self) -> Call | None:
+        """That of the agent who is being tried, or talks with the callee."""
+        return None if self._handover is None else self._handover.agent_call
+
+    @property
     def comforting(self) -> bool:
         return self._comfort is not None
 

@@ -26,6 +26,7 @@ from ivr.dialer.stops import LOOK_EVERY_S
 from ivr.session.progress import Bus, Observer
 from ivr.signals import at_each_signal
 from ivr.studio import open_studio
+from ivr.supervision.runner import supervising
 from ivr.worker.host import CampaignTold, Host, Told
 from ivr.worker.housekeeping import Housekeeping
 from ivr.worker.networks import AsteriskNetwork, SimulatedNetwork
@@ -167,7 +168,7 @@ async def run_worker(
 
 
 async def _work(parts: WorkerParts, host: Host, housekeeping: Housekeeping) -> None:
-    async with parts.presence.here(host.give_up):
+    async with parts.presence.here(host.give_up), supervising(parts.database, parts.station, parts.bus):
         housekeeping.start()
         try:
             await host.run()

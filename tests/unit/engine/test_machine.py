@@ -27,11 +27,13 @@ from ivr.session.machine import (
     Broke,
     CallState,
     CloseFlow,
+    EndTaken,
     EndTalk,
     Event,
     Fail,
     Finish,
     FlowOver,
+    GiveUp,
     HandOver,
     HangUp,
     LetAgentGo,
@@ -41,6 +43,8 @@ from ivr.session.machine import (
     Silence,
     Speak,
     StartFlow,
+    TakeOver,
+    TakerLeft,
     TimeUp,
     TransferOver,
     TurnOver,
@@ -70,6 +74,8 @@ EVENTS: tuple[Event, ...] = (
     WorkOver(Played()),
     Bridged("1001"),
     TransferOver(NOBODY),
+    TakeOver("boss"),
+    TakerLeft(),
     TimeUp(),
     Broke(ValueError()),
 )
@@ -84,6 +90,11 @@ IMPOSSIBLE = {
     *((state, kind) for state in (CallState.TRANSFERRING, CallState.BRIDGED)
       for kind in (Progress, Ringing, Answered, WaitReached, FlowOver, TurnOver, WorkOver)),
     (CallState.BRIDGED, Bridged), (CallState.BRIDGED, TimeUp),  # a person's time isn't the robot's
+    *((CallState.TAKEN, kind) for kind in (Progress, Ringing, Answered, WaitReached, FlowOver)),
+    *((state, TakeOver) for state in (CallState.DIALING, CallState.RINGING, CallState.TAKEN, CallState.LEAVING,
+                                      CallState.ENDED)),  # the session doesn't let them
+    *((state, TakerLeft) for state in CallState
+      if state not in (CallState.TAKEN, CallState.LEAVING, CallState.ENDED)),
     (CallState.LEAVING, WaitReached), (CallState.LEAVING, FlowOver),
     *((CallState.ENDED, kind) for kind in (Progress, Ringing, Answered, KeyPressed, HungUp)),
     (CallState.ENDED, WaitReached), (CallState.ENDED, FlowOver),
@@ -172,3 +183,16 @@ def test_a_call_that_lasts_too_long_is_ended() -> None:
         CallState.LEAVING,
         (LetAgentGo(by_us=True), Silence(), HangUp()),
     )
+
+
+def test_whoever_takes_a_call_over_has_it_until_one_of_the_two_leaves() -> None:
+    taken = CallState.TAKEN
+    boss = TakeOver("boss")
+    for state in (CallState.TALKING, CallState.WORKING):
+        assert step(state, boss) == (taken, (Silence(), GiveUp("boss")))
+    waiting = (LetAgentGo(by_us=True), Silence(), GiveUp("boss"))
+    assert step(CallState.TRANSFERRING, boss) == (taken, waiting)
+    talking = (EndTalk(), NoteTalk(), LetAgentGo(by_us=True), GiveUp("boss"))
+    assert step(CallState.BRIDGED, boss) == (taken, talking)
+    assert step(taken, TakerLeft()) == (CallState.LEAVING, (EndTaken(), HangUp()))
+    assert step(taken, HungUp(0.0, CAUSE)) == (CallState.ENDED, (EndTaken(), CloseFlow(CAUSE), Finish(CAUSE)))

@@ -1,0 +1,305 @@
+"""Carries out what supervisors want done with this process's calls: it looks for its orders twice a second, rings
+the supervisor's phone, lets them listen, speak or take over, and says in the order's row what becomes of it.
+
+A supervisor's phone has a channel beside the call's, like an agent's. What fails ends the order, not the call."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import uuid
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from typing import Any, Protocol, cast
+
+from sqlalchemy import update
+from sqlalchemy.orm import Session
+
+from ivr.database import Database, DatabaseError
+from ivr.dialer.station import Station
+from ivr.model import Supervision, SupervisionKind, SupervisionState
+from ivr.ports import SecondLegs
+from ivr.session.faults import log_fault
+from ivr.session.progress import Bus
+from ivr.supervision.headset import Headset
+from ivr.supervision.lines import Lines
+from ivr.supervision.service import open_orders
+from trunk.ports import Call, OriginateRequest, TapMode, TrunkError
+
+log = logging.getLogger(__name__)
+LOOK_EVERY_S = 0.5
+READ_EVERY_S = 1.0  # so often a reader's lines are written
+RING_S = 30.0  # so long the supervisor's phone rings
+NETWORK_S = 5.0  # for a leg to end
+MODES = {
+    SupervisionKind.LISTEN: TapMode.LISTEN,
+    SupervisionKind.WHISPER: TapMode.WHISPER,
+    SupervisionKind.JOIN: TapMode.JOIN,
+}
+
+
+class Supervised(Protocol):
+    """The session of a call, as supervisors need it."""
+
+    @property
+    def call(self) -> Call | None:
+        """The customer's, once it is placed."""
+
+    @property
+    def agent_call(self) -> Call | None:
+        """That of the agent with whom the customer talks."""
+
+    @property
+    def legs(self) -> SecondLegs | None: ...
+
+    def take_over(self, other: Call, who: str) -> None:
+        """Raises ValueError in a state in which that can't be."""
+
+    def taker_left(self) -> None: ...
+
+    def keep_quiet(self, *, quiet: bool) -> None:
+        """Whether the recording pauses."""
+
+    def hang_up(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """An order, out of its row."""
+
+    id: int
+    attempt_id: str
+    kind: SupervisionKind
+    who: str
+    phone: str
+    until: datetime | None
+    stopping: bool
+
+
+class Supervising:
+    """Of one process: `run` until it is cancelled; `close` ends what is going on."""
+
+    def __init__(self, database: Database, station: Station, lines: Lines) -> None:
+        self._database = database
+        self._station = station
+        self._lines = lines
+        self._jobs: dict[int, _Job] = {}
+        self._over: set[int] = set()  # carried out, and perhaps not seen as closed yet
+
+    async def run(self) -> None:
+        while True:
+            try:
+                await self._look()
+            except DatabaseError as error:
+                log_fault(log, "orders_not_seen", error)
+            except Exception as error:  # noqa: BLE001 a task's top: calls go on without their supervisors
+                log_fault(log, "supervision_failed", error)
+            await asyncio.sleep(LOOK_EVERY_S)
+
+    async def close(self) -> None:
+        for job in tuple(self._jobs.values()):
+            job.stop.set()
+        tasks = [job.task for job in self._jobs.values()]
+        if tasks:
+            await asyncio.wait(tasks, timeout=NETWORK_S)
+
+    async def _look(self) -> None:
+        worker = self._station.worker
+        wanted = await self._database.read(lambda session: [_wanted(row) for row in open_orders(session, worker)])
+        now = self._database.clock.now()
+        self._over &= {one.id for one in wanted}
+        for one in wanted:
+            job = self._jobs.get(one.id)
+            if one.id in self._over:
+                continue  # it was closed while we looked
+            if job is None:
+                self._jobs[one.id] = job = _Job(one, self)
+                job.task.add_done_callback(partial(self._ended, one.id))
+            if one.stopping or (one.until is not None and one.until <= now):
+                job.stop.set()
+        for job in self._jobs.values():
+            if job.wanted.attempt_id not in self._station.sessions:
+                job.call_over.set()
+
+    def _ended(self, order_id: int, _: object) -> None:
+        self._over.add(order_id)
+        del self._jobs[order_id]
+
+    # ---- for its jobs ---------------------------------------------------------------------------------------
+
+    def session(self, attempt_id: str) -> Supervised | None:
+        return cast("Supervised | None", self._station.sessions.get(attempt_id))
+
+    def lines_of(self, attempt_id: str) -> tuple[int, list[dict[str, str]]]:
+        return self._lines.versions.get(attempt_id, 0), self._lines.of(attempt_id)
+
+    async def note(self, order_id: int, values: Mapping[str, Any]) -> None:
+        def work(session: Session) -> None:
+            session.execute(update(Supervision).where(Supervision.id == order_id).values(**values))
+
+        await self._database.run(work)
+
+    def now(self) -> datetime:
+        return self._database.clock.now()
+
+
+class _Job:
+    """One order that is being carried out."""
+
+    def __init__(self, wanted: Wanted, runner: Supervising) -> None:
+        self.wanted = wanted
+        self.stop = asyncio.Event()
+        self.call_over = asyncio.Event()
+        self._runner = runner
+        self.task = asyncio.create_task(self._run(), name=f"supervision {wanted.id}")
+
+    async def _run(self) -> None:
+        state, why = SupervisionState.FAILED, None
+        try:
+            state, why = await self._carry_out()
+        except Exception as error:  # noqa: BLE001 a task's top: the order has failed, the call goes on
+            log_fault(log, "supervision_failed", error, attempt_id=self.wanted.attempt_id)
+            why = type(error).__name__
+        values: dict[str, Any] = {"state": state, "why": why, "ended_at": self._runner.now(), "lines": []}
+        try:
+            await self._runner.note(self.wanted.id, values)
+        except DatabaseError as error:
+            log_fault(log, "order_not_closed", error, attempt_id=self.wanted.attempt_id)
+        extra = {"attempt_id": self.wanted.attempt_id, "kind": self.wanted.kind.value, "state": state.value}
+        log.info("supervised", extra=extra)
+
+    async def _carry_out(self) -> tuple[SupervisionState, str | None]:
+        wanted, session = self.wanted, self._runner.session(self.wanted.attempt_id)
+        if session is None or session.call is None:
+            return SupervisionState.CALL_OVER, None
+        match wanted.kind:
+            case SupervisionKind.CUT:
+                await self._note_on()
+                session.hang_up()
+                return SupervisionState.DONE, None
+            case SupervisionKind.READ:
+                await self._note_on()
+                return await self._read(), None
+            case SupervisionKind.HUSH:
+                return await self._hush(session), None
+            case _:
+                return await self._by_phone(session)
+
+    async def _read(self) -> SupervisionState:
+        written = -1
+        while True:
+            version, lines = self._runner.lines_of(self.wanted.attempt_id)
+            if self.call_over.is_set():
+                return SupervisionState.CALL_OVER
+            if version != written:
+                await self._runner.note(self.wanted.id, {"lines": lines})
+                written = version
+            if await self._any((self.stop, self.call_over), READ_EVERY_S) is self.stop:
+                return SupervisionState.DONE
+
+    async def _hush(self, session: Supervised) -> SupervisionState:
+        """The recording pauses while the customer says to an agent what nobody may hear again."""
+        session.keep_quiet(quiet=True)
+        try:
+            await self._note_on()
+            came = await self._any((self.stop, self.call_over))
+        finally:
+            session.keep_quiet(quiet=False)
+        return SupervisionState.CALL_OVER if came is self.call_over else SupervisionState.DONE
+
+    # ---- by phone -------------------------------------------------------------------------------------------
+
+    async def _by_phone(self, session: Supervised) -> tuple[SupervisionState, str | None]:
+        """Ring the supervisor; when they pick up, let them in."""
+        if session.legs is None:
+            return SupervisionState.NOT_POSSIBLE, "no legs"
+        headset, legs = Headset(), session.legs
+        leg_id = str(uuid.uuid4())
+        request = OriginateRequest(leg_id, self.wanted.phone, ring_timeout_s=RING_S)
+        await self._runner.note(self.wanted.id, {"state": SupervisionState.RINGING})
+        try:
+            headset.call = await legs.originate(None, request, headset)
+        except TrunkError as error:
+            return SupervisionState.NOT_REACHED, error.template
+        try:
+            came = await self._any((headset.answered, headset.gone, self.stop, self.call_over), RING_S + NETWORK_S)
+            if came is self.stop:
+                return SupervisionState.DONE, None
+            if came is self.call_over:
+                return SupervisionState.CALL_OVER, None
+            if came is not headset.answered:
+                return SupervisionState.NOT_REACHED, headset.cause.outcome.value if headset.cause else None
+            if self.wanted.kind is SupervisionKind.TAKE_OVER:
+                return await self._take_over(session, headset)
+            return await self._tap(session, headset)
+        finally:
+            headset.hang_up()
+            await self._any((headset.gone,), NETWORK_S)
+            legs.ended(leg_id, headset.cause)
+
+    async def _tap(self, session: Supervised, headset: Headset) -> tuple[SupervisionState, str | None]:
+        whisper = self.wanted.kind is SupervisionKind.WHISPER
+        call = session.agent_call if whisper else session.call
+        if call is None:
+            return SupervisionState.NOT_POSSIBLE, "there is no agent on the call" if whisper else None
+        try:
+            tap = call.tap(MODES[self.wanted.kind], headset)
+        except ValueError:
+            return SupervisionState.NOT_POSSIBLE, "nobody has answered"
+        try:
+            await self._note_on()
+            came = await self._any((headset.gone, headset.tap_over, self.stop, self.call_over))
+        finally:
+            tap.close()
+        gone = self._runner.session(self.wanted.attempt_id) is None
+        over = came is self.call_over or (came is headset.tap_over and gone)
+        return SupervisionState.CALL_OVER if over else SupervisionState.DONE, None
+
+    async def _take_over(self, session: Supervised, headset: Headset) -> tuple[SupervisionState, str | None]:
+        assert headset.call is not None
+        try:
+            session.take_over(headset.call, self.wanted.who)
+        except ValueError:
+            return SupervisionState.NOT_POSSIBLE, "nobody has answered, or somebody has taken it over already"
+        try:
+            await self._note_on()
+            came = await self._any((headset.gone, self.stop, self.call_over))
+        finally:
+            session.taker_left()
+        return SupervisionState.CALL_OVER if came is self.call_over else SupervisionState.DONE, None
+
+    # ---- small things ---------------------------------------------------------------------------------------
+
+    async def _note_on(self) -> None:
+        await self._runner.note(self.wanted.id, {"state": SupervisionState.ON, "began_at": self._runner.now()})
+
+    @staticmethod
+    async def _any(events: tuple[asyncio.Event, ...], within_s: float | None = None) -> asyncio.Event | None:
+        """The first of them that is set, in their order; None: none was in time."""
+        waits = [asyncio.ensure_future(event.wait()) for event in events]
+        await asyncio.wait(waits, timeout=within_s, return_when=asyncio.FIRST_COMPLETED)
+        for waiting in waits:
+            waiting.cancel()
+        return next((event for event in events if event.is_set()), None)
+
+
+def _wanted(row: Supervision) -> Wanted:
+    return Wanted(row.id, row.attempt_id, row.kind, row.who, row.phone or "", row.until, row.stopping)
+
+
+@asynccontextmanager
+async def supervising(database: Database, station: Station, bus: Bus) -> AsyncIterator[None]:
+    """While the block runs, supervisors' orders about this process's calls are carried out."""
+    lines = Lines(database.clock)
+    bus.subscribe(lines.observe)
+    runner = Supervising(database, station, lines)
+    task = asyncio.create_task(runner.run(), name="supervising")
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.wait({task})
+        await runner.close()
