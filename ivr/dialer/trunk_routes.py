@@ -183,7 +183,9 @@ class TrunkAccount:
         return self._route(self.router.take_beside(trunk or route.name, self._loop.time()))
 
     async def originate(self, route: Route, request: OriginateRequest, handler: CallHandler) -> Call:
-        self.router.leave(self._holds[route], self._loop.time())
+        wait_s = self.router.leave(self._holds[route], self._loop.time())
+        if wait_s > 0.0:
+            await asyncio.sleep(wait_s)
         return await route.trunk.originate(request, _Overheard(handler, lambda: self._on_reached(route)))
 
     def ended(self, route: Route, cause: Cause | None) -> bool:

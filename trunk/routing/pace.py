@@ -1,7 +1,8 @@
 """Calls per second of one trunk: a token bucket whose tokens are held before they are used.
 
 A call holds a token while its attempt is being written and uses it when it leaves, so that a slow database can't
-turn a steady flow of decisions into a burst of calls."""
+turn a steady flow of decisions into a burst of calls. It may hold one that comes within LEAD_S, and then leaves
+when that is there: the time that writing takes is no time in which nobody leaves."""
 
 from __future__ import annotations
 
@@ -9,6 +10,7 @@ import math
 
 NEVER_S = 60.0  # a pace of nothing: ask again after this
 BURST_S = 0.1  # the bucket holds what this long brings, and one call at least
+LEAD_S = 0.3  # a token is held so long before it is there; writing an attempt takes less, even on a busy machine
 _SLACK = 1e-9  # of floating point
 
 
@@ -34,7 +36,7 @@ class Pace:
     def free(self, now_s: float) -> int:
         """How many more calls may hold a token now."""
         self._fill(now_s)
-        return math.floor(self._tokens + _SLACK) - self._held
+        return math.floor(self._tokens + self._per_s * LEAD_S + _SLACK) - self._held
 
     def soon(self, now_s: float, within_s: float) -> int:
         """How many more calls may leave in the next `within_s`."""
@@ -45,7 +47,9 @@ class Pace:
         """Seconds until a token is free, if those that are held are used meanwhile; 0: now."""
         if self.free(now_s) >= 1:
             return 0.0
-        return max(0.0, (self._held + 1 - self._tokens) / self._per_s) if self._per_s > 0.0 else NEVER_S
+        if self._per_s <= 0.0:
+            return NEVER_S
+        return max(0.0, (self._held + 1 - self._tokens) / self._per_s - LEAD_S)
 
     def hold(self, now_s: float) -> None:
         if self.free(now_s) < 1:
@@ -57,11 +61,12 @@ class Pace:
         self._fill(now_s)
         self._held += 1
 
-    def use(self, now_s: float) -> None:
-        """A held call leaves."""
+    def use(self, now_s: float) -> float:
+        """A held call is ready: it leaves after so many seconds, when its token is there."""
         self._fill(now_s)
         self._held -= 1
         self._tokens -= 1.0
+        return max(0.0, -self._tokens / self._per_s) if self._per_s > 0.0 else 0.0
 
     def give_back(self) -> None:
         """A held call doesn't leave after all."""

@@ -56,6 +56,7 @@ class Hold:
     lane: Lane
     ticket: Ticket
     shown: Shown | None
+    at_once: bool = False  # it can't wait for the pace
     left: bool = False  # the call has been placed
     judged: bool = False  # the breaker has heard of it
 
@@ -137,7 +138,7 @@ class Router:
             return Refusal("all channels are in use", FULL_S)
         lane.pace.overdraw(now_s)
         lane.on += 1
-        return Hold(lane, lane.breaker.began(), shown=None)
+        return Hold(lane, lane.breaker.began(), shown=None, at_once=True)
 
     def _fitting(self, use: Use, phone: str) -> list[Lane]:
         found = [
@@ -169,10 +170,11 @@ class Router:
 
     # ---- calls ----------------------------------------------------------------------------------------------
 
-    def leave(self, hold: Hold, now_s: float) -> None:
-        """The call is placed now."""
+    def leave(self, hold: Hold, now_s: float) -> float:
+        """The call is ready: place it after so many seconds."""
         hold.left = True
-        hold.lane.pace.use(now_s)
+        wait_s = hold.lane.pace.use(now_s)
+        return 0.0 if hold.at_once else wait_s
 
     def good(self, hold: Hold, now_s: float) -> None:
         """The network has answered for the number: it rings, or whatever is said of it."""

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trunk.routing.pace import Pace
+from trunk.routing.pace import LEAD_S, Pace
 
 pytestmark = pytest.mark.unit
 
@@ -24,9 +24,10 @@ def test_no_stretch_of_time_sees_more_calls_leave_than_its_share(
             pace.hold(now_s)
             held += 1
         elif step == "use" and held:
-            pace.use(now_s)
+            wait_s = pace.use(now_s)
+            assert wait_s <= LEAD_S + 1e-6
             held -= 1
-            left.append(now_s)
+            left.append(now_s + wait_s)
         elif step == "give_back" and held:
             pace.give_back()
             held -= 1
@@ -43,11 +44,26 @@ def test_after_the_wait_that_it_names_a_call_may_begin(per_s: float, waits: list
         now_s += pace.again_in_s(now_s)
         assert pace.free(now_s) >= 1
         pace.hold(now_s)
-        pace.use(now_s)
+        assert pace.use(now_s) <= LEAD_S + 1e-6
+
+
+@pytest.mark.parametrize("writing_s", [0.0, 0.05, 0.2])
+def test_writing_an_attempt_costs_no_pace(writing_s: float) -> None:
+    pace, now_s, ready, left = Pace(10.0, 0.0), 0.0, list[float](), list[float]()
+    while len(left) < 100:
+        if ready and ready[0] <= now_s:
+            ready.pop(0)
+            left.append(now_s + pace.use(now_s))
+        elif pace.free(now_s) > 0:
+            pace.hold(now_s)
+            ready.append(now_s + writing_s)
+        else:
+            now_s = min([now_s + max(0.001, pace.again_in_s(now_s)), *ready[:1]])
+    assert left[-1] - left[0] == pytest.approx(9.9, abs=0.05)
 
 
 def test_what_is_held_is_not_free() -> None:
-    pace = Pace(5.0, 0.0)
+    pace = Pace(2.0, 0.0)
     pace.hold(0.0)
     assert pace.free(60.0) == 0  # however long its attempt takes to be written
     with pytest.raises(ValueError, match="no call may begin"):
@@ -66,4 +82,6 @@ def test_a_call_that_cannot_wait_makes_the_others_wait() -> None:
         pace.overdraw(0.0)
         pace.use(0.0)
     assert pace.free(0.0) < 1
-    assert pace.again_in_s(0.0) == pytest.approx(0.6)
+    again_s = pace.again_in_s(0.0)
+    pace.hold(again_s)
+    assert again_s + pace.use(again_s) == pytest.approx(0.6)
