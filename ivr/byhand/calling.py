@@ -20,7 +20,7 @@ from ivr.byhand.phone import PersonLeg
 from ivr.byhand.rows import key_of
 from ivr.byhand.service import wrap_up
 from ivr.byhand.session import PersonSession
-from ivr.byhand.words import AGENT_AWAY, NOT_CALLED, NOT_THEIRS
+from ivr.byhand.words import AGENT_AWAY, NO_LINE, NOT_CALLED, NOT_THEIRS
 from ivr.config import TaskSettings
 from ivr.database import Database, DatabaseError
 from ivr.desk.presence import Change, move, presence_of
@@ -155,8 +155,9 @@ class PersonCaller(Caller):
 
     async def _give_back(self, lease: store.Lease, reason: str, again_in_s: float | None) -> None:
         """Nobody is dialled now: the task stays the agent's."""
-        del lease, again_in_s
-        self._refused = reason
+        del again_in_s
+        log.info("not_dialled", extra={"task_id": lease.task_id, "reason": reason})
+        self._refused = AGENT_AWAY if reason == AGENT_AWAY else NO_LINE
 
     # ---- then the customer ----------------------------------------------------------------------------------
 

@@ -17,7 +17,7 @@ from ivr.byhand.finishing import Result
 from ivr.byhand.forms import Form, FormKind, wanted
 from ivr.byhand.service import Came, How, Tasks
 from ivr.byhand.taking import Nothing
-from ivr.byhand.words import STATES, WHYS
+from ivr.byhand.words import call_word, handling_word, reason_word
 from ivr.cli.campaign_options import moment_of, zone_of
 from ivr.cli.options import DATABASE
 from ivr.cli.with_database import with_database
@@ -108,9 +108,7 @@ def note(agent: str, text: str, db: Place | None) -> None:
 
 
 @command.command(
-    help=translate(
-        "Enter what the customer answered (without a value: go on), and see what comes next in the script."
-    )
+    help=translate("Enter what the customer answered (without a value: go on), and see what comes next.")
 )
 @AGENT
 @click.argument("value", required=False)
@@ -170,12 +168,12 @@ def _show_own(card: Card | None, agent: str) -> None:
 
 def _show(card: Card) -> None:
     """The card, as text: who, what was before, what to say, what to enter."""
-    head = {"phone": card.phone, "campaign": card.campaign, "state": translate(STATES[card.state])}
+    head = {"phone": card.phone, "campaign": card.campaign, "state": handling_word(card.state).render(translate)}
     click.echo(translate("{phone} · {campaign} · {state}", **head))
     if card.reason:
-        click.echo(f"  {translate(card.reason)}")
+        click.echo(f"  {reason_word(card.reason).render(translate)}")
     if card.why is not None and card.state is HandlingState.PREVIEW:
-        click.echo(f"  {translate(WHYS[card.why])}")
+        click.echo(f"  {call_word(card.why).render(translate)}")
     for name, value in card.contact.items():
         click.echo(f"  {name}: {value}")
     for one in card.earlier:
