@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -70,7 +70,7 @@ class Eligibility:
                 return lease
             values = {**lease.attributes, **answer.attributes}
             await self._database.run(lambda session: _keep_values(session, lease, values))
-            return replace(lease, attributes=values)
+            return lease._replace(attributes=values)
         detail: dict[str, Scalar] = {"source": self._name, "said": answer.reason or "-"}
         decision = Decision(answer.verdict, Rule.NOT_ELIGIBLE, answer.until, detail)
         now = self._database.clock.now()

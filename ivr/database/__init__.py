@@ -9,6 +9,7 @@ each at once: there `ivr.database.locks` says who waits for whom, and a transact
 done again, so `work` must be repeatable: it touches nothing but its session
 (docs/decisions/0120-two-databases.md)."""
 
+from ivr.database.driven import Driven
 from ivr.database.express import Row, Statement
 from ivr.database.failures import Again, DatabaseError
 from ivr.database.transactions import READERS, WRITERS, Database
@@ -20,6 +21,7 @@ __all__ = [
     "Again",
     "Database",
     "DatabaseError",
+    "Driven",
     "Place",
     "Row",
     "Statement",

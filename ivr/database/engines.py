@@ -7,7 +7,8 @@ from functools import partial
 from typing import Any
 
 import psycopg
-from psycopg.types.json import JsonbDumper, set_json_dumps, set_json_loads
+from psycopg.types.json import JsonbDumper, set_json_dumps
+from psycopg.types.string import ByteaBinaryLoader
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 from sqlalchemy.engine import URL
@@ -28,12 +29,6 @@ EXPRESS_SETTINGS = (
 )
 
 _to_json = partial(json.dumps, ensure_ascii=False, separators=(",", ":"))
-_decode = json.JSONDecoder().raw_decode
-
-
-def _from_json(data: str | bytes) -> Any:
-    """The server sends UTF-8, and nothing around the value: nothing needs to be guessed or skipped."""
-    return _decode(data if isinstance(data, str) else data.decode())[0]
 
 
 def sqlite_engine(
@@ -102,5 +97,6 @@ def express_connection(url: URL) -> psycopg.Connection[Any]:
         connection.execute(setting)
     connection.adapters.register_dumper(dict, JsonbDumper)
     set_json_dumps(_to_json, connection)
-    set_json_loads(_from_json, connection)
+    for name in ("json", "jsonb"):  # `ivr.database.express` decodes a column at once
+        connection.adapters.register_loader(name, ByteaBinaryLoader)
     return connection

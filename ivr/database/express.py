@@ -14,9 +14,12 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
+from enum import Enum
 from typing import Any, TypeAlias
 
 import psycopg
@@ -31,6 +34,10 @@ from sqlalchemy.sql.elements import ClauseElement
 Row: TypeAlias = tuple[Any, ...]
 
 _numbers = itertools.count(1)
+_OK = int(ConnStatus.OK)
+_SYNC, _ABORTED = int(ExecStatus.PIPELINE_SYNC), int(ExecStatus.PIPELINE_ABORTED)
+_DONE = frozenset({int(ExecStatus.TUPLES_OK), int(ExecStatus.COMMAND_OK)})
+FRESH_S = 0.005  # a connection that was used so lately isn't asked whether it is still there
 _PARAMETER = re.compile(r"%\((\w+)\)s")
 
 
@@ -50,7 +57,9 @@ class Statement:
         """From SQL with `%(name)s` for parameters (with a cast where the type isn't clear) and `%%` for %."""
         names = tuple(dict.fromkeys(_PARAMETER.findall(text)))
         numbered = _PARAMETER.sub(lambda found: f"${names.index(found[1]) + 1}", text)
-        return cls(numbered.replace("%%", "%"), names, fixed or {})
+        return cls(
+            numbered.replace("%%", "%"), names, {name: _plain(value) for name, value in (fixed or {}).items()}
+        )
 
     @classmethod
     def compiled(cls, statement: Executable) -> Statement:
@@ -63,6 +72,11 @@ class Statement:
         """The parameters' values in order. Raises KeyError when one is missing."""
         fixed = self.fixed
         return [given[name] if name in given else fixed[name] for name in self.names]
+
+
+def _plain(value: Any) -> Any:
+    """A word instead of the member of an enumeration: psycopg would look it up each time."""
+    return value.value if isinstance(value, Enum) else value
 
 
 Batch: TypeAlias = Sequence[tuple[Statement, Mapping[str, Any]]]
@@ -83,6 +97,7 @@ class Line:
         self._loop = asyncio.get_running_loop()
         self._known: dict[bytes, _Loader] = {}  # statements that are prepared here
         self._batch: _Running | None = None
+        self._used = -FRESH_S  # when its last batch was done, on the loop's clock
         self._writing = False  # whether the loop tells us when there is room to send more
         self._leaving = False  # whether the server has said that it ends this connection
         connection.add_notice_handler(self._noticed)
@@ -121,7 +136,7 @@ class Line:
 
     def is_there(self) -> bool:
         """False: the server has closed the connection, and nothing was sent on it."""
-        if not self.dead:
+        if not self.dead and self._loop.time() - self._used > FRESH_S:
             self._readable()
         return not self.dead
 
@@ -156,7 +171,7 @@ class Line:
             lost = error  # what the server said before it left is still to be read
         while not self._pgconn.is_busy() and self._batch is not None:
             self._take(self._batch, self._pgconn.get_result())
-        if lost or self._pgconn.status != ConnStatus.OK or (self._leaving and self._batch is None):
+        if lost or self._pgconn.status != _OK or (self._leaving and self._batch is None):
             self._lose(lost)
 
     def _noticed(self, said: psycopg.errors.Diagnostic) -> None:
@@ -165,18 +180,18 @@ class Line:
 
     def _take(self, running: _Running, result: PGresult | None) -> None:
         if result is None:  # stands behind each statement's results, and is all that a closed connection gives
-            if self._pgconn.status != ConnStatus.OK:
+            if self._pgconn.status != _OK:
                 self._lose(None)
             return
         status = result.status
-        if status == ExecStatus.PIPELINE_SYNC:
+        if status == _SYNC:
             self._finish(running)
-        elif status in (ExecStatus.TUPLES_OK, ExecStatus.COMMAND_OK):
+        elif status in _DONE:
             loader = running.expected[running.arrived]
             running.arrived += 1
             if loader is not None:
                 self._load(running, loader, result)
-        elif status == ExecStatus.PIPELINE_ABORTED:  # not tried, since one before it failed
+        elif status == _ABORTED:  # not tried, since one before it failed
             return
         elif result.error_field(DiagnosticField.SQLSTATE) is None:  # libpq's own words: the connection is gone
             self._lose(psycopg.errors.error_from_result(result))
@@ -192,6 +207,7 @@ class Line:
 
     def _finish(self, running: _Running) -> None:
         self._batch = None
+        self._used = self._loop.time()
         if running.error is None:
             if not running.future.done():
                 running.future.set_result(running.rows)
@@ -226,12 +242,32 @@ class _Loader:
     def __init__(self, transformer: abc.Transformer, parameters: int) -> None:
         self._transformer = transformer
         self._formats = [PyFormat.TEXT] * parameters  # text: the server knows each parameter's type, we needn't
+        self._json: tuple[int, ...] | None = None  # columns of JSON; None: no row has come yet
 
     def dump(self, values: Sequence[Any]) -> Sequence[Any]:
-        return self._transformer.dump_sequence(values, self._formats)
+        # A moment is written as psycopg writes it, which asks itself much more often what kind of moment it is.
+        plain = [str(value) if type(value) is datetime else value for value in values]
+        return self._transformer.dump_sequence(plain, self._formats)
 
     def rows(self, result: PGresult) -> list[Row]:
         if not result.nfields:
             return []
         self._transformer.set_pgresult(result, format=Format.BINARY)
-        return self._transformer.load_rows(0, result.ntuples, tuple)
+        rows = self._transformer.load_rows(0, result.ntuples, tuple)
+        if self._json is None:
+            self._json = tuple(column for column in range(result.nfields) if result.ftype(column) in _JSON_OIDS)
+        for column in self._json:
+            rows = _with_json(rows, column)
+        return rows
+
+
+_JSON_OIDS = frozenset(psycopg.postgres.types[name].oid for name in ("json", "jsonb"))
+_JSONB_VERSION = b"\x01"  # stands before each value of that type
+_decode = json.JSONDecoder().decode
+
+
+def _with_json(rows: Sequence[Row], column: int) -> list[Row]:
+    """The rows with that column's JSON decoded: all of it at once, since the values are small and many."""
+    texts = (b"null" if row[column] is None else row[column].removeprefix(_JSONB_VERSION) for row in rows)
+    values = _decode((b"[" + b",".join(texts) + b"]").decode())
+    return [(*row[:column], value, *row[column + 1 :]) for row, value in zip(rows, values, strict=True)]

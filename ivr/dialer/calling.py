@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from flows.sprint import Scalar
@@ -139,7 +139,7 @@ class Caller:
                 await self._finish(placed.attempt, record)
                 return
             tried |= {refused.name}
-            lease = replace(lease, attempts=placed.attempt.number)
+            lease = lease._replace(attempts=placed.attempt.number)
             other = await self._take(lease.phone, tried)
             if isinstance(other, NoRoute):
                 await self._finish(placed.attempt, record)

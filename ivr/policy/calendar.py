@@ -19,6 +19,7 @@ from phonenumbers.tzdata import TIMEZONE_DATA
 from ivr.policy.schema import PolicySpec, span_of
 
 _E164_CHARS = 16  # "+" and at most 15 digits
+_START_CHARS = 5  # "+", a country and what follows: 10,000 of them at most
 SEARCH_DAYS = 400  # no window stays closed for longer; then it is looked again
 
 
@@ -26,8 +27,17 @@ def timezone_of(phone: str, default: str) -> ZoneInfo:
     """The zone that a number belongs to; `default` for numbers of several zones that are also in it, or of none.
 
     A number that may be in several others (a free-phone number) counts as in the first of them."""
-    only = _only_zone(_beginning_of(phone), default)
-    return _zone_of(phone, default) if only is None else only
+    zone = _zone_by_start(phone[:_START_CHARS], default)
+    if zone is None:
+        zone = _only_zone(_beginning_of(phone), default)
+    return _zone_of(phone, default) if zone is None else zone
+
+
+@lru_cache(maxsize=16384)
+def _zone_by_start(start: str, default: str) -> ZoneInfo | None:
+    """The zone of all numbers that begin so, if that is clear from so few digits: nearly always it is."""
+    beginning = _beginning_of(start)
+    return None if beginning in _divided() else _only_zone(beginning, default)
 
 
 @lru_cache(maxsize=16384)

@@ -18,14 +18,13 @@ from ivr.model import (
     Attempt,
     Consent,
     DoNotDisturb,
-    Engagement,
     HoldOut,
     InvalidNumber,
     PaymentEvent,
     UtcDateTime,
 )
 from ivr.policy.decide import ANY_PURPOSE, Agreed, Facts
-from ivr.policy.facts import earliest_month, looks_at_calls, reach
+from ivr.policy.facts import looks_at_calls, reach
 from ivr.policy.policy import CampaignRules
 
 _now = bindparam("now", type_=UtcDateTime())
@@ -62,8 +61,8 @@ class Glance:
         if self.calls:
             since = bindparam("since", type_=UtcDateTime())
             either.append(_any(Attempt.phone == phone, Attempt.started_at > since))
-        if self.counts:
-            either.append(_any(Engagement.phone == phone, Engagement.month >= bindparam("earliest")))
+        # The month's contacts needn't be looked for: each was taken together with an attempt to the same number,
+        # and calls are looked at as far back as contacts (`looks_at_calls`, `reach`).
         if self.paid:
             either.append(_any(PaymentEvent.phone == phone))
         if self.draws:
@@ -104,6 +103,5 @@ def parameters(rules: CampaignRules, now: datetime) -> dict[str, Any]:
         "now": now,
         "purpose": rules.purpose,
         "draw": hold_out.draw if hold_out is not None else "",
-        "earliest": earliest_month(now),
         "since": now - reach(rules),
     }

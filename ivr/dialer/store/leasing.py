@@ -6,18 +6,20 @@ from collections import Counter
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import TypeAlias
+from typing import NamedTuple
 
 from sqlalchemy.orm import Session
 
 from flows.sprint import Scalar
 from ivr.database import Database
-from ivr.dialer.store.claiming import Claim, Claimed, claim, claimed, claiming
+from ivr.dialer.store.claiming import Claim, Claimed, Terms, claim, claimed, claiming
+from ivr.dialer.store.front import Front, front_of
 from ivr.dialer.store.opening import may_be_closed, opens_at
 from ivr.dialer.store.steering import steer
 from ivr.dialer.store.tables import IDS_AT_ONCE
 from ivr.dialer.store.tasks import apply, release, running
 from ivr.model import DecisionStage
+from ivr.policy.calendar import timezone_of
 from ivr.policy.decide import Decision, Verdict, decide_ahead
 from ivr.policy.facts import Asked
 from ivr.policy.glance import Glance
@@ -27,9 +29,8 @@ from ivr.strategy.hours import NO_HOURS, Hours
 from ivr.strategy.strategy import Strategy
 
 
-@dataclass(frozen=True, slots=True)
-class Lease:
-    """A task that is its owner's to call."""
+class Lease(NamedTuple):
+    """A task that is its owner's to call. Begins as `Claimed` does."""
 
     task_id: int
     contact_id: int
@@ -41,6 +42,9 @@ class Lease:
     @property
     def asked(self) -> Asked:
         return Asked(self.phone, self.attributes, self.task_id, self.attempts)
+
+
+_OF_A_LEASE = len(Lease._fields) - 1  # of what was claimed; its owner comes behind it
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,74 +82,93 @@ async def lease(database: Database, request: LeaseRequest) -> Leased:
     left (tasks put off or closed) is a transaction; should that fail, the tasks are given back. On SQLite all of
     it is one transaction. Raises ivr.database.DatabaseError."""
     rules, now = request.rules, request.now
-    if may_be_closed(rules, now):
+    minute = _minute_of(rules, now)
+    if minute.may_be_closed:
         opens = await database.read(lambda session: opens_at(session, rules, now))
         if opens is not None:
             return Leased((), running=await _running(database, request), opens_at=opens)
     until = now + timedelta(seconds=request.lease_s)
-    wanted = Claim(rules, min(request.count, IDS_AT_ONCE), request.owner, now, until)
+    wanted = Claim(minute.terms, min(request.count, IDS_AT_ONCE), request.owner, now, until)
     if database.kind == "sqlite":
-        found, decided, waiting = await database.run(lambda session: _in_one(session, request, wanted))
+        found, settled = await database.run(lambda session: _in_one(session, request, wanted))
     else:
-        statement, given = claiming(wanted)
-        found = claimed(await database.express(statement, given))
-        decided, waiting = _at_a_glance(rules, found, now), _NOBODY
-        if _is_more_to_do(request, found, decided):
-            decided, waiting = await _settled(database, request, found, decided)
+        found = await _claimed(database, wanted)
+        settled = await _settled(database, request, found)
     if not found:
         return Leased((), running=await _running(database, request))
-    return _leased(request, found, decided, waiting)
+    return _leased(request, found, settled)
 
 
-_NOBODY: frozenset[int] = frozenset()
-_Settled: TypeAlias = tuple[dict[int, Decision], frozenset[int]]  # decisions by task; tasks that wait
+@dataclass(frozen=True, slots=True)
+class _Settled:
+    """What has become of tasks that were claimed."""
+
+    decided: Mapping[int, Decision]  # by task
+    waiting: frozenset[int]  # may be called, and wait for a better hour
+
+
+async def _claimed(database: Database, wanted: Claim) -> list[Claimed]:
+    """PostgreSQL: what is there behind the front, and if that is nothing, what is there at all."""
+    front = front_of(database, wanted.terms.campaign_id)
+    while True:
+        statement, given = claiming(wanted, front)
+        found = claimed(await database.express(statement, given))
+        if found or not front.is_set:
+            break
+        front.forget()
+    _note_front(front, found)
+    if len(found) < wanted.count:
+        front.forget()
+    return found
+
+
+def _note_front(front: Front, found: Sequence[Claimed]) -> None:
+    """`found` is in the order of calling."""
+    fresh = [one for one in found if one.is_fresh]
+    if fresh and fresh[0].priority == fresh[-1].priority:
+        front.took(fresh[0].priority, fresh[0].task_id, fresh[-1].task_id, len(fresh))
+    else:  # the last of one priority, or none at all: rare
+        front.forget()
 
 
 async def _running(database: Database, request: LeaseRequest) -> bool:
     return await database.read(lambda session: running(session, request.rules.campaign_id, request.now))
 
 
-def _in_one(
-    session: Session, request: LeaseRequest, wanted: Claim
-) -> tuple[list[Claimed], dict[int, Decision], frozenset[int]]:
+def _in_one(session: Session, request: LeaseRequest, wanted: Claim) -> tuple[list[Claimed], _Settled | None]:
     found = claim(session, wanted)
-    decided = _at_a_glance(request.rules, found, request.now)
-    if not _is_more_to_do(request, found, decided):
-        return found, decided, _NOBODY
-    return found, *_settle(session, request, found, decided)
+    seen = _at_a_glance(request, found)
+    return found, None if seen is None else _settle(session, request, found, seen)
 
 
-async def _settled(
-    database: Database, request: LeaseRequest, found: Sequence[Claimed], decided: dict[int, Decision]
-) -> _Settled:
+async def _settled(database: Database, request: LeaseRequest, found: Sequence[Claimed]) -> _Settled | None:
+    seen = _at_a_glance(request, found)
+    if seen is None:
+        return None
     try:
-        return await database.run(lambda session: _settle(session, request, found, decided))
+        return await database.run(lambda session: _settle(session, request, found, seen))
     except Exception:
         await database.run(lambda session: _give_back(session, found, request.owner))
         raise
 
 
-def _is_more_to_do(request: LeaseRequest, found: Sequence[Claimed], decided: Mapping[int, Decision]) -> bool:
-    """Whether somebody must be looked at in full, isn't called now, or might wait for a better hour."""
-    return (
-        len(decided) < len(found) or not all(map(_is_call, decided.values())) or (request.steers and bool(found))
-    )
-
-
 def _settle(
-    session: Session, request: LeaseRequest, found: Sequence[Claimed], decided: dict[int, Decision]
+    session: Session, request: LeaseRequest, found: Sequence[Claimed], seen: Mapping[int, Decision]
 ) -> _Settled:
     """Ask about the others in full, and write down who isn't called now."""
-    whole = decided | _write(session, request.rules, decided, found, request.now)
-    return whole, _steer(session, request, found, whole)
+    whole = {**seen, **_write(session, request.rules, seen, found, request.now)}
+    return _Settled(whole, _steer(session, request, found, whole))
 
 
-def _leased(
-    request: LeaseRequest, found: Sequence[Claimed], decided: Mapping[int, Decision], waiting: frozenset[int]
-) -> Leased:
+def _leased(request: LeaseRequest, found: Sequence[Claimed], settled: _Settled | None) -> Leased:
+    """`settled` None: all of them are called."""
+    owner = (request.owner,)
+    if settled is None:
+        return Leased(tuple([Lease._make(one[:_OF_A_LEASE] + owner) for one in found]))
+    decided, waiting = settled.decided, settled.waiting
     verdicts = Counter(one.verdict for one in decided.values())
     leases = (
-        Lease(one.task_id, one.contact_id, one.phone, one.attributes, one.attempts, request.owner)
+        Lease._make(one[:_OF_A_LEASE] + owner)
         for one in found
         if _is_call(decided[one.task_id]) and one.task_id not in waiting
     )
@@ -158,11 +181,13 @@ def _is_call(decision: Decision) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class _Minute:
-    """What was decided at a glance for one campaign within one minute of the clock. Windows, days and months begin
-    with minutes, so that nothing that is decided at a glance changes inside of one."""
+    """What holds for one campaign within one minute of the clock. Windows, days and months begin with minutes, so
+    that nothing that is decided at a glance changes inside of one."""
 
     rules: CampaignRules
     begun: datetime
+    terms: Terms
+    may_be_closed: bool
     decided: dict[Hashable, Decision] = field(default_factory=dict)
 
 
@@ -170,32 +195,45 @@ _minutes: dict[int, _Minute] = {}  # by campaign
 _MOST_CAMPAIGNS = 256
 
 
-def _minute_of(rules: CampaignRules, now: datetime) -> dict[Hashable, Decision]:
+def _minute_of(rules: CampaignRules, now: datetime) -> _Minute:
     begun = now.replace(second=0, microsecond=0)
     last = _minutes.get(rules.campaign_id)
     if last is None or last.rules is not rules or last.begun != begun:
         if len(_minutes) >= _MOST_CAMPAIGNS:
             _minutes.clear()
-        last = _minutes[rules.campaign_id] = _Minute(rules, begun)
-    return last.decided
+        last = _Minute(rules, begun, Terms.of(rules, begun), may_be_closed(rules, now))
+        _minutes[rules.campaign_id] = last
+    return last
 
 
-def _at_a_glance(rules: CampaignRules, found: Sequence[Claimed], now: datetime) -> dict[int, Decision]:
-    """What the policy says of numbers of which nothing is known; once of all that it can't tell apart."""
-    policy, looks_at, same = rules.policy, rules.policy.looks_at, _minute_of(rules, now)
+def _at_a_glance(request: LeaseRequest, found: Sequence[Claimed]) -> dict[int, Decision] | None:
+    """What the policy says of numbers of which nothing is known, by task. None: all of them are called, and there
+    is nothing to be looked at in full, to be written or to wait for a better hour."""
+    looks_at, zone = request.rules.policy.looks_at, request.rules.policy.spec.timezone
+    same = _minute_of(request.rules, request.now).decided
     decided: dict[int, Decision] = {}
+    all_called = not (request.steers and found)
     for one in found:
-        if one.known:
+        task_id, _, phone, attributes, _, _, _, known, agreed = one
+        if known:
+            all_called = False
             continue
-        attributes = one.attributes
-        looked = [(name, repr(attributes[name])) for name in looks_at if name in attributes]
-        alike = (policy.zone_of(one.phone).key, one.agreed, *looked)
+        alike: Hashable = timezone_of(phone, zone), agreed
+        if looks_at:
+            alike = alike, *((name, repr(attributes[name])) for name in looks_at if name in attributes)
         decision = same.get(alike)
         if decision is None:
-            facts = Glance.of(rules).facts(rules, one.phone, attributes, now, agreed=one.agreed)
-            decision = same[alike] = decide_ahead(rules, facts, now)
-        decided[one.task_id] = decision
-    return decided
+            decision = same[alike] = _decided(request, one)
+        if decision.verdict is not Verdict.CALL:
+            all_called = False
+        decided[task_id] = decision
+    return None if all_called else decided
+
+
+def _decided(request: LeaseRequest, one: Claimed) -> Decision:
+    rules, now = request.rules, request.now
+    facts = Glance.of(rules).facts(rules, one.phone, one.attributes, now, agreed=one.agreed)
+    return decide_ahead(rules, facts, now)
 
 
 def _write(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -174,7 +174,7 @@ async def test_nothing_is_placed_against_what_came_since_the_lease(desk: Desk) -
     await desk.db.run(lambda session: session.add(DoNotDisturb(phone=opted_out.phone, **purpose)))
     assert not await store.place_at_once(desk.db, desk.placing(2, opted_out))
 
-    busy = desk.placing(2, replace(lost, phone=live.phone))  # a live call to the other's number
+    busy = desk.placing(2, lost._replace(phone=live.phone))  # a live call to the other's number
     await desk.db.run(
         lambda session: session.execute(
             update(Contact).where(Contact.id == lost.contact_id).values(phone=live.phone, source_id="2")
@@ -186,5 +186,5 @@ async def test_nothing_is_placed_against_what_came_since_the_lease(desk: Desk) -
     stop = EmergencyStop(at=NOW, by="ann", why="")
     await desk.db.run(lambda session: session.add(stop))
     assert not await store.place_at_once(desk.db, desk.placing(2, stopped))
-    assert not await store.place_at_once(desk.db, desk.placing(2, replace(stopped, owner="dead")))
+    assert not await store.place_at_once(desk.db, desk.placing(2, stopped._replace(owner="dead")))
     assert await desk.db.read(lambda session: session.scalar(select(func.count()).select_from(Attempt))) == 1

@@ -6,7 +6,6 @@ import asyncio
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import psycopg
@@ -17,7 +16,8 @@ from sqlalchemy.orm import Session
 from ivr.database import Database
 from ivr.database.locks import lock_numbers
 from ivr.dialer import store
-from ivr.dialer.store.claiming import Claim, claim, claimed, claiming
+from ivr.dialer.store.claiming import Claim, Terms, claim, claimed, claiming
+from ivr.dialer.store.front import Front
 from ivr.model import (
     Attempt,
     Campaign,
@@ -82,7 +82,7 @@ def lease(own: CampaignRules, count: int = 1, owner: str = "one", now: datetime 
 
 def leased(session: Session, own: CampaignRules, count: int = 1, owner: str = "one") -> tuple[store.Lease, ...]:
     """What the statement of a lease takes, in a transaction that a test may hold open."""
-    statement, given = claiming(claim_of(own, count, owner))
+    statement, given = claiming(claim_of(own, count, owner), Front())
     connection = session.connection().connection.driver_connection
     assert isinstance(connection, psycopg.Connection)
     rows = psycopg.RawCursor(connection).execute(statement.text, statement.values(given)).fetchall()
@@ -93,7 +93,7 @@ def leased(session: Session, own: CampaignRules, count: int = 1, owner: str = "o
 
 
 def claim_of(own: CampaignRules, count: int = 1, owner: str = "one") -> Claim:
-    return Claim(own, count, owner, NOW, NOW + timedelta(minutes=10))
+    return Claim(Terms.of(own, NOW), count, owner, NOW, NOW + timedelta(minutes=10))
 
 
 def test_four_workers_share_a_list_and_nobody_is_leased_twice(workers: Workers, postgresql_url: str) -> None:
@@ -207,7 +207,7 @@ def test_a_worker_that_lost_its_lease_neither_calls_nor_touches_the_task(
     workers: Workers, postgresql_url: str
 ) -> None:
     (ours, _) = both_leased(workers)
-    theirs = replace(ours, owner="two")
+    theirs = ours._replace(owner="two")
 
     def taken_over(session: Session) -> bool:
         session.execute(update(Task).where(Task.id == ours.task_id).values(lease_owner="two"))
@@ -248,6 +248,33 @@ async def test_urgent_tasks_first_then_due_retries_then_the_list(db: Database) -
     rest = [one.task_id for one in (await store.lease(db, lease(rules(1), CONTACTS))).leases]
     assert rest[-1] == 5
     assert 6 not in rest
+
+
+async def test_tasks_that_are_taken_arent_met_again(workers: Workers, postgresql_url: str) -> None:
+    """The statement begins behind its front, and whatever is before that is found within a second."""
+    database = Database(postgresql_url)
+    own = rules(1)
+    taken = [one.task_id for _ in range(12) for one in (await store.lease(database, lease(own, 2))).leases]
+    assert taken == list(range(1, 25))
+    await database.run(lambda session: store.release(session, 3, None))
+    (behind,) = (await store.lease(database, lease(own))).leases
+    assert behind.task_id == 25
+    (again,) = (await store.lease(database, lease(own, now=NOW + timedelta(seconds=1)))).leases
+    assert again.task_id == 3
+    await database.close()
+
+
+async def test_what_was_given_back_is_found_at_once_when_nothing_else_is_left(
+    workers: Workers, postgresql_url: str
+) -> None:
+    database = Database(postgresql_url)
+    own = rules(1)
+    taken = [one.task_id for _ in range(CONTACTS) for one in (await store.lease(database, lease(own))).leases]
+    assert taken == list(range(1, CONTACTS + 1))
+    await database.run(lambda session: store.release(session, 3, None))
+    (again,) = (await store.lease(database, lease(own, 2))).leases
+    assert again.task_id == 3
+    await database.close()
 
 
 WAITING = 20_000

@@ -58,7 +58,7 @@ class Rows:
     async def fail_over(self, lease: store.Lease, before: str, attempt_id: str) -> bool:
         record = CallRecord(before, lease.phone, NOW, ended_at=NOW, cause=CONGESTED)
         ending = store.Ending(lease.task_id, record, RULES, default_strategy())
-        lease = replace(lease, attempts=lease.attempts + 1)
+        lease = lease._replace(attempts=lease.attempts + 1)
         placing = store.Placing(attempt_id, RULES, lease, NOW, trunk="spare")
         return await self.db.run(lambda session: store.fail_over(session, ending, placing))
 
@@ -200,7 +200,7 @@ async def test_attempts_that_were_handed_on_dont_count_for_retries(rows: Rows) -
     (lease,) = (await rows.lease(count=1)).leases
     await rows.place(lease, "0")
     for number in range(5):
-        await rows.fail_over(replace(lease, attempts=number), str(number), str(number + 1))
+        await rows.fail_over(lease._replace(attempts=number), str(number), str(number + 1))
     again = await rows.finish(lease, "5", CONGESTED)
     assert again == NOW + timedelta(minutes=1)  # congestion may come three times: this was the first
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 from typing import TypeVar
@@ -308,7 +308,7 @@ async def test_a_trunks_refusal_is_neither_an_attempt_nor_a_call(rows: Rows) -> 
     ending = store.Ending(
         1, CallRecord("refused", lease.phone, NOW, ended_at=NOW, cause=cause), own, default_strategy()
     )
-    other = store.Placing("other", own, replace(lease, attempts=1), NOW)
+    other = store.Placing("other", own, lease._replace(attempts=1), NOW)
     assert await rows.do(lambda session: store.fail_over(session, ending, other))
     (facts,) = await rows.do(lambda session: gather(session, own, [Asked(lease.phone, {}, 1, 2)], NOW))
     assert (facts.attempts, len(facts.calls)) == (1, 1)
