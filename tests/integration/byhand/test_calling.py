@@ -1,4 +1,4 @@
-"""Calls by hand that go wrong, and what is left of each: exactly one result, no phone rung twice, no agent stuck."""
+"""Calls by hand that go wrong, and what each leaves: exactly one result, no phone rung twice, no agent stuck."""
 
 from __future__ import annotations
 
