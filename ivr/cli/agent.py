@@ -12,6 +12,7 @@ from ivr.desk.states import Asked
 from ivr.desk.words import state_word
 from ivr.i18n import translate
 from ivr.model import AgentState
+from ivr.supervision.service import watched_agents
 
 
 @click.group(help=translate("Sign agents in and out, and say what they do."))
@@ -20,17 +21,20 @@ def command() -> None:
 
 
 def _change(agent: str, state: AgentState, db: Place | None, reason: str | None) -> None:
-    async def work(database: Database) -> Asked:
+    async def work(database: Database) -> tuple[Asked, bool]:
         now = database.clock.now()
         change = Change(state, operator(), reason)
-        return await database.run(lambda session: choose(session, find(session, agent), change, now))
+        became = await database.run(lambda session: choose(session, find(session, agent), change, now))
+        return became, agent in await database.read(watched_agents)
 
-    became = with_database(db, work, must_exist=True)
+    became, watched = with_database(db, work, must_exist=True)
     word = state_word(state).render(translate)
     if became is Asked.LATER:
         click.echo(translate("Agent {agent} is in a call; afterwards: {state}.", agent=agent, state=word))
     else:
         click.echo(translate("Agent {agent}: {state}.", agent=agent, state=word))
+    if watched:
+        click.echo(translate("Somebody is listening to agent {agent}'s call.", agent=agent))
 
 
 def _add(name: str, state: AgentState, help_: str, *, why: bool | None = None) -> None:

@@ -85,6 +85,8 @@ def show(db: Place | None) -> None:
         state = state_word(agent.state).render(translate)
         if agent.reason:
             state = translate("{state} ({reason})", state=state, reason=agent.reason)
+        if agent.watched:
+            state = translate("{state}; somebody is listening", state=state)
         table.add_row(agent.number, agent.name, agent.team or "", agent.skills, state, _span(now - agent.since))
     Console().print(table)
     for one in of_queues:

@@ -22,6 +22,7 @@ from ivr.model import (
     Queue,
     Team,
 )
+from ivr.supervision.service import watched_agents
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,7 @@ class AgentView:
     state: AgentState
     since: datetime
     reason: str | None
+    watched: bool = False  # somebody listens to their call, and they are to know it
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +68,18 @@ def everybody(session: Session) -> tuple[AgentView, ...]:
         .where(Agent.left_on.is_(None))
         .order_by(Agent.number)
     )
-    skills = _skills(session)
+    skills, watched = _skills(session), watched_agents(session)
     return tuple(
-        AgentView(agent.number, agent.name, team, skills.get(agent.id, ""), presence.state, presence.since, reason)
+        AgentView(
+            agent.number,
+            agent.name,
+            team,
+            skills.get(agent.id, ""),
+            presence.state,
+            presence.since,
+            reason,
+            agent.number in watched,
+        )
         for agent, team, presence, reason in rows
     )
 

@@ -215,7 +215,7 @@ class _Job:
     async def _by_phone(self, session: Supervised) -> tuple[SupervisionState, str | None]:
         """Ring the supervisor; when they pick up, let them in."""
         if session.legs is None:
-            return SupervisionState.NOT_POSSIBLE, "no legs"
+            return SupervisionState.NOT_POSSIBLE, "not_answered"
         headset, legs = Headset(), session.legs
         leg_id = str(uuid.uuid4())
         request = OriginateRequest(leg_id, self.wanted.phone, ring_timeout_s=RING_S)
@@ -223,7 +223,7 @@ class _Job:
         try:
             headset.call = await legs.originate(None, request, headset)
         except TrunkError as error:
-            return SupervisionState.NOT_REACHED, error.template
+            return SupervisionState.NOT_REACHED, str(error)
         try:
             came = await self._any((headset.answered, headset.gone, self.stop, self.call_over), RING_S + NETWORK_S)
             if came is self.stop:
@@ -244,11 +244,11 @@ class _Job:
         whisper = self.wanted.kind is SupervisionKind.WHISPER
         call = session.agent_call if whisper else session.call
         if call is None:
-            return SupervisionState.NOT_POSSIBLE, "there is no agent on the call" if whisper else None
+            return SupervisionState.NOT_POSSIBLE, "no_agent" if whisper else None
         try:
             tap = call.tap(MODES[self.wanted.kind], headset)
         except ValueError:
-            return SupervisionState.NOT_POSSIBLE, "nobody has answered"
+            return SupervisionState.NOT_POSSIBLE, "not_answered"
         try:
             await self._note_on()
             came = await self._any((headset.gone, headset.tap_over, self.stop, self.call_over))
@@ -263,7 +263,7 @@ class _Job:
         try:
             session.take_over(headset.call, self.wanted.who)
         except ValueError:
-            return SupervisionState.NOT_POSSIBLE, "nobody has answered, or somebody has taken it over already"
+            return SupervisionState.NOT_POSSIBLE, "not_free"
         try:
             await self._note_on()
             came = await self._any((headset.gone, self.stop, self.call_over))

@@ -19,6 +19,7 @@ from ivr.model import (
     Agent,
     AgentPresence,
     Attempt,
+    AuditEntry,
     Campaign,
     Handoff,
     Queue,
@@ -147,6 +148,9 @@ def order(session: Session, actor: Actor, wanted: Order, now: datetime) -> int:
         until=now + READ_FOR if wanted.kind is SupervisionKind.READ else None,
     )
     session.add(row)
+    audit = AuditEntry(at=now, who=actor.name, action=f"call.{wanted.kind.value}", subject=wanted.attempt_id,
+                       details=dict(actor.keyboard))  # fmt: skip
+    session.add(audit)
     session.flush()
     return row.id
 

@@ -1,0 +1,218 @@
+"""`ivr watch …`: live calls, robots' and agents': see them, read, listen, whisper, join, take over, cut."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from functools import partial
+
+import click
+from rich.console import Console
+from rich.table import Table
+from sqlalchemy.orm import Session
+
+from ivr.campaigns.actors import Actor, actor_of
+from ivr.cli.options import DATABASE
+from ivr.cli.with_database import operator, with_database
+from ivr.database import Database, Place
+from ivr.i18n import translate
+from ivr.model import Supervision, SupervisionKind, SupervisionState
+from ivr.session.progress import masked
+from ivr.signals import at_each_signal
+from ivr.supervision import service
+from ivr.supervision.words import WHY_NOT, kind_word, state_word
+
+LOOK_EVERY_S = 0.3
+SHORT = 8  # signs of a call's id that are shown
+USER = click.option("--user", help=translate("Who watches, of the users; default: whoever is at the keyboard."))
+PHONE = click.option(
+    "--phone", required=True, help=translate("What rings for you: an extension, or a number like +8613900000001.")
+)
+CALL = click.argument("call", metavar="CALL")
+SPEAKERS = {"robot": "robot", "customer": "customer", "call": "call"}
+
+
+@click.group(
+    help=translate("See live calls; listen, whisper, join, take over, cut. CALL is an id's first signs."),
+    invoke_without_command=True,
+)
+@USER
+@DATABASE
+@click.pass_context
+def command(context: click.Context, user: str | None, db: Place | None) -> None:
+    context.obj = (user, db)
+    if context.invoked_subcommand is None:
+        _show(user, db)
+
+
+def _show(user: str | None, db: Place | None) -> None:
+    async def work(database: Database) -> tuple[service.LiveCall, ...]:
+        actor = await actor_of(database, operator(), user)
+        return await database.read(lambda session: service.live_calls(session, actor))
+
+    found = with_database(db, work, must_exist=True)
+    if not found:
+        click.echo(translate("No calls are on now."))
+        return
+    table = Table()
+    for heading in ("call", "campaign", "number", "with", "state", "node", "last heard", "watched by"):
+        table.add_column(translate(heading))
+    for one in found:
+        who = translate("agent {number}", number=one.agent) if one.agent else translate("the robot")
+        table.add_row(one.attempt_id[:SHORT], one.campaign, masked(one.phone), who, translate(one.state),
+                      one.node or "", one.heard or "", ", ".join(one.watchers))  # fmt: skip
+    Console().print(table)
+
+
+@command.command(help=translate("Read a call, line by line, until it ends."))
+@CALL
+@click.pass_obj
+def read(obj: tuple[str | None, Place | None], call: str) -> None:
+    shown: list[str] = []
+
+    def tell(view: service.OrderView) -> None:
+        for line in view.lines:
+            key = f"{line['at']} {line['who']} {line['text']}"
+            if key not in shown:
+                shown.append(key)
+                click.echo(f"{line['at'][11:19]} {translate(SPEAKERS[line['who']])}: {_text(line)}")
+
+    _carry_out(obj, call, SupervisionKind.READ, tell=tell)
+
+
+def _text(line: dict[str, str]) -> str:
+    return translate(line["text"]) if line["who"] == "call" else line["text"]
+
+
+@command.command(help=translate("Listen: your phone rings, and you hear both sides. Nobody hears you."))
+@CALL
+@PHONE
+@click.pass_obj
+def listen(obj: tuple[str | None, Place | None], call: str, phone: str) -> None:
+    _carry_out(obj, call, SupervisionKind.LISTEN, phone)
+
+
+@command.command(help=translate("Whisper: you hear both sides, and the agent alone hears you."))
+@CALL
+@PHONE
+@click.pass_obj
+def whisper(obj: tuple[str | None, Place | None], call: str, phone: str) -> None:
+    _carry_out(obj, call, SupervisionKind.WHISPER, phone)
+
+
+@command.command(help=translate("Join: everybody on the call hears you."))
+@CALL
+@PHONE
+@click.pass_obj
+def join(obj: tuple[str | None, Place | None], call: str, phone: str) -> None:
+    _carry_out(obj, call, SupervisionKind.JOIN, phone)
+
+
+@command.command("take-over", help=translate("Talk with the customer instead of the robot or the agent."))
+@CALL
+@PHONE
+@click.pass_obj
+def take_over(obj: tuple[str | None, Place | None], call: str, phone: str) -> None:
+    _carry_out(obj, call, SupervisionKind.TAKE_OVER, phone)
+
+
+@command.command(help=translate("End a call at once."))
+@CALL
+@click.pass_obj
+def cut(obj: tuple[str | None, Place | None], call: str) -> None:
+    _carry_out(obj, call, SupervisionKind.CUT)
+
+
+@command.command(help=translate("Show what supervisors did with a call. CALL is the whole id."))
+@CALL
+@click.pass_obj
+def log(obj: tuple[str | None, Place | None], call: str) -> None:
+    user, db = obj
+
+    async def work(database: Database) -> list[Supervision]:
+        service.must_supervise(await actor_of(database, operator(), user))
+        return await database.read(lambda session: service.actions_of(session, call))
+
+    table = Table()
+    for heading in ("time", "who", "what", "result", "agent", "agent sees it"):
+        table.add_column(translate(heading))
+    for one in with_database(db, work, must_exist=True):
+        told = translate("yes" if one.told else "no") if one.agent else ""
+        at = f"{one.asked_at.astimezone():%Y-%m-%d %H:%M:%S}"
+        did, result = kind_word(one.kind).render(translate), state_word(one.state).render(translate)
+        table.add_row(at, one.who, did, result, one.agent or "", told)
+    Console().print(table)
+
+
+def _carry_out(
+    obj: tuple[str | None, Place | None],
+    call: str,
+    kind: SupervisionKind,
+    phone: str | None = None,
+    tell: Callable[[service.OrderView], None] = lambda _: None,
+) -> None:
+    """Give the order, say what becomes of it until it is over; a stopping signal ends it."""
+    user, db = obj
+
+    async def work(database: Database) -> service.OrderView:
+        actor = await actor_of(database, operator(), user)
+        now = database.clock.now
+
+        def give(session: Session) -> int:
+            attempt_id = service.find_call(session, call)
+            return service.order(session, actor, service.Order(attempt_id, kind, phone), now())
+
+        order_id = await database.run(give)
+        stop = asyncio.Event()
+        with at_each_signal(stop.set):
+            return await _follow(database, order_id, actor, stop, tell)
+
+    view = with_database(db, work, must_exist=True)
+    if view.state not in (SupervisionState.DONE, SupervisionState.CALL_OVER):
+        raise click.exceptions.Exit(1)
+
+
+async def _follow(
+    database: Database,
+    order_id: int,
+    actor: Actor,
+    stop: asyncio.Event,
+    tell: Callable[[service.OrderView], None],
+) -> service.OrderView:
+    state = SupervisionState.ASKED
+    asked = False
+    while True:
+        view = await database.run(partial(service.follow, order_id=order_id, now=database.clock.now()))
+        tell(view)
+        if view.state is not state:
+            state = view.state
+            click.echo(_said(view))
+        if view.over:
+            return view
+        if stop.is_set() and not asked:
+            asked = True
+            await database.run(lambda session: service.end(session, order_id, actor))
+        await _wait(stop if not asked else None)
+
+
+async def _wait(stop: asyncio.Event | None) -> None:
+    if stop is None:
+        await asyncio.sleep(LOOK_EVERY_S)
+        return
+    try:
+        async with asyncio.timeout(LOOK_EVERY_S):
+            await stop.wait()
+    except TimeoutError:
+        return
+
+
+def _said(view: service.OrderView) -> str:
+    said = state_word(view.state).render(translate)
+    if view.state is SupervisionState.ON:
+        said = kind_word(view.kind).render(translate)
+        if view.told:
+            said = translate("{what}; the agent sees it", what=said)
+    if view.why is None:
+        return said
+    why = translate(WHY_NOT[view.why]) if view.why in WHY_NOT else view.why
+    return translate("{what}: {why}", what=said, why=why)

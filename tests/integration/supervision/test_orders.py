@@ -1,0 +1,160 @@
+"""Orders as rows: what is live, who is told that somebody listens, and calls by the first signs of their ids."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+
+import pytest
+from sqlalchemy.orm import Session
+
+from ivr.campaigns.actors import Actor
+from ivr.database import Database
+from ivr.desk.views import everybody
+from ivr.model import (
+    Agent,
+    AgentPresence,
+    AgentState,
+    Attempt,
+    AttemptState,
+    AuditEntry,
+    Handoff,
+    HandoffState,
+    Queue,
+    Role,
+    Supervision,
+    SupervisionKind,
+    SupervisionState,
+)
+from ivr.supervision import service
+from tests.database_rig.campaigns import new_campaign
+
+pytestmark = pytest.mark.integration
+
+NOW = datetime(2026, 11, 2, 10, 0, tzinfo=UTC)
+ANN = Actor("ann", Role.SUPERVISOR, keyboard={"keyboard": "cli:root"})
+PHONES = ["+8613800000001", "+8613800000002", "+8613800000003"]
+
+
+def fill(session: Session) -> None:
+    """Two live calls, the first with an agent of the queue `care`, and one that is over."""
+    made = new_campaign(session, NOW, phones=PHONES)
+    for name, phone, task in zip(("aa1", "ab2", "ac3"), PHONES, made.tasks, strict=True):
+        session.add(
+            Attempt(id=name, task_id=task.id, campaign_id=made.campaign.id, number=1, phone=phone, started_at=NOW,
+                    state=AttemptState.TALKING, worker="w1", ended_at=NOW if name == "ac3" else None,
+                    current_node="wants", last_heard="yes")
+        )  # fmt: skip
+    agent = Agent(number="1001", name="王芳", phone="601", hired_on=date(2024, 3, 1))
+    queue = {"ring_s": 15.0, "promise_s": 30.0, "wrap_up_s": 0.0, "longest_talk_s": 3600.0}
+    session.add_all([agent, Queue(name="care", skill="care", **queue)])
+    session.flush()
+    session.add(AgentPresence(agent_id=agent.id, state=AgentState.TALKING, since=NOW, changes=0, attempt_id="aa1"))
+    session.add(Handoff(attempt_id="aa1", number=1, queue="care", asked_at=NOW, state=HandoffState.TALKING))
+
+
+@pytest.fixture
+async def filled(db: Database) -> Database:
+    await db.run(fill)
+    return db
+
+
+def give(session: Session, attempt_id: str, kind: SupervisionKind, *, on: bool = True) -> Supervision:
+    phone = "900" if kind in service.BY_PHONE else None
+    row = session.get_one(Supervision, service.order(session, ANN, service.Order(attempt_id, kind, phone), NOW))
+    if on:
+        row.state = SupervisionState.ON
+    return row
+
+
+async def test_live_calls_are_seen_with_who_is_in_them(filled: Database) -> None:
+    def work(session: Session) -> tuple[service.LiveCall, ...]:
+        give(session, "ab2", SupervisionKind.LISTEN)
+        give(session, "ab2", SupervisionKind.HUSH)  # nobody who watches
+        return service.live_calls(session, ANN)
+
+    first, second = await filled.run(work)
+    assert (first.attempt_id, first.campaign, first.agent, first.watchers) == ("aa1", "November", "1001", ())
+    assert (second.attempt_id, second.agent, second.node, second.heard) == ("ab2", None, "wants", "yes")
+    assert second.watchers == ("ann: listen",)
+
+
+@pytest.mark.parametrize(
+    ("told", "kind", "seen"),
+    [
+        (True, SupervisionKind.LISTEN, True),
+        (True, SupervisionKind.READ, True),
+        (False, SupervisionKind.LISTEN, False),
+        (False, SupervisionKind.READ, False),
+        (False, SupervisionKind.WHISPER, True),  # who speaks is heard anyway
+    ],
+)
+async def test_an_agent_sees_who_listens_unless_their_queue_says_otherwise(
+    filled: Database, told: bool, kind: SupervisionKind, seen: bool
+) -> None:
+    def begin(session: Session) -> bool:
+        session.query(Queue).one().monitoring_told = told
+        return give(session, "aa1", kind).told
+
+    assert await filled.run(begin) is seen
+    assert await filled.read(service.watched_agents) == (frozenset({"1001"}) if seen else frozenset())
+
+    def watched(session: Session) -> bool:
+        # `everybody` shows agents with their newest change; this one has none, but is there.
+        return everybody(session)[0].watched
+
+    assert await filled.read(watched) is seen
+
+    def over(session: Session) -> None:
+        session.query(Supervision).one().ended_at = NOW
+
+    await filled.run(over)
+    assert await filled.read(service.watched_agents) == frozenset()
+
+
+async def test_nobody_is_watched_before_the_supervisor_has_picked_up(filled: Database) -> None:
+    await filled.run(lambda session: give(session, "aa1", SupervisionKind.LISTEN, on=False))
+    assert await filled.read(service.watched_agents) == frozenset()
+
+
+async def test_every_order_is_on_record(filled: Database) -> None:
+    await filled.run(lambda session: give(session, "aa1", SupervisionKind.CUT))
+
+    def work(session: Session) -> tuple[list[str], AuditEntry]:
+        rows = [f"{row.who} {row.kind} {row.agent} {row.told}" for row in service.actions_of(session, "aa1")]
+        return rows, session.query(AuditEntry).one()
+
+    rows, entry = await filled.read(work)
+    assert rows == ["ann cut 1001 True"]
+    assert (entry.who, entry.action, entry.subject, entry.details) == (
+        "ann", "call.cut", "aa1", {"keyboard": "cli:root"},
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        ("a", "Several calls begin with a; write more of it."),
+        ("ac3", "No call ac3 is on now"),
+        ("%", "No call % is on now"),
+        ("", "No call  is on now"),
+    ],
+)
+async def test_a_call_is_found_by_its_first_signs(filled: Database, given: str, sentence: str) -> None:
+    assert await filled.read(lambda session: service.find_call(session, "ab")) == "ab2"
+    with pytest.raises(service.SupervisionError, match=sentence):
+        await filled.read(lambda session: service.find_call(session, given))
+
+
+async def test_orders_that_cant_be_are_said(filled: Database) -> None:
+    def nobodys(session: Session) -> None:
+        session.get_one(Attempt, "ab2").worker = None
+        give(session, "ab2", SupervisionKind.CUT)
+
+    for work, sentence in (
+        (nobodys, "Nobody knows which worker has the call ab2"),
+        (lambda session: give(session, "ac3", SupervisionKind.CUT), "No call ac3 is on now"),
+        (lambda session: service.follow(session, 77, NOW), "There is no order 77"),
+        (lambda session: service.end(session, 77, ANN), "There is no order 77"),
+    ):
+        with pytest.raises(service.SupervisionError, match=sentence):
+            await filled.run(work)
