@@ -130,10 +130,14 @@ class BeepDetector:
         """The tone is on, and has been for long enough."""
         return self._ticks * FRAME_MS >= BEEP_MS
 
+    def hush(self) -> None:
+        """A frame softer than BEEP_LEAST_POWER: no tone is on."""
+        self._ticks = 0
+
     def hear(self, samples: Samples, power: float) -> bool:
         """Hear one frame (160 float32 samples and their mean square); True on the tick that makes it a beep."""
         if power < BEEP_LEAST_POWER:
-            self._ticks = 0
+            self.hush()
             return False
         tones = analyse_tones(samples)
         steady = abs(tones.frequency_hz - self._frequency_hz) <= 50  # a tone between two bins may show in either

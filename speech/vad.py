@@ -12,7 +12,7 @@ from array import array
 import _webrtcvad
 import numpy as np
 
-from speech.audio.frames import FRAME_BYTES, FRAME_MS, SAMPLE_RATE_HZ, SAMPLES_PER_FRAME
+from speech.audio.frames import FRAME_BYTES, FRAME_MS, SAMPLE_RATE_HZ, SAMPLES_PER_FRAME, SILENCE_FRAME
 from speech.audio.levels import power_of_dbfs, ratio_of_db
 from speech.audio.tones import Samples, analyse_tones
 
@@ -41,6 +41,7 @@ _COMFORT_FRAME = (
     .astype(_INT16)
     .tobytes()
 )
+_frombuffer = np.frombuffer
 _process = _webrtcvad.process
 _ONES = tuple(bin(bits).count("1") for bits in range(1 << ONSET_WINDOW))
 _WINDOW_MASK = (1 << ONSET_WINDOW) - 1
@@ -91,13 +92,13 @@ class VoiceDetector:
     began when `speaking` has just become true."""
 
     __slots__ = (
+        "_frame",
         "_history",
         "_since_voice",
         "_vad",
         "floor",
         "onset_age",
         "power",
-        "samples",
         "speaking",
         "voiced",
     )
@@ -108,7 +109,7 @@ class VoiceDetector:
         self.speaking = False
         self.onset_age = 0
         self.power = 0.0  # of the last frame, mean square
-        self.samples: Samples = np.zeros(SAMPLES_PER_FRAME, np.float32)  # of the last frame
+        self._frame = SILENCE_FRAME  # the last one
         # The package's own layer over this costs half a microsecond a frame; all it adds is a check of the length.
         self._vad = _webrtcvad.create()
         _webrtcvad.init(self._vad)
@@ -121,8 +122,9 @@ class VoiceDetector:
         no voice. Raises ValueError for a frame of another length."""
         if len(frame) != FRAME_BYTES:
             raise ValueError(f"a frame has {FRAME_BYTES} bytes, not {len(frame)}")
-        samples = np.frombuffer(frame, _INT16).astype(_FLOAT32)
-        self.samples = samples
+        self._frame = frame
+        # Not kept: what is let go of here is what the next call gets, still in the processor's cache.
+        samples = _frombuffer(frame, _INT16).astype(_FLOAT32)
         self.power = power = float(samples.dot(samples)) / SAMPLES_PER_FRAME
         self.floor.hear(power)
         # webrtcvad has its own memory, so it hears every frame, also those that the gates refuse.
@@ -147,6 +149,11 @@ class VoiceDetector:
             self.speaking = True
             self.onset_age = history.bit_length() - 1
         return self.speaking
+
+    @property
+    def samples(self) -> Samples:
+        """The last frame as numbers, made anew each time: few frames are loud enough for anybody to ask."""
+        return _frombuffer(self._frame, _INT16).astype(_FLOAT32)
 
     def forget(self) -> None:
         """The voice that has just begun was none (our own echo): nobody is speaking until it begins anew."""

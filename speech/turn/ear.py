@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from itertools import islice
 
-from speech.amd import AmdState, AnsweringMachineDetector, BeepDetector
+from speech.amd import BEEP_LEAST_POWER, AmdState, AnsweringMachineDetector, BeepDetector
 from speech.audio.frames import FRAME_MS
 from speech.turn.echo import COMPARED_TICKS, EchoGuard
 from speech.vad import VoiceDetector
@@ -125,9 +125,13 @@ class Ear:
         return self.echo.audible and self.echo.is_echo(b"".join(self.since(self.tick - COMPARED_TICKS + 1)))
 
     def _hear_beep(self) -> None:
-        beeps = self._beeps
+        beeps, vad = self._beeps, self.vad
         was_beeping = beeps.beeping
-        if beeps.hear(self.vad.samples, self.vad.power):
+        if vad.power < BEEP_LEAST_POWER:
+            if was_beeping:
+                self.beep_end_tick = self.tick
+            beeps.hush()
+        elif beeps.hear(vad.samples, vad.power):
             self.amd.beep()
         elif was_beeping and not beeps.beeping:
             self.beep_end_tick = self.tick

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from array import array
 from bisect import bisect_right
 from functools import lru_cache
 
@@ -15,16 +14,16 @@ KEPT_PROMPTS = 64  # cut into frames; more than a flow has that everybody hears
 
 
 @lru_cache(maxsize=KEPT_PROMPTS)
-def _cut(pcm: bytes) -> tuple[tuple[bytes, ...], array[float]]:
+def _cut(pcm: bytes) -> tuple[tuple[bytes, ...], tuple[float, ...]]:
     """A prompt's frames and their mean squares: made once for all calls that play it, so that none makes or moves
     sound of its own. All powers at once take 0.2 µs a frame, where one at a time would take 1.5."""
     count = len(pcm) // FRAME_BYTES
     rows = (
         np.frombuffer(pcm, np.int16, count * SAMPLES_PER_FRAME).astype(np.float32).reshape(-1, SAMPLES_PER_FRAME)
     )
-    powers = (np.einsum("ij,ij->i", rows, rows) / SAMPLES_PER_FRAME).astype(np.float64)
+    powers: list[float] = (np.einsum("ij,ij->i", rows, rows) / SAMPLES_PER_FRAME).astype(np.float64).tolist()
     frames = tuple(pcm[at * FRAME_BYTES : (at + 1) * FRAME_BYTES] for at in range(count))
-    return frames, array("d", powers.tobytes())
+    return frames, tuple(powers)
 
 
 class PromptPlayer:

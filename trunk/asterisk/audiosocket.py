@@ -30,7 +30,6 @@ log = logging.getLogger(__name__)
 
 _HEADER_BYTES = len(AUDIO_HEADER)
 _PACKET_BYTES = _HEADER_BYTES + FRAME_BYTES
-_SILENCE = AUDIO_HEADER + SILENCE_FRAME
 _TWO_BYTES = 2 * _PACKET_BYTES
 _FIRST = slice(_HEADER_BYTES, _PACKET_BYTES)
 _SECOND = slice(_PACKET_BYTES + _HEADER_BYTES, _TWO_BYTES)
@@ -247,7 +246,7 @@ class _Socket:
         self.half = 0  # of the ticks on which it is heard: even or odd ones
         self._parser = FrameParser()
         self._frames: deque[bytes] = deque()  # 320 bytes each; bounded in _take_audio
-        self._later: bytes | None = None  # the packet for the next tick
+        self._later: bytes | None = None  # the frame to say on the next tick
         self._whole = True  # nothing is left of a frame that came in part
         self._part = b""  # of a frame, where the peer's packets aren't 20 ms long
         self._unsent = b""  # of a frame that the peer took in part
@@ -279,18 +278,19 @@ class _Socket:
     def be_heard(self, half: int, *, now: bool) -> None:
         """It is served from the next tick on; `now`: it is heard on that one, else it says silence there."""
         self.half = half
-        self._later = None if now else _SILENCE
+        self._later = None if now else SILENCE_FRAME
 
     def tick(self) -> None:
         """Say a frame. On every second tick also read what has come, and have the leg hear two frames of it: the
         second one's answer is what is said on the next tick."""
-        packet = self._later
-        if packet is None:
-            packet = self._converse()
-            if packet is None:
+        said = self._later
+        if said is None:
+            said = self._converse()
+            if said is None:
                 return
         else:
             self._later = None
+        packet = AUDIO_HEADER + said
         try:
             if self._unsent:
                 self._write_rest()
@@ -305,8 +305,8 @@ class _Socket:
             self._gone()
 
     def _converse(self) -> bytes | None:
-        """Hear two frames. Returns what to say to the first; `_later` is what to say to the second. None: it is
-        over."""
+        """Hear two frames. Returns the frame to say to the first; `_later` is the one to say to the second. None:
+        it is over."""
         first = second = SILENCE_FRAME
         frames = self._frames
         try:
@@ -331,19 +331,17 @@ class _Socket:
             leg = self._leg
             if leg is None:  # what came ended it
                 return None
-            said = leg.on_frame(first)
-            packet = _SILENCE if said is None else AUDIO_HEADER + said
+            said = leg.on_frame(first) or SILENCE_FRAME
             leg = self._leg
             if leg is None:
                 return None
-            said = leg.on_frame(second)
-            self._later = later = _SILENCE if said is None else AUDIO_HEADER + said
-            if len(packet) != _PACKET_BYTES or len(later) != _PACKET_BYTES:
+            self._later = later = leg.on_frame(second) or SILENCE_FRAME
+            if len(said) != FRAME_BYTES or len(later) != FRAME_BYTES:
                 raise ValueError(f"a frame to say has {FRAME_BYTES} bytes")
         except Exception as error:  # noqa: BLE001 one leg's fault must not stop the clock of the others
             self._fail(error)
             return None
-        return None if self._closing else packet
+        return None if self._closing else said
 
     def leave(self) -> None:
         """Close without a word to the leg."""
