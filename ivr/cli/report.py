@@ -19,6 +19,7 @@ from ivr.cli.campaign_options import zone_of as checked_zone
 from ivr.cli.metrics import DAY, spans
 from ivr.cli.options import DATABASE
 from ivr.cli.outputs import check_outputs, whole
+from ivr.cli.report_schedules import run, schedule
 from ivr.cli.with_database import with_database
 from ivr.database import Database, Place
 from ivr.i18n import current_language, translate
@@ -50,6 +51,10 @@ SEGMENT = click.option(
 @click.group(help=translate("A campaign's results, reports of days, weeks and months, advice on strategy."))
 def command() -> None:
     pass
+
+
+command.add_command(schedule)
+command.add_command(run)
 
 
 @command.command(help=translate("The results of one campaign: figures, who answers, uplift, arms, confirmations."))

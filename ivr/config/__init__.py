@@ -25,6 +25,7 @@ from ivr.config.installation import (
     PathSettings,
     WebSettings,
 )
+from ivr.config.mail import MailSettings
 from ivr.config.network import AsteriskSettings, CallerIdSettings, QueueSettings, TrunkSettings
 from ivr.config.page import describe
 from ivr.config.section import ConfigError
@@ -62,6 +63,7 @@ __all__ = [
     "IdentitySettings",
     "KeepSettings",
     "LanguageSpeech",
+    "MailSettings",
     "OrganisationLevelName",
     "PathSettings",
     "QueueSettings",

@@ -27,6 +27,7 @@ from ivr.config.installation import (
     PathSettings,
     WebSettings,
 )
+from ivr.config.mail import MailSettings
 from ivr.config.network import AsteriskSettings, QueueSettings, TrunkSettings
 from ivr.config.section import ConfigError, Section
 from ivr.config.systems import CheckerSettings, DeliverySettings, EligibilitySettings, IdentitySettings
@@ -54,6 +55,7 @@ class Settings(Section):
     approval: ApprovalSettings = ApprovalSettings()
     guard: GuardSettings = GuardSettings()
     reports: ReportSettings = ReportSettings()
+    mail: MailSettings = MailSettings()
     archive: ArchiveSettings = ArchiveSettings()
     tasks: TaskSettings = TaskSettings()
     desk: DeskSettings = DeskSettings()
