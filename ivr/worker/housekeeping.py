@@ -23,6 +23,7 @@ from ivr.database import Database
 from ivr.deliveries.runner import DeliveryRunner
 from ivr.feeds.runner import FeedRunner
 from ivr.metrics.invariants import nightly
+from ivr.report.schedules.runner import LOOK_EVERY_S, ReportRunner
 from ivr.session.faults import log_fault
 from ivr.strategy.learning import LEARN_EVERY_S, learn_nightly
 
@@ -44,7 +45,9 @@ class Housekeeping:
     """`start` it beside the calls; `close` ends it. `recordings`: the folder that calls are recorded into."""
 
     def __init__(self, database: Database, settings: Settings, recordings: Path | None = None) -> None:
-        feeds = FeedRunner(database, settings, f"{socket.gethostname()} {os.getpid()}")
+        owner = f"{socket.gethostname()} {os.getpid()}"
+        feeds = FeedRunner(database, settings, owner)
+        reports = ReportRunner(database, settings, owner)
         results = DeliveryRunner(database, settings)
         self._stop = asyncio.Event()
         self._chores = [
@@ -58,6 +61,7 @@ class Housekeeping:
                 NIGHTLY_EVERY_S,
                 lambda: archive_nightly(database, settings.archive, recordings),
             ),
+            Chore("reports", LOOK_EVERY_S, reports.run_due),
             Chore("push results", AGAIN_S, lambda: results.run(self._stop)),
         ]
         self._tasks: list[asyncio.Task[None]] = []
