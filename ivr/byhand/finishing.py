@@ -48,9 +48,10 @@ _EVERYWHERE: Mapping[str, Meaning] = {
 
 def dispositions_of(flow: Flow) -> dict[str, Meaning]:
     """What a call of this flow may come to: its own dispositions in their order, and those of every flow."""
+    nodes = sorted(flow.walk(), key=lambda one: one[0] != flow.name)
     own = {
         node.disposition: Meaning(Intention(node.intention) if node.intention else None, node.pending)
-        for *_, node in flow.walk()
+        for *_, node in nodes
         if node.disposition is not None
     }
     return {**own, **{name: meaning for name, meaning in _EVERYWHERE.items() if name not in own}}
