@@ -19,6 +19,7 @@ from ivr.report.build import ReportError
 from ivr.report.schedules import store
 from ivr.report.schedules.definition import Schedule, ScheduleSpec, schedule_of
 from ivr.report.schedules.runner import ReportRunner
+from ivr.worker.housekeeping import Housekeeping
 from tests.database_rig.fixture import (
     database_url,
     postgresql_rig,
@@ -212,3 +213,13 @@ async def test_a_folder_that_cant_be_written(database: Database, tmp_path: Path)
     assert run.problem is not None
     assert run.problem["template"] == "{path} can't be written ({reason})"
     assert run.written_at is None
+
+
+async def test_workers_make_reports_beside_the_calls(database: Database, tmp_path: Path) -> None:
+    await add(database, schedule(directory=str(tmp_path)))
+    pass_(database, hours=10)
+    beside = Housekeeping(database, Settings())
+    beside.start()
+    await asyncio.sleep(0)  # every chore has begun its first turn, and is let end it
+    await beside.close()
+    assert names_in(tmp_path) == ["daily_2026-11-19.json"]
