@@ -172,7 +172,7 @@ def _state(line: Line) -> str:
 
 def _tell(found: Whole) -> None:
     line = found.line
-    at = f"{found.started_at.astimezone():%Y-%m-%d %H:%M}"
+    at = f"{found.started_at:%Y-%m-%d %H:%M}"
     click.echo(translate("Inspection {number}: {who}, {campaign}, {at}", number=line.id, who=_who(line),
                          campaign=line.campaign, at=at))  # fmt: skip
     click.echo(translate("Call: {call}, {seconds:.0f} s", call=line.attempt_id, seconds=found.talk_s))

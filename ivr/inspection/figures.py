@@ -217,4 +217,4 @@ def faults_by_person(
 def names_of(session: Session, agents: Iterable[str]) -> dict[str, str]:
     """Agents' names by their numbers."""
     rows = session.execute(select(Agent.number, Agent.name).where(Agent.number.in_(list(agents))))
-    return dict(rows.tuples().all())
+    return dict(rows.all())

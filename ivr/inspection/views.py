@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import Row, Select, func, select
 from sqlalchemy.orm import Session
@@ -67,7 +68,7 @@ class Whole:
 
     line: Line
     file: str | None  # the recording, below its directory
-    started_at: datetime
+    started_at: datetime  # on the campaign's clock
     talk_s: float
     why: dict[str, Any]
     card: CardInUse
@@ -107,12 +108,13 @@ def whole(session: Session, who: Person | None, inspection_id: int, now: datetim
     row = locked(session, inspection_id)
     line = _line(session.execute(_lines().where(Inspection.id == row.id)).one(), now)
     attempt = session.get_one(Attempt, row.attempt_id)
+    zone = ZoneInfo(session.get_one(Campaign, attempt.campaign_id).timezone)
     screens = select(CallScreen).where(CallScreen.attempt_id == row.attempt_id, CallScreen.agent == row.agent)
     faults = select(InspectionFault).where(InspectionFault.inspection_id == row.id).order_by(InspectionFault.id)
     return Whole(
         line=line,
         file=file_of(session, row.attempt_id),
-        started_at=attempt.started_at,
+        started_at=attempt.started_at.astimezone(zone),
         talk_s=attempt.talk_ms / 1000,
         why=row.why,
         card=card_of(session, row.card_id),
