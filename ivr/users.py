@@ -25,6 +25,7 @@ MAX_PASSWORD_CHARS = 1024  # hashing takes time by length: an attacker must not 
 FREE_FAILURES = 5  # sign-ins that may fail in a row before a user has to wait
 FIRST_WAIT_S = 30.0
 LONGEST_WAIT_S = 900.0
+SKEW = timedelta(minutes=5)  # so far the clocks of two machines may differ
 _NAME = re.compile(r"[\w.@-]{1,64}")
 
 _hasher = PasswordHasher()
@@ -118,7 +119,9 @@ def _begin(session: Session, name: str, now: datetime) -> str | None:
     user = _find(session, name)
     if user is None:
         return None
-    if user.locked_until is not None and user.locked_until > now:
+    # A lock that lies further ahead than any is long was written by a wrong clock.
+    latest = now + timedelta(seconds=LONGEST_WAIT_S) + SKEW
+    if user.locked_until is not None and now < user.locked_until <= latest:
         raise SignInLocked((user.locked_until - now).total_seconds())
     user.failed_sign_ins += 1
     excess = user.failed_sign_ins - FREE_FAILURES

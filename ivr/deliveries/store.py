@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import delete, exists, select, update
+from sqlalchemy import ColumnElement, delete, exists, or_, select, update
 from sqlalchemy.orm import Session, aliased
 
 from ivr.model import Delivery, DeliveryState
 
 LONGEST_WAIT_S = 3600.0
+SKEW = timedelta(minutes=5)  # so far the clocks of two machines may differ
 KEPT = timedelta(days=30)  # rows that were sent, for looking
 DELETED_AT_ONCE = 1000
 PROBLEM_CHARS = 200
@@ -43,7 +44,7 @@ def claim(session: Session, sinks: Collection[str], count: int, now: datetime, l
     )
     due = (
         select(Delivery)
-        .where(Delivery.state == DeliveryState.QUEUED, Delivery.next_at <= now, Delivery.sink.in_(sinks), ~waits)
+        .where(Delivery.state == DeliveryState.QUEUED, _is_due(now, lease_s), Delivery.sink.in_(sinks), ~waits)
         .order_by(Delivery.next_at, Delivery.id)
         .limit(count)
         .with_for_update(skip_locked=True, of=Delivery)
@@ -54,6 +55,12 @@ def claim(session: Session, sinks: Collection[str], count: int, now: datetime, l
         row.next_at = now + timedelta(seconds=lease_s)
         found.append(Sending(row.id, row.sink, row.event, row.attempt_id, row.payload, row.tries))
     return found
+
+
+def _is_due(now: datetime, lease_s: float) -> ColumnElement[bool]:
+    """Its time has come; or it lies further ahead than any wait is long: a wrong clock wrote it."""
+    longest = timedelta(seconds=max(LONGEST_WAIT_S, lease_s)) + SKEW
+    return or_(Delivery.next_at <= now, Delivery.next_at > now + longest)
 
 
 def sent(session: Session, sending: Sending, now: datetime) -> None:

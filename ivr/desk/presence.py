@@ -8,13 +8,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
 
 from ivr.desk.errors import DeskError
 from ivr.desk.states import Asked, asked, may_follow
 from ivr.model import Agent, AgentPresence, AgentState, AgentStateChange
 
+LONGEST_LEASE = timedelta(minutes=10)  # no lease of an agent is that long
 WENT_SILENT = "lease_over"  # reason of a change that was made because the worker with the call is gone
 
 
@@ -86,16 +87,21 @@ def end_by_itself(session: Session, by: str, now: datetime) -> int:
     ready again, or get their wish. Returns how many."""
     over = session.scalars(
         select(AgentPresence)
-        .where((AgentPresence.until <= now) | (AgentPresence.lease_until <= now))
+        .where((AgentPresence.until <= now) | _silent(now))
         .order_by(AgentPresence.agent_id)
         .with_for_update(skip_locked=True)
     ).all()
     for presence in over:
         state, reason = presence.wish or AgentState.READY, presence.wish_reason
-        if presence.lease_until is not None and presence.lease_until <= now:
+        if presence.lease_until is not None and not now < presence.lease_until <= now + LONGEST_LEASE:
             reason = reason or WENT_SILENT
         _write(session, presence, Change(state, by, reason), now)
     return len(over)
+
+
+def _silent(now: datetime) -> ColumnElement[bool]:
+    """Leases that have run out, or lie further ahead than any is long: a wrong clock wrote them."""
+    return (AgentPresence.lease_until <= now) | (AgentPresence.lease_until > now + LONGEST_LEASE)
 
 
 def _write(session: Session, presence: AgentPresence, change: Change, now: datetime) -> None:
@@ -103,7 +109,7 @@ def _write(session: Session, presence: AgentPresence, change: Change, now: datet
     at = max(now, presence.since)  # another machine's clock may be ahead: the history never goes back
     presence.changes += 1
     presence.state, presence.since = change.state, at
-    presence.until = None if change.for_s is None else at + timedelta(seconds=change.for_s)
+    presence.until = None if change.for_s is None else now + timedelta(seconds=change.for_s)
     presence.attempt_id = change.attempt_id
     if change.attempt_id is None or change.state is AgentState.WRAP_UP:
         presence.lease_owner = presence.lease_until = None

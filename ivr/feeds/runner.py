@@ -27,7 +27,9 @@ from ivr.session.faults import log_fault
 
 log = logging.getLogger(__name__)
 FEEDS_AT_ONCE = 4  # a source that is slow doesn't keep payments waiting
+MEND_EVERY_S = 60.0  # due times that a wrong clock wrote
 LOOK_AGAIN_S = 5.0  # for feeds that are due, or were added
+MENDED = "feeds_mended: the clock was ahead when they were put off; due by today's clock: %s"
 DRY_ROWS = 5000  # most that a dry run reads
 
 
@@ -54,8 +56,13 @@ class FeedRunner:
         self._stopping = False
         runs: set[asyncio.Task[Report]] = set()
         stopped = asyncio.create_task(stop.wait())
+        loop = asyncio.get_running_loop()
+        mend_s = loop.time()
         try:
             while not stop.is_set():
+                if loop.time() >= mend_s:
+                    mend_s = loop.time() + MEND_EVERY_S
+                    await self._mend()
                 while len(runs) < FEEDS_AT_ONCE and (claim := await self._claim()) is not None:
                     runs.add(asyncio.create_task(self._run(claim)))
                 waiting: set[asyncio.Task[Report] | asyncio.Task[bool]] = {stopped, *runs}
@@ -71,6 +78,7 @@ class FeedRunner:
 
     async def run_due(self) -> int:
         """Run whatever is due now, one after the other; how many there were."""
+        await self._mend()
         count = 0
         while (claim := await self._claim()) is not None:
             await self._run(claim)
@@ -79,6 +87,7 @@ class FeedRunner:
 
     async def run_feed(self, name: str) -> Report:
         """Run one feed now, whether it is due or not. Raises FeedError when it can't be."""
+        await self._mend()
         claim = await self._claim(name)
         if claim is None:
             raise FeedError(store.BUSY, name=name)
@@ -119,6 +128,12 @@ class FeedRunner:
         raise AssertionError("a dry run always ends by being undone")
 
     # ---- one run --------------------------------------------------------------------------------------------
+
+    async def _mend(self) -> None:
+        now = self._database.clock.now()
+        mended = await self._database.run(lambda session: store.mend_times(session, now))
+        if mended:
+            log.warning(MENDED, ", ".join(mended))
 
     async def _claim(self, name: str | None = None) -> store.Claim | None:
         now = self._database.clock.now()

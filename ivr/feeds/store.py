@@ -24,6 +24,7 @@ from ivr.feeds.rows import Fields, Incoming, Rejected
 from ivr.model import Campaign, Feed, FeedReject, FeedRun, FeedRunState, FeedState
 
 LEASE_MARGIN_S = 120.0  # a claim outlives the source's own limit by this
+SKEW = timedelta(minutes=5)  # so far the clocks of two machines may differ
 FIRST_WAIT_S = 30.0  # after a failed run; doubled with each one that follows
 LONGEST_WAIT_S = 3600.0
 COUNTED = ("rows", "taken", "replaced", "known", "rejected", "never")  # of a run
@@ -66,7 +67,7 @@ class Claim:
 
     @property
     def lease(self) -> timedelta:
-        return timedelta(seconds=self.definition.spec.source.timeout_s + LEASE_MARGIN_S)
+        return lease_of(self.definition)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +116,32 @@ def claim(session: Session, owner: str, now: datetime, name: str | None = None) 
     claimed = _claim_of(session, feed, run.id)
     feed.lease_owner, feed.lease_until = _owner(owner, claimed), now + claimed.lease
     return claimed
+
+
+def mend_times(session: Session, now: datetime) -> list[str]:
+    """Feeds that a wrong clock put off: they are due by their schedule again, and leases that it gave have ended.
+
+    No feed is due later than at its next time, or than a failed run says; no lease lasts longer than a claim's."""
+    later = or_(Feed.next_at > now, Feed.lease_until > now)
+    query = select(Feed).where(Feed.state == FeedState.ACTIVE, later).order_by(Feed.id)
+    mended = []
+    for feed in session.execute(query.with_for_update(skip_locked=True)).scalars():
+        definition, soon = load_document(feed.document), now + SKEW
+        latest = definition.next_time(soon)
+        if feed.failures:
+            latest = max(latest, soon + wait_after(feed.failures))
+        if feed.next_at is not None and feed.next_at > latest:
+            feed.next_at = definition.next_time(now)
+            mended.append(feed.name)
+        if feed.lease_until is not None and feed.lease_until > soon + lease_of(definition):
+            feed.lease_owner = feed.lease_until = None
+            mended.append(feed.name)
+    return sorted(set(mended))
+
+
+def lease_of(definition: Definition) -> timedelta:
+    """How long a claim lasts."""
+    return timedelta(seconds=definition.spec.source.timeout_s + LEASE_MARGIN_S)
 
 
 def look(session: Session, name: str) -> Claim:

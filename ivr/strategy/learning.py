@@ -58,7 +58,8 @@ async def learn_nightly(database: Database) -> None:
 
     def due(session: Session) -> bool:
         newest = session.execute(select(func.max(HourRate.computed_at))).scalar_one()
-        return (newest is None or newest < now - STALE) and bool(_in_use(session))
+        stale = newest is None or not now - STALE <= newest <= now  # a clock that was ahead may have written it
+        return stale and bool(_in_use(session))
 
     if await database.read(due):
         await learn(database)

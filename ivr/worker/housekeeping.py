@@ -18,6 +18,7 @@ from pathlib import Path
 from ivr.archive.nightly import archive_nightly
 from ivr.byhand.service import tidy
 from ivr.campaigns.keeping import KEEP_EVERY_S, keep
+from ivr.clock_jumps import MEND_EVERY_S, TimeMender
 from ivr.config import Settings
 from ivr.database import Database
 from ivr.deliveries.runner import DeliveryRunner
@@ -53,6 +54,7 @@ class Housekeeping:
         self._chores = [
             Chore("keep campaigns", KEEP_EVERY_S, lambda: keep(database, settings)),
             Chore("tasks by hand", TIDY_EVERY_S, lambda: tidy(database, settings)),
+            Chore("mend due times", MEND_EVERY_S, TimeMender(database).look),
             Chore("feeds", AGAIN_S, lambda: feeds.run(self._stop)),
             Chore("learn hours", LEARN_EVERY_S, lambda: learn_nightly(database)),
             Chore("check the books", NIGHTLY_EVERY_S, lambda: nightly(database, settings)),

@@ -12,8 +12,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
+from datetime import datetime
 
 from sqlalchemy.exc import NoResultFound
 
@@ -49,6 +50,7 @@ class Presence:
         self._settings = settings
         self._quotas = quotas
         self._state = WorkerState.RUNNING
+        self._heard: dict[str, tuple[datetime, float]] = {}  # a worker's heartbeat, and when it was new
 
     async def enter(self) -> None:
         worker, here = self._station.worker, self._database.clock.now()
@@ -131,8 +133,20 @@ class Presence:
             return
         await self.renew()
         after_s = self._settings.dead_after_s
-        for dead in await self._database.run(lambda session: rows.declare_dead(session, after_s, here)):
+        beats = await self._database.run(lambda session: rows.heartbeats(session, after_s, here))
+        silent = self._silent(beats)
+        for dead in await self._database.run(lambda session: rows.declare_dead(session, after_s, silent, here)):
             await self._bury(dead)
+
+    def _silent(self, beats: Mapping[str, datetime]) -> dict[str, datetime]:
+        """Those whose heartbeat has been the same for too long, by time that nobody sets."""
+        now_s = time.monotonic()
+        self._heard = {
+            worker: self._heard[worker] if self._heard.get(worker, (None, 0.0))[0] == beat else (beat, now_s)
+            for worker, beat in beats.items()
+        }
+        after_s = self._settings.dead_after_s
+        return {worker: beat for worker, (beat, heard_s) in self._heard.items() if now_s - heard_s >= after_s}
 
     def _declared_dead(self) -> None:
         log.error("declared_dead", extra={"worker": self._station.worker})

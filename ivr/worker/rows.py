@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -65,14 +65,30 @@ def beat(session: Session, worker: str, state: WorkerState, here: datetime) -> b
     )
 
 
-def declare_dead(session: Session, after_s: float, here: datetime) -> tuple[str, ...]:
-    """Take workers for dead whose heartbeat has been missing for so long; all that aren't cleared up after yet."""
+def heartbeats(session: Session, after_s: float, here: datetime) -> dict[str, datetime]:
+    """The last heartbeat of each worker that lives. One further ahead than `after_s` was written before the
+    database's clock was set back: it counts from now."""
+    now = moment(session, here)
+    ahead = Worker.heartbeat_at > now + timedelta(seconds=after_s)
+    alive = Worker.state.in_(store.ALIVE)
+    session.execute(update(Worker).where(alive, ahead).values(heartbeat_at=now))
+    return {worker: beat for worker, beat in session.execute(select(Worker.id, Worker.heartbeat_at).where(alive))}
+
+
+def declare_dead(
+    session: Session, after_s: float, silent: Mapping[str, datetime], here: datetime
+) -> tuple[str, ...]:
+    """Take workers for dead whose heartbeat has been missing for so long, and that are among the `silent`: who
+    asks has seen the same heartbeat for as long by its own time. So nobody dies because the database's clock was
+    set ahead. All that aren't cleared up after yet."""
     since = moment(session, here) - timedelta(seconds=after_s)
-    session.execute(
-        update(Worker)
-        .where(Worker.state.in_(store.ALIVE), Worker.heartbeat_at < since)
-        .values(state=WorkerState.DEAD)
-    )
+    for worker, heartbeat in silent.items():
+        session.execute(
+            update(Worker)
+            .where(Worker.id == worker, Worker.state.in_(store.ALIVE), Worker.heartbeat_at < since)
+            .where(Worker.heartbeat_at == heartbeat)
+            .values(state=WorkerState.DEAD)
+        )
     return tuple(session.execute(select(Worker.id).where(Worker.state == WorkerState.DEAD)).scalars())
 
 
@@ -161,6 +177,8 @@ def renew(
 def _grant(session: Session, worker: str, ask: Ask, valid: tuple[datetime, datetime]) -> Grant:
     now, until = valid
     of = (Quota.kind == ask.kind, Quota.name == ask.name)
+    # One that runs much longer was given before the database's clock was set back.
+    session.execute(update(Quota).where(*of, Quota.until > until + (until - now)).values(until=until))
     rows = session.execute(select(Quota).where(*of, Quota.until > now)).scalars().all()
     others = [row for row in rows if row.worker_id != worker]
     mine = next((row for row in rows if row.worker_id == worker), None)

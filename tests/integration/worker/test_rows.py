@@ -18,7 +18,7 @@ from ivr.database import Database
 from ivr.dialer import store
 from ivr.dialer.station import Station
 from ivr.model import Attempt, Base, Quota, QuotaKind, Task, TaskState, Worker, WorkerState
-from ivr.worker.rows import Ask, Grant, beat, bury, declare_dead, join, leave, renew
+from ivr.worker.rows import Ask, Grant, beat, bury, declare_dead, heartbeats, join, leave, renew
 from tests.worker_rig.scene import Scene, phone
 
 pytestmark = pytest.mark.integration
@@ -159,11 +159,12 @@ def test_a_dead_workers_calls_are_dropped_closed_and_freed_once_and_it_writes_ov
             placing = store.Placing(name, rules, lease, now)
             assert await db.run(lambda session, placing=placing: store.place(session, placing))  # type: ignore[misc]
         await db.run(lambda session: renew(session, "slow", [Ask(*TRUNK, 5, 1.0)], 60.0, NOW))
-        assert await db.run(lambda session: declare_dead(session, 5.0, NOW)) == ()
+        assert await db.run(lambda session: declare_dead(session, 5.0, heartbeats(session, 5.0, NOW), NOW)) == ()
         late = update(Worker).where(Worker.id == "slow").values(heartbeat_at=func.now() - timedelta(seconds=10))
         await db.run(lambda session: session.execute(late))
 
-        assert await db.run(lambda session: declare_dead(session, 5.0, NOW)) == ("slow",)
+        silent = await db.run(lambda session: heartbeats(session, 5.0, NOW))
+        assert await db.run(lambda session: declare_dead(session, 5.0, silent, NOW)) == ("slow",)
         network = Network({"slows", "alives", "somebody else's"})
         await Station(db, network, worker="alive").drop_left("slow")
         assert network.held == {"alives", "somebody else's"}
