@@ -72,7 +72,8 @@ def heartbeats(session: Session, after_s: float, here: datetime) -> dict[str, da
     ahead = Worker.heartbeat_at > now + timedelta(seconds=after_s)
     alive = Worker.state.in_(store.ALIVE)
     session.execute(update(Worker).where(alive, ahead).values(heartbeat_at=now))
-    return {worker: beat for worker, beat in session.execute(select(Worker.id, Worker.heartbeat_at).where(alive))}
+    beats = session.execute(select(Worker.id, Worker.heartbeat_at).where(alive))
+    return {row.id: row.heartbeat_at for row in beats}
 
 
 def declare_dead(
