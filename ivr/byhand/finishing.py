@@ -67,6 +67,8 @@ def call_as_json(record: CallRecord, recording: RecordingFacts | None) -> dict[s
     return {name: _text(getattr(record, name)) for name in moments} | {
         "talk_s": record.talk_s,
         "talking": bool(record.talks),
+        "talked_from": _text(record.talks[0].started_at) if record.talks else None,
+        "abandoned": record.abandoned,
         "failure": record.failure,
         "cause": None
         if cause is None
@@ -111,10 +113,11 @@ def record_of(over: Finished, script: Script, entries: tuple[Entry, ...], result
         talk_s=float(call.get("talk_s", 0.0)),
         cause=_cause(call.get("cause")),
         failure=call.get("failure", ""),
+        abandoned=bool(call.get("abandoned")),  # somebody was found, but late
         key_questions=script.flow.key_questions,
     )
     if answered_at is not None and call.get("talking", True):
-        record.talks.append(Talk(over.agent, answered_at, ended_at))
+        record.talks.append(Talk(over.agent, _moment(call.get("talked_from")) or answered_at, ended_at))
     by: Literal["callee", "us", "network"] = record.cause.by if record.cause else "network"
     script.ended(CallEnded(by=by), ended_at or over.started_at)
     for at, event in script.events:

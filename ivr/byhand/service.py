@@ -191,6 +191,18 @@ class Tasks:
 
         return await self._finish(await self._as_agent(number, work), result)
 
+    async def finish_what_is_left(self, number: str) -> None:
+        """Another call is the agent's: what they were still wrapping up has the result that was entered."""
+
+        def work(session: Session, agent: Agent, now: datetime) -> int | None:
+            del now
+            has = rows.open_of(session, agent.id)
+            return has.id if has is not None and has.state is HandlingState.WRAP_UP else None
+
+        left = await self._as_agent(number, work)
+        if left is not None:
+            await self._finish(left, AS_ENTERED)
+
     async def tidy(self, number: str | None = None) -> int:
         """End what has lasted too long, of that agent or of anybody: how many.
 

@@ -95,6 +95,8 @@ async def create_campaign(database: Database, actor: Actor, draft: Draft, settin
     check_schedule(draft.schedule, now)
     check_trunks(draft.trunks, settings)
     check_statistics(draft.statistics, draft.flow)
+    if draft.people is not None and draft.people.mode is PeopleMode.PREDICTIVE:
+        people_queue(draft.strategy)
     if not draft.lists and not draft.files and draft.max_total is None:
         raise CampaignError(
             "The campaign {name} has no contacts: name a list (--list, --contacts), or the most that feeds may "
@@ -165,6 +167,18 @@ def check_teams(session: Session, teams: Iterable[str]) -> None:
             raise CampaignError(
                 "There is no team {name}; there are: {known}.", name=name, known=", ".join(known) or "–"
             )
+
+
+def people_queue(strategy: Strategy) -> str:
+    """The queue for whose people a predictive campaign calls ahead. Raises CampaignError: the strategy doesn't say
+    which, or doesn't look at people."""
+    pace = strategy.spec.pace
+    if not pace.by_people or pace.queues is None or len(pace.queues) != 1:
+        raise CampaignError(
+            "Customers are called ahead for the people of one queue; write in the strategy: {line}",
+            line="pace: {mode: predictive, queues: [NAME]}",
+        )
+    return pace.queues[0]
 
 
 def columns_of(flow: Flow) -> tuple[str, ...]:

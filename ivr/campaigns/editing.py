@@ -14,7 +14,14 @@ from flows.flow import Flow
 from flows.loader import load_document as load_flow
 from ivr.campaigns.actors import Actor
 from ivr.campaigns.changing import Change, close_waiting, find_campaign, hold_campaign, may_manage, move
-from ivr.campaigns.creating import Schedule, check_schedule, check_statistics, check_teams, check_trunks
+from ivr.campaigns.creating import (
+    Schedule,
+    check_schedule,
+    check_statistics,
+    check_teams,
+    check_trunks,
+    people_queue,
+)
 from ivr.campaigns.errors import CampaignError
 from ivr.campaigns.life_cycle import Event, step
 from ivr.campaigns.lists import check_fields, files_with_contacts, import_files
@@ -39,6 +46,7 @@ from ivr.model import (
 from ivr.policy.loader import load_document as load_policy
 from ivr.policy.policy import Policy
 from ivr.strategy import Strategy
+from ivr.strategy import load_document as load_strategy
 
 REMOVED_FROM_CAMPAIGN = (
     "removed_from_campaign"  # result of contacts whose list no longer belongs to their campaign
@@ -125,6 +133,8 @@ def _check(session: Session, actor: Actor, name: str, edit: Edit, now: datetime)
     check_teams(session, edit.teams)
     if (edit.handled_by or campaign.handled_by) is HandledBy.ROBOT and (edit.people_mode or edit.teams):
         raise CampaignError("Mode and teams are those of campaigns that people handle: --handled-by people")
+    if (edit.people_mode or campaign.people_mode) is PeopleMode.PREDICTIVE:
+        people_queue(edit.strategy or load_strategy(campaign.strategy or ""))
     dropped = {find_list(session, one).id for one in edit.dropped_lists}
     kept = set(_lists(session, campaign)) - dropped
     checked = {find_list(session, one).id for one in edit.lists}

@@ -59,6 +59,8 @@ class DialerOptions:
     hours: Hours = NO_HOURS  # at which who answers, where the strategy waits for better ones
     may_finish: Callable[[], Awaitable[bool]] | None = None  # asked when every task is done: False: more may come
     ends_at: datetime | None = None  # the campaign's: nobody is promised a call after it
+    # Asked at a call's end; True: its result is written later, by whoever is asked.
+    ending: Callable[[PlacedAttempt, CallRecord], Awaitable[bool]] | None = None
     look_again_s: float | None = None  # new tasks may come from outside: look so often; None: they don't
 
     @property
@@ -333,6 +335,11 @@ class Caller:
                 session.close(Cause(DialOutcome.UNKNOWN, "the network lost the call", "network"))
 
     async def _finish(self, attempt: PlacedAttempt, record: CallRecord) -> None:
+        if self._options.ending is not None and await self._options.ending(attempt, record):
+            self._station.open_attempts.discard(attempt.attempt_id)
+            self._compress(attempt.attempt_id)
+            self._deps.bus.publish(CallOver(attempt.attempt_id, record, None))
+            return
         recording = None
         if (
             self._deps.recordings is not None

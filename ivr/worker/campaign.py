@@ -17,7 +17,9 @@ from sqlalchemy.orm import Session
 from flows.flow import Flow
 from flows.loader import load_document
 from ivr.arms import arm_deps
+from ivr.byhand.connecting import PutThrough, connecting_flow
 from ivr.byhand.dialing import Line, PeopleDialer
+from ivr.campaigns.creating import people_queue
 from ivr.campaigns.hashing import prompts_as_approved
 from ivr.campaigns.running import finish_if_done, rules_of
 from ivr.dialer.calling import DialerOptions
@@ -28,7 +30,7 @@ from ivr.errors import IvrError
 from ivr.identity.checking import identity_checks
 from ivr.model import Campaign, FlowVersion, HandledBy, PeopleMode
 from ivr.policy.policy import CampaignRules
-from ivr.session.deaf import DeafRecognizer
+from ivr.session.deaf import NONE, DeafRecognizer
 from ivr.session.progress import Bus
 from ivr.session.speaker import Speaker
 from ivr.strategy import Strategy, default_strategy
@@ -163,9 +165,13 @@ class HostedCampaign:
         if plan.edition.people_mode in DIALLED_BY_HAND:
             await self._run_by_hand(plan)
             return
-        recognizer = await parts.hearing(plan.flow.language, plan.recognizer)
         bus = Bus()
         bus.subscribe(parts.bus.publish)
+        through = None
+        if plan.edition.people_mode is PeopleMode.PREDICTIVE:
+            plan = replace(plan, flow=connecting_flow(plan.flow, people_queue(plan.strategy)), recognizer=NONE)
+            through = await self._put_through(bus, stack)
+        recognizer = await parts.hearing(plan.flow.language, plan.recognizer)
         deps = parts.studio.deps(plan.flow, await parts.studio.speaker(plan.flow), recognizer, parts.database, bus)
         pace = plan.strategy.spec.pace
         checks = await identity_checks(parts.studio.settings, plan.rules, parts.database)
@@ -180,8 +186,12 @@ class HostedCampaign:
         routes = parts.account.routes(plan.rules.purpose, plan.edition.trunks)
         eligibility = await eligibility_of(parts.studio.settings, plan.rules, parts.database)
         hours = await parts.database.read(lambda session: hours_for(session, plan.strategy))
-        arms = await arm_deps(stack, parts.studio, parts.database, plan.strategy, deps)
-        options = replace(self._options(plan), eligibility=eligibility, hours=hours, arms=arms)
+        options = replace(self._options(plan), eligibility=eligibility, hours=hours)
+        if through is None:
+            arms = await arm_deps(stack, parts.studio, parts.database, plan.strategy, deps)
+            options = replace(options, arms=arms)
+        else:  # an arm's flow is its agents' script
+            options = replace(options, ending=through.ending)
         self._dialer = Dialer(options, parts.database, routes, deps, parts.station, pacer)
         parts.shares.at_work(self.id, self._dialer)
         try:
@@ -198,6 +208,14 @@ class HostedCampaign:
             await parts.part(limit)
             if eligibility is not None:
                 await eligibility.close()
+
+    async def _put_through(self, bus: Bus, stack: AsyncExitStack) -> PutThrough:
+        """Customers are called ahead for people: what becomes of whoever answers is a task of theirs."""
+        parts = self._parts
+        through = PutThrough(parts.database, parts.studio.settings, parts.station.worker, self.id)
+        bus.subscribe(through.observe)
+        await stack.enter_async_context(through)
+        return through
 
     async def _run_by_hand(self, plan: CampaignPlan) -> None:
         """People talk: nothing is heard or said by us, but to agents at outside numbers."""

@@ -1,0 +1,172 @@
+"""Predictive campaigns of people: customers are called ahead by the usual dialer and pacer, whoever answers is put
+through to an agent who is free, and from then on the call is that agent's task with the flow as its script.
+
+What a customer hears before is a flow of our own, one transfer long; what comes of the call says the agent."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from datetime import datetime, timedelta
+from typing import Self
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from flows.flow import Flow
+from flows.loader import loads
+from ivr.byhand import rows
+from ivr.byhand.book import Book
+from ivr.byhand.finishing import call_as_json
+from ivr.byhand.script import Start
+from ivr.byhand.service import Tasks, wrap_up
+from ivr.config import Settings
+from ivr.database import Database
+from ivr.desk.presence import find
+from ivr.model import Attempt, Contact, Handling, HandlingState, Task
+from ivr.session.deps import PlacedAttempt
+from ivr.session.faults import log_fault
+from ivr.session.offering import BRIDGED
+from ivr.session.progress import AgentCalled, CallOver, NodeReached, ProgressEvent
+from ivr.session.record import CallRecord
+from ivr.session.slots import SlotTimes
+from prompts.languages import family
+
+log = logging.getLogger(__name__)
+RENEW_EVERY_S = rows.WORKER_S / 4
+ANSWER_WITHIN_S = 20  # until an agent has picked up
+
+
+SORRY = {
+    "en": "Sorry, none of our colleagues is free at the moment. We are sorry to have bothered you. Goodbye.",
+    "zh": "抱歉,现在没有空闲的客服人员,打扰您了,再见。",
+}
+NO_AGENT = "no_agent"  # disposition of whoever answered and found nobody
+
+
+def connecting_flow(script: Flow, queue: str) -> Flow:
+    """What whoever answers goes through: nothing but the way to an agent of that queue."""
+    sorry = SORRY.get(family(script.language), SORRY["en"])
+    document = {
+        "schema": 1,
+        "flow": script.name,
+        "language": script.language,
+        "purpose": script.purpose,
+        "limits": {"call_s": 300, "steps": 20},
+        "start": "connect",
+        "nodes": {
+            "connect": {
+                "transfer": {"queue": queue, "mode": "blind", "answer_within_s": ANSWER_WITHIN_S},
+                "answered": "end",
+                "unavailable": "sorry",
+            },
+            "sorry": {
+                "play": {"say": sorry},
+                "next": "end",
+                "disposition": NO_AGENT,
+            },
+            "end": {"hangup": None},
+        },
+    }
+    return loads(json.dumps(document).encode())
+
+
+class PutThrough:
+    """Subscribe `observe` to the campaign's bus, give `ending` to the dialer, and enter it while that runs."""
+
+    def __init__(self, database: Database, settings: Settings, worker: str, campaign_id: int) -> None:
+        self._database = database
+        self._tasks = Tasks(database, settings)
+        self._wrap_up_s = settings.tasks.wrap_up_s
+        self._worker = worker
+        self._campaign_id = campaign_id
+        self._book = Book()
+        self._agents: dict[str, str] = {}  # by attempt: who was rung last
+        self._begun: dict[str, asyncio.Task[None]] = {}  # by attempt: the talk's row
+
+    async def __aenter__(self) -> Self:
+        self._renewing = asyncio.create_task(self._renew(), name=f"talks of campaign {self._campaign_id}")
+        return self
+
+    async def __aexit__(self, *error: object) -> None:
+        self._renewing.cancel()
+        await asyncio.wait({self._renewing})
+        await self._tasks.close()
+
+    def observe(self, event: ProgressEvent) -> None:
+        match event:
+            case AgentCalled(attempt_id=attempt_id, agent=agent):
+                self._agents[attempt_id] = agent
+            case NodeReached(attempt_id=attempt_id, node=node) if node == BRIDGED:
+                called = self._agents.get(attempt_id)
+                if called is not None and attempt_id not in self._begun:
+                    self._begun[attempt_id] = asyncio.create_task(self._begin(attempt_id, called))
+            case CallOver(attempt_id=attempt_id):
+                self._agents.pop(attempt_id, None)
+                self._begun.pop(attempt_id, None)
+
+    async def ending(self, attempt: PlacedAttempt, record: CallRecord) -> bool:
+        """Leave an answered call to its agent. False: nobody talked, so that its result is known."""
+        begun = self._begun.get(attempt.attempt_id)
+        if begun is None or not record.talks:
+            return False
+        await asyncio.wait({begun})
+        if begun.exception() is not None:
+            return False
+        now, call = self._database.clock.now(), call_as_json(record, None)
+
+        def work(session: Session) -> bool:
+            found = select(Handling).where(Handling.attempt_id == attempt.attempt_id).with_for_update()
+            handling = session.scalars(found).one_or_none()
+            if handling is None or handling.state is not HandlingState.TALKING:
+                return handling is not None
+            wrap_up(session, handling, call, self._wrap_up_s, now)
+            return True
+
+        return await self._database.run(work)
+
+    async def _renew(self) -> None:
+        """Say again and again that the talks are still on."""
+        while True:
+            await asyncio.sleep(RENEW_EVERY_S)
+            try:
+                await self._database.run(self._still_on)
+            except Exception as error:  # noqa: BLE001 a task's top: the next time may go well
+                log_fault(log, "talks_not_renewed", error, campaign_id=self._campaign_id)
+
+    def _still_on(self, session: Session) -> None:
+        until = self._database.clock.now() + timedelta(seconds=rows.WORKER_S)
+        session.execute(
+            update(Handling)
+            .where(Handling.attempt_id.in_(list(self._begun)), Handling.state == HandlingState.TALKING)
+            .values(until=until)
+        )
+
+    async def _begin(self, attempt_id: str, number: str) -> None:
+        """The call is the agent's task from now on. One that they haven't finished yet is finished as it is."""
+        await self._tasks.finish_what_is_left(number)
+        now = self._database.clock.now()
+        await self._database.run(lambda session: self._write(session, attempt_id, number, now))
+
+    def _write(self, session: Session, attempt_id: str, number: str, now: datetime) -> None:
+        attempt = session.get_one(Attempt, attempt_id)
+        contact = session.get_one(Contact, session.get_one(Task, attempt.task_id).contact_id)
+        campaign = self._book.campaign(session, self._campaign_id)
+        times = SlotTimes(campaign.rules.policy.zone_of(attempt.phone), campaign.ends_at)
+        known = {**times.named(now), **contact.attributes, "phone": attempt.phone}
+        session.add(
+            Handling(
+                task_id=attempt.task_id,
+                campaign_id=self._campaign_id,
+                agent_id=find(session, number).id,
+                flow_version_id=self._book.version_for(session, campaign, attempt.phone),
+                state=HandlingState.TALKING,
+                began_at=now,
+                until=now + timedelta(seconds=rows.WORKER_S),
+                worker=self._worker,
+                attempt_id=attempt_id,
+                start=Start(known).as_json(),
+                call={"answered_at": now.isoformat(), "talking": True},
+            )
+        )

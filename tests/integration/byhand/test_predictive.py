@@ -1,0 +1,91 @@
+"""Predictive: the usual dialer and pacer call ahead, and whoever answers is an agent's task with its script."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from ivr.byhand.finishing import Result
+from ivr.campaigns.creating import people_queue
+from ivr.campaigns.errors import CampaignError
+from ivr.model import AgentState as S
+from ivr.model import HandlingState, PeopleMode, Segment, Task, TaskState
+from ivr.strategy import default_strategy, loads
+from ivr.worker.door import Watching, WorkerBrake, WorkerOptions, run_worker
+from tests.integration.byhand.office import Office, office, phone
+from tests.shared_prompts import with_shared_prompts
+
+pytestmark = pytest.mark.integration
+STRATEGY = """
+schema: 1
+strategy: ahead
+retry: {attempts: 1}
+pace: {mode: power, queues: [sales], concurrency: 5}
+"""
+ROSTER = b"""schema: 1
+queues: {sales: {wrap_up_s: 300, ring_s: 10}}
+agents:
+  1001: {name: Wang, phone: 601, skills: {sales: 9}, hired_on: 2024-03-01}
+"""
+CALLEES = """
+defaults: {ring_s: 1, does: [{on: bridged, at_s: 20, hang_up: true}]}
+callees:
+  "+8613800000001": {pickup: busy}
+"""
+
+
+def test_who_answers_is_put_through_and_is_the_agents_task(
+    database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    monkeypatch.setattr("tests.integration.byhand.office.ROSTER", ROSTER)
+    callees = tmp_path / "callees.yaml"
+    callees.write_text(CALLEES)
+    var = with_shared_prompts(tmp_path / "var", tmp_path_factory)
+
+    async def story(at: Office) -> None:
+        await at.campaign(
+            [phone(1), phone(2), phone(3)], mode=PeopleMode.PREDICTIVE, strategy=STRATEGY, recognizer="none"
+        )
+        await at.at_work("1001")
+        brake = WorkerBrake()
+        settings = at.settings.model_copy(
+            update={"database": at.settings.database.model_copy(update={"url": database_url})}
+        )
+        options = WorkerOptions(settings=settings, callees=callees)
+        worker = asyncio.create_task(run_worker(options, Watching(), brake, at.db.clock))
+        try:
+            card = await at.until("1001", HandlingState.TALKING)
+            assert (card.phone, card.contact) == (phone(2), {"plan": "Light"})
+            card = await at.tasks.answer("1001", "yes")
+            assert "The plan Light" in card.said[-1].text
+            await at.until("1001", HandlingState.WRAP_UP)
+            await asyncio.sleep(30)
+            assert len(await at.attempts()) == 2  # nobody is called for an agent who wraps up
+            came = await at.tasks.finish("1001", Result("sold"))
+            assert came.disposition == "sold"
+            await at.until("1001", HandlingState.TALKING)
+            await at.wants("1001", S.SIGNED_OUT)
+            await at.until("1001", HandlingState.WRAP_UP)
+            await at.tasks.finish("1001", Result("refused"))
+        finally:
+            for _ in range(3):
+                brake.pull()
+            await worker
+        found = {one.phone: (one.outcome, one.disposition, one.intention) for one in await at.attempts()}
+        assert found == {
+            phone(1): ("busy", "busy", "unreachable"),
+            phone(2): ("answered", "sold", "success"),
+            phone(3): ("answered", "refused", "declined"),
+        }
+        assert {one.state for one in await at.rows(Task)} == {TaskState.DONE}
+        assert [one.agent for one in await at.rows(Segment) if one.kind == "agent"] == ["1001", "1001"]
+
+    office(database_url, story, var=var)
+
+
+def test_a_predictive_campaign_says_whose_people_it_calls_for() -> None:
+    assert people_queue(loads(STRATEGY.encode())) == "sales"
+    with pytest.raises(CampaignError, match="people of one queue"):
+        people_queue(default_strategy())
