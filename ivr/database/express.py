@@ -268,6 +268,6 @@ _decode = json.JSONDecoder().decode
 
 def _with_json(rows: Sequence[Row], column: int) -> list[Row]:
     """The rows with that column's JSON decoded: all of it at once, since the values are small and many."""
-    texts = (b"null" if row[column] is None else row[column].removeprefix(_JSONB_VERSION) for row in rows)
+    texts = [b"null" if row[column] is None else row[column].removeprefix(_JSONB_VERSION) for row in rows]
     values = _decode((b"[" + b",".join(texts) + b"]").decode())
     return [(*row[:column], value, *row[column + 1 :]) for row, value in zip(rows, values, strict=True)]

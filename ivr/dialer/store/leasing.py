@@ -210,7 +210,7 @@ def _at_a_glance(request: LeaseRequest, found: Sequence[Claimed]) -> dict[int, D
     """What the policy says of numbers of which nothing is known, by task. None: all of them are called, and there
     is nothing to be looked at in full, to be written or to wait for a better hour."""
     looks_at, zone = request.rules.policy.looks_at, request.rules.policy.spec.timezone
-    same = _minute_of(request.rules, request.now).decided
+    asked_about, same = frozenset(looks_at), _minute_of(request.rules, request.now).decided
     decided: dict[int, Decision] = {}
     all_called = not (request.steers and found)
     for one in found:
@@ -219,7 +219,7 @@ def _at_a_glance(request: LeaseRequest, found: Sequence[Claimed]) -> dict[int, D
             all_called = False
             continue
         alike: Hashable = timezone_of(phone, zone), agreed
-        if looks_at:
+        if not asked_about.isdisjoint(attributes):
             alike = alike, *((name, repr(attributes[name])) for name in looks_at if name in attributes)
         decision = same.get(alike)
         if decision is None:
