@@ -58,6 +58,7 @@ class TransferResult(_Model):
     result: str  # ivr.model.HandoffResult; docs/transfers.md says when each is
     agent: str | None = None  # who talked with them, or was tried last
     tried: tuple[TransferTry, ...] = ()  # in order
+    disposition: str | None = None  # what the agent said at the wrap-up that it came to
     waited_s: float  # from the asking to the talk, or to the end without one
     talk_s: float = 0.0
 

@@ -10,6 +10,7 @@ from ivr.database import Database, Place
 from ivr.desk.presence import Change, choose, find
 from ivr.desk.states import Asked
 from ivr.desk.words import state_word
+from ivr.desk.wrapping_up import Said, wrap_up
 from ivr.i18n import translate
 from ivr.model import AgentState
 from ivr.supervision.service import watched_agents
@@ -51,6 +52,20 @@ def _add(name: str, state: AgentState, help_: str, *, why: bool | None = None) -
     for option in (DATABASE, *asked, click.argument("agent")):
         change = option(change)
     command.command(name, help=help_)(change)
+
+
+@command.command("wrap-up", help=translate("Say what a talk came to, and end its wrap-up."))
+@click.argument("agent")
+@click.option("--disposition", required=True, help=translate("One of the campaign's flow."))
+@DATABASE
+def wrap_up_(agent: str, disposition: str, db: Place | None) -> None:
+    async def work(database: Database) -> AgentState:
+        now = database.clock.now()
+        said = Said(disposition, operator())
+        return await database.run(lambda session: wrap_up(session, agent, said, now))
+
+    state = with_database(db, work, must_exist=True)
+    click.echo(translate("Agent {agent}: {state}.", agent=agent, state=state_word(state).render(translate)))
 
 
 _add("sign-in", AgentState.SIGNED_IN, translate("Sign an agent in; calls come once they are ready."))

@@ -198,6 +198,7 @@ def _transfer(row: Handoff) -> TransferResult:
         result=(row.result or HandoffResult.FAULT).value,
         agent=row.agent,
         tried=tuple(TransferTry(agent=one["agent"], result=one.get("result", "")) for one in row.tried),
+        disposition=row.disposition,
         waited_s=_rounded(waited_s(row)),
         talk_s=_rounded(row.talk_ms / 1000),
     )

@@ -30,6 +30,7 @@ class GivenAnswer:
     given_at: datetime
     prompt_sha256: str | None
     pending: bool = False  # accepted by voice, still to be confirmed by something else
+    agent: str | None = None  # who had talked with them before: a rating is of them
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +82,8 @@ class CallRecord:
         if isinstance(event, NodeEntered):
             self.path.append(event.node)
         elif isinstance(event, AnswerTaken):
-            self.answers.append(GivenAnswer(event.node, event.name, event.input, at, prompt_sha256))
+            agent = self.talks[-1].agent if self.talks else None
+            self.answers.append(GivenAnswer(event.node, event.name, event.input, at, prompt_sha256, agent=agent))
         elif isinstance(event, DispositionSet):
             self.flow_disposition = event.disposition or self.flow_disposition
             self.flow_intention = Intention(event.intention) if event.intention else self.flow_intention

@@ -1,5 +1,5 @@
 """The transfers of one call, as its session sees them: what the callee hears while they wait, and the task that
-looks for an agent. It dispatches `Bridged` and `TransferOver` to the call's machine; it changes no state itself."""
+looks for an agent. It dispatches `Bridged` and `TransferOver` to the call's machine, and changes no state."""
 
 from __future__ import annotations
 

@@ -218,6 +218,7 @@ def answer_rows(record: CallRecord) -> list[dict[str, object]]:
             "pending": answer.pending and last[answer.name] is answer,
             "prompt_sha256": answer.prompt_sha256,
             "given_at": answer.given_at,
+            "agent": answer.agent,
         }
         for number, answer in enumerate(record.answers, start=1)
     ]

@@ -106,6 +106,7 @@ _ANSWER = {
     "pending": "bool",
     "prompt_sha256": "text",
     "given_at": "timestamptz",
+    "agent": "text",
 }
 
 

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from ivr.desk import roster
 from ivr.desk.presence import Change, choose, find
 from ivr.desk.telling import requests_of, story
-from ivr.model import Agent, AgentState, AgentStateChange, HandoffResult, Segment, SegmentKind
+from ivr.model import Agent, AgentState, AgentStateChange, Answer, HandoffResult, Segment, SegmentKind
 from tests.worker_rig.scene import Scene, ended, phone, scene_on, var
 
 __all__ = ["scene_on", "var"]  # fixtures
@@ -31,8 +31,13 @@ nodes:
   hello: {play: {say: "Hello, this is {company}'s automated assistant. It is recorded."}, next: help}
   help:
     transfer: {queue: care, comfort: {say: "One moment."}, answer_within_s: 30}
-    answered: bye
+    answered: rate
     unavailable: sorry
+  rate:
+    ask: {prompt: {say: "How was it?"}, expect: rating, attempts: 1, save_as: rating}
+    next: bye
+    no_input: bye
+    no_match: bye
   bye: {hangup: , disposition: helped}
   sorry: {hangup: , disposition: nobody}
 """
@@ -51,11 +56,20 @@ TAKEN = [AgentState.RESERVED, AgentState.TALKING, AgentState.READY]
 DECLINED = [AgentState.RESERVED, AgentState.READY]
 
 
+def ratings(session: Session) -> list[tuple[str, str | None]]:
+    return [(one.value, one.agent) for one in session.scalars(select(Answer))]
+
+
 def test_whoever_is_ready_is_rung_and_their_day_says_so(
     scene_on: Callable[..., Scene], postgresql_url: str
 ) -> None:
     scene = scene_on(postgresql_url)
-    scene.callees({"defaults": {"ring_s": 0}, "callees": {"601": TAKES, "602": DECLINES, "603": TAKES}})
+    scene.callees(
+        {
+            "defaults": {"ring_s": 0, "does": [{"on": "rate", "keys": 4}]},
+            "callees": {"601": TAKES, "602": DECLINES, "603": TAKES},
+        }
+    )
     spec, now = roster.loads(ROSTER), datetime.now(UTC)
 
     def at_work(session: Session) -> None:
@@ -80,9 +94,8 @@ def test_whoever_is_ready_is_rung_and_their_day_says_so(
     def told(session: Session) -> list[str]:
         return [one.template.format(**one.params) for one in story(session, phone(1), 10)]
 
-    (transfer,) = scene.run(lambda session: requests_of(session, [one.id for one in scene.attempts()])).popitem()[
-        1
-    ]
+    (call,) = scene.attempts()
+    (transfer,) = scene.run(lambda session: requests_of(session, [call.id]))[call.id]
     assert [(one["agent"], one["result"]) for one in transfer.tried] == [("2", "declined"), ("1", "talked")]
     assert (transfer.result, transfer.agent, transfer.ready) == (HandoffResult.TALKED, "1", 2)
     assert None not in (transfer.found_at, transfer.accepted_at, transfer.talked_from, transfer.ended_at)
@@ -91,4 +104,5 @@ def test_whoever_is_ready_is_rung_and_their_day_says_so(
     assert "the chance of somebody within 30 s was 100 % (ready 2," in scene.run(told)[1]
     talked, days = scene.run(seen)
     assert talked == ["1"]
+    assert scene.run(ratings) == [("4", "1")]  # the rating is of who talked with them
     assert days == {"1": WAITS + TAKEN, "2": WAITS + DECLINED, "3": WAITS[:1]}

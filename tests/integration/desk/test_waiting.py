@@ -64,6 +64,10 @@ async def takes(
     return None if leased is None else leased.number
 
 
+async def closes(db: Database, over: HandedOver) -> None:
+    await db.run(lambda session: waiting.close(session, over))
+
+
 async def row(db: Database, attempt: str) -> Handoff:
     def read(session: Session) -> Handoff:
         return session.scalars(select(Handoff).where(Handoff.attempt_id == attempt)).one()
@@ -202,7 +206,7 @@ async def test_what_it_came_to_is_on_record_once(db: Database) -> None:
     over = HandedOver(Request("care", "a", 1), HandoffResult.TALKED, at, at, "2", tried, at, at, at, at, 61.5)
     elsewhere = HandedOver(Request("settings", "b", 1), HandoffResult.NO_QUEUE, at, at)
     for one in (over, over, elsewhere):
-        await db.run(lambda session, one=one: waiting.close(session, one))
+        await closes(db, one)
     found = await row(db, "a")
     assert (found.result, found.agent, found.talk_ms, found.queue) == (HandoffResult.TALKED, "2", 61500, "care")
     assert found.tried == [{"agent": "1", "result": "declined"}, {"agent": "2", "result": "talked"}]
