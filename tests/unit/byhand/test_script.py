@@ -1,0 +1,177 @@
+"""The flow as a script: what an agent sees and enters, steps back, secrets, and what is done on the way."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from flows.loader import loads
+from flows.sprint import (
+    AnswerTaken,
+    AskWait,
+    CallEnded,
+    DispositionSet,
+    Input,
+    Modality,
+    NodeEntered,
+    NoMatch,
+    Result,
+    SmsQueued,
+    SmsWait,
+)
+from ivr.byhand.errors import TaskError
+from ivr.byhand.forms import Form, FormKind, form_at, result_of, wanted
+from ivr.byhand.script import Entry, Script, Start, done_before, replay, without_last
+
+pytestmark = pytest.mark.unit
+AT = datetime(2026, 1, 5, 2, tzinfo=UTC)
+START = Start({"phone": "+8613800001234"})
+FLOW = loads(
+    b"""
+schema: 1
+flow: s
+language: en
+purpose: service
+limits: {call_s: 60, steps: 40}
+start: hello
+nodes:
+  hello: {play: {say: "Hello."}, next: which}
+  which:
+    ask:
+      prompt: {say: "Which one?"}
+      expect: choice
+      choices: {red: [red], blue: [blue]}
+      save_as: colour
+      attempts: 3
+    red: text
+    blue: pin
+    no_input: end
+    no_match: gave_up
+  gave_up: {hangup: , disposition: unclear}
+  text: {sms: {prompt: {say: "You chose {colour}."}}, sent: person, failed: person}
+  person: {transfer: {queue: care}, answered: end, unavailable: end}
+  pin:
+    ask: {prompt: {say: "Your PIN?"}, expect: digits, digits: {min: 4, max: 6, secret: true}, save_as: pin}
+    next: more
+    no_input: end
+    no_match: end
+  more:
+    ask: {prompt: {say: "All right?"}, expect: yes_no, save_as: fine}
+    yes: end
+    no: end
+    no_input: end
+    no_match: end
+  end: {hangup: , disposition: done, intention: success}
+"""
+)
+
+
+def entry(result: Result, second: int = 0, *, secret: bool = False) -> Entry:
+    return Entry(AT + timedelta(seconds=second), result, secret=secret)
+
+
+def said(value: str) -> Input:
+    return Input(value=value, modality=Modality.AGENT, rule="agent")
+
+
+def kept(*entries: Entry) -> tuple[Entry, ...]:
+    """As they come out of the database."""
+    return tuple(Entry.of(json.loads(json.dumps(one.as_json()))) for one in entries)
+
+
+def script(*entries: Entry) -> Script:
+    return replay(FLOW, START, AT, kept(*entries))
+
+
+def form(found: Script) -> Form:
+    return form_at(found.session, found.wait)
+
+
+def test_what_is_only_said_is_shown_with_the_next_question() -> None:
+    found = script()
+    assert [(one.node, one.prompts[0].text) for one in found.page] == [
+        ("hello", "Hello."),
+        ("which", "Which one?"),
+    ]
+    assert wanted(form(found)) == "1 red, 2 blue"
+
+
+@pytest.mark.parametrize(("entered", "value"), [("red", "red"), ("1", "red"), ("BLUE", "blue"), (" 2 ", "blue")])
+def test_a_choice_is_entered_by_its_value_or_its_key(entered: str, value: str) -> None:
+    assert result_of(form(script()), entered, "1001") == said(value)
+
+
+@pytest.mark.parametrize("entered", ["green", "", "3", "12"])
+def test_what_is_no_answer_is_refused_with_what_may_be_entered(entered: str) -> None:
+    with pytest.raises(TaskError, match="1 red, 2 blue"):
+        result_of(form(script()), entered, "1001")
+
+
+def test_no_usable_answer_is_said_once_however_often_the_robot_would_ask() -> None:
+    found = script(entry(NoMatch()))
+    assert isinstance(script().wait, AskWait)
+    assert form(found).kind is FormKind.OVER
+    assert [event.disposition for _, event in found.events if isinstance(event, DispositionSet)] == ["unclear"]
+
+
+def test_an_errand_waits_for_the_platform_and_is_not_done_twice() -> None:
+    found = script(entry(said("red")))
+    errand = found.wait
+    assert isinstance(errand, SmsWait)
+    assert form(found).kind is FormKind.GO_ON
+    entries = (entry(said("red")), Entry(AT, SmsQueued(), errand=errand))
+    assert form(script(*entries)).kind is FormKind.TALK  # the flow wants a person: the agent is there
+    back = without_last(kept(*entries))
+    assert form(script(*back)).kind is FormKind.CHOICE
+    assert done_before(back, errand) == SmsQueued()
+    again = (*back, entry(said("red"), 5))
+    assert done_before(again, script(*again).wait or errand) == SmsQueued()
+    assert done_before(again, errand.model_copy(update={"to": "+8613900001234"})) is None
+
+
+def test_back_leaves_out_the_last_entry_until_there_is_none() -> None:
+    entries = (entry(said("blue")), entry(said("1234"), secret=True), entry(said("yes")))
+    for count in (2, 1, 0):
+        entries = without_last(entries)
+        assert len(entries) == count
+    assert without_last(entries) == ()
+
+
+def test_a_script_to_its_end_leaves_what_a_call_leaves() -> None:
+    found = script(entry(said("blue"), 1), entry(said("1234"), 2, secret=True), entry(said("yes"), 3))
+    found.ended(CallEnded(by="callee"), AT)
+    assert [event.node for _, event in found.events if isinstance(event, NodeEntered)] == [
+        "hello", "which", "pin", "more", "end",
+    ]  # fmt: skip
+    taken = [(at, event.name, event.input.value) for at, event in found.events if isinstance(event, AnswerTaken)]
+    assert taken == [
+        (AT + timedelta(seconds=1), "colour", "blue"),
+        (AT + timedelta(seconds=2), "pin", "***"),
+        (AT + timedelta(seconds=3), "fine", "yes"),
+    ]
+
+
+def test_secret_digits_are_kept_nowhere() -> None:
+    secret = entry(said("4711"), secret=True)
+    assert "4711" not in json.dumps(secret.as_json())
+    live = Script.begin(FLOW, START, AT)
+    live.enter(entry(said("blue")))
+    assert form(live) == Form(FormKind.DIGITS, "pin", (), 4, 6, secret=True)
+    live.enter(secret)
+    assert live.session.variables["pin"] == "4711"  # until the next entry, for what the flow does with it
+    assert "pin" not in script(entry(said("blue")), secret).session.variables
+
+
+@pytest.mark.parametrize("entered", ["123", "1234567", "12a4", "１２３４"])
+def test_digits_are_digits_and_as_many_as_are_asked_for(entered: str) -> None:
+    with pytest.raises(TaskError, match="4–6 digits"):
+        result_of(form(script(entry(said("blue")))), entered, "1001")
+
+
+def test_an_entry_survives_the_database_as_it_was() -> None:
+    errand = script(entry(said("red"))).wait
+    for one in (entry(said("red")), replace(Entry(AT, SmsQueued(), errand=errand), undone=True), entry(NoMatch())):
+        assert kept(one) == (one,)
