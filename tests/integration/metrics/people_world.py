@@ -38,8 +38,6 @@ from ivr.model import (
 from tests.database_rig.campaigns import new_campaign
 from trunk.ports import DialOutcome
 
-from .conftest import Books
-
 S = AgentState
 TICK_S = 60
 OWN = (S.READY, S.BUSY, S.REST, S.TRAINING, S.MEETING)
@@ -88,7 +86,7 @@ class World:
     calls: list[Call] = field(default_factory=list)
 
 
-def world(seed: int, zone_name: str, first: date, days: int = 3) -> World:
+def world(seed: int, zone_name: str, first: date, days: int = 2) -> World:
     """`days` days of five agents, all moments at whole ticks."""
     dice = random.Random(seed)
     zone = ZoneInfo(zone_name)
@@ -208,18 +206,22 @@ def store(made: World, session: Session, known_until: datetime) -> None:
 
 
 def _store_calls(made: World, session: Session, known_until: datetime, agents: dict[str, Agent]) -> None:
-    books = {}
     card = InspectionDocument(
         kind=InspectionDocumentKind.CARD, name="c", version=1, content_hash="0" * 64, source="{}",
         published_at=made.since, published_by="ann", in_use_since=made.since,
     )  # fmt: skip
     session.add(card)
     session.flush()
+    calls = finished(made.calls, known_until)
+    campaigns, tasks = {}, {}
     for name in ("spring", "autumn"):
-        new = new_campaign(session, made.since, name=name, flow=name, timezone=made.zone.key)
-        books[name] = Books(session, new.campaign, new.people.id)
-    for call in finished(made.calls, known_until):
-        task = books[call.campaign].contact(call.customer, attempts=1)
+        some = [call.customer for call in calls if call.campaign == name]
+        new = new_campaign(session, made.since, some, name=name, flow=name, timezone=made.zone.key)
+        campaigns[name] = new.campaign
+        tasks |= dict(zip(some, new.tasks, strict=True))
+    for call in calls:
+        task = tasks[call.customer]
+        task.attempts = 1
         session.add(Attempt(
             id=call.id, task_id=task.id, campaign_id=task.campaign_id, number=1, phone=call.customer, path=[],
             state=AttemptState.ENDED, started_at=call.started_at, ended_at=ended_at(call),
@@ -228,35 +230,42 @@ def _store_calls(made: World, session: Session, known_until: datetime, agents: d
             disposition="complaint" if call.complained and call.sms else None,
             intention=Intention.SUCCESS if call.success and not call.rejected else Intention.DECLINED,
         ))  # fmt: skip
-        session.flush()
+    session.flush()
+    for call in calls:
         session.add_all(
             Segment(attempt_id=call.id, number=number, kind=SegmentKind.AGENT, agent=agent, started_at=begin,
                     ended_at=end) for number, (agent, begin, end) in enumerate(call.talks, start=2)
         )  # fmt: skip
         if call.dialled_by:
             session.add(Handling(
-                task_id=task.id, campaign_id=task.campaign_id, agent_id=agents[call.dialled_by].id,
-                flow_version_id=books[call.campaign].campaign.flow_version_id, state=HandlingState.DONE,
-                began_at=call.started_at, attempt_id=call.id, ended_at=ended_at(call),
+                task_id=tasks[call.customer].id, campaign_id=campaigns[call.campaign].id, attempt_id=call.id,
+                agent_id=agents[call.dialled_by].id, flow_version_id=campaigns[call.campaign].flow_version_id,
+                state=HandlingState.DONE, began_at=call.started_at, ended_at=ended_at(call),
             ))  # fmt: skip
-        for who, grade in call.inspected:
-            session.add(Inspection(
-                attempt_id=call.id, agent=who, day=call.started_at.date(), reason=PickReason.DAILY,
-                card_id=card.id, team_id=agents[who].team_id if who else None, picked_at=made.until,
-                picked_by="plan", scorers=1, within=5.0, grade=grade and QualityGrade(grade),
-                settled_at=made.until if grade else None,
-            ))  # fmt: skip
-        if call.rejected:
-            session.add(Confirmation(attempt_id=call.id, state=ConfirmationState.REJECTED,
-                                     by=ConfirmedBy.INSPECTION, who="ann", at=made.until))  # fmt: skip
-        if call.complained and not call.sms:
-            session.add(Complaint(
-                phone=call.customer, at=made.until, source="12321", reference=call.id, purpose="*",
-                attempt_id=call.id, created_at=made.until, created_by="ann",
-            ))  # fmt: skip
-        if call.sms:
-            session.add(SmsRating(attempt_id=call.id, rating=call.sms, at=made.until, who="ann"))
+        _store_words(made, session, call, card.id, agents)
     session.flush()
+
+
+def _store_words(made: World, session: Session, call: Call, card_id: int, agents: dict[str, Agent]) -> None:
+    """What was said of a call afterwards."""
+    session.add_all(
+        Inspection(
+            attempt_id=call.id, agent=who, day=call.started_at.date(), reason=PickReason.DAILY,
+            card_id=card_id, team_id=agents[who].team_id if who else None, picked_at=made.until,
+            picked_by="plan", scorers=1, within=5.0, grade=grade and QualityGrade(grade),
+            settled_at=made.until if grade else None,
+        ) for who, grade in call.inspected
+    )  # fmt: skip
+    if call.rejected:
+        session.add(Confirmation(attempt_id=call.id, state=ConfirmationState.REJECTED,
+                                 by=ConfirmedBy.INSPECTION, who="ann", at=made.until))  # fmt: skip
+    if call.complained and not call.sms:
+        session.add(Complaint(
+            phone=call.customer, at=made.until, source="12321", reference=call.id, purpose="*",
+            attempt_id=call.id, created_at=made.until, created_by="ann",
+        ))  # fmt: skip
+    if call.sms:
+        session.add(SmsRating(attempt_id=call.id, rating=call.sms, at=made.until, who="ann"))
 
 
 def ended_at(call: Call) -> datetime:
