@@ -21,7 +21,7 @@ DJANGO = (
 PLAIN = "sha256$pepper$" + hashlib.sha256(b"pepper" + DIGITS.encode()).hexdigest()
 
 
-@pytest.mark.parametrize("kept", [make_hash(DIGITS), DJANGO, PLAIN])
+@pytest.mark.parametrize("kept", [make_hash(DIGITS), DJANGO, PLAIN], ids=["ours", "pbkdf2", "sha256"])
 def test_the_right_digits_fit_and_no_others(kept: str) -> None:
     assert fits(DIGITS, kept)
     assert not fits("493828", kept)
