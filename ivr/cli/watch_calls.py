@@ -33,7 +33,7 @@ SPEAKERS = {"robot": "robot", "customer": "customer", "call": "call"}
 
 
 @click.group(
-    help=translate("See live calls; listen, whisper, join, take over, cut. CALL is an id's first signs."),
+    help=translate("See live calls; listen, whisper, join, take over, cut. CALL: an id's first signs."),
     invoke_without_command=True,
 )
 @USER

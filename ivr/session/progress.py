@@ -91,6 +91,17 @@ class AgentCalled:
 
 
 @dataclass(frozen=True, slots=True)
+class SupervisorCalled:
+    """A leg to a supervisor is about to be placed, who wants to be with the call of `attempt_id`."""
+
+    attempt_id: str
+    leg_id: str
+    who: str
+    phone: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class AgentTried:
     """That leg is over; `status` is what it came to (`flows.sprint.TransferStatus`)."""
 
@@ -168,6 +179,7 @@ ProgressEvent = (
     | PromptEnded
     | Understood
     | AgentCalled
+    | SupervisorCalled
     | AgentTried
     | Abandoned
     | CallOver

@@ -23,7 +23,7 @@ from ivr.dialer.station import Station
 from ivr.model import Supervision, SupervisionKind, SupervisionState
 from ivr.ports import SecondLegs
 from ivr.session.faults import log_fault
-from ivr.session.progress import Bus
+from ivr.session.progress import Bus, NodeReached, PromptBegan, PromptEnded, SupervisorCalled
 from ivr.supervision.headset import Headset
 from ivr.supervision.lines import Lines
 from ivr.supervision.service import open_orders
@@ -82,7 +82,8 @@ class Wanted:
 class Supervising:
     """Of one process: `run` until it is cancelled; `close` ends what is going on."""
 
-    def __init__(self, database: Database, station: Station, lines: Lines) -> None:
+    def __init__(self, database: Database, station: Station, lines: Lines, bus: Bus) -> None:
+        self._bus = bus
         self._database = database
         self._station = station
         self._lines = lines
@@ -141,6 +142,15 @@ class Supervising:
             session.execute(update(Supervision).where(Supervision.id == order_id).values(**values))
 
         await self._database.run(work)
+
+    def tell(self, leg_id: str, node: str) -> None:
+        """Where the supervisor's leg is, for whoever follows it."""
+        for event in (NodeReached(leg_id, node), PromptBegan(leg_id, node, ""), PromptEnded(leg_id, node)):
+            self._bus.publish(event)
+
+    def tell_placed(self, wanted: Wanted, leg_id: str) -> None:
+        called = SupervisorCalled(wanted.attempt_id, leg_id, wanted.who, wanted.phone, self.now())
+        self._bus.publish(called)
 
     def now(self) -> datetime:
         return self._database.clock.now()
@@ -220,6 +230,7 @@ class _Job:
         leg_id = str(uuid.uuid4())
         request = OriginateRequest(leg_id, self.wanted.phone, ring_timeout_s=RING_S)
         await self._runner.note(self.wanted.id, {"state": SupervisionState.RINGING})
+        self._runner.tell_placed(self.wanted, leg_id)
         try:
             headset.call = await legs.originate(None, request, headset)
         except TrunkError as error:
@@ -251,6 +262,8 @@ class _Job:
             return SupervisionState.NOT_POSSIBLE, "not_answered"
         try:
             await self._note_on()
+            assert headset.call is not None
+            self._runner.tell(headset.call.attempt_id, self.wanted.kind.value)
             came = await self._any((headset.gone, headset.tap_over, self.stop, self.call_over))
         finally:
             tap.close()
@@ -295,7 +308,7 @@ async def supervising(database: Database, station: Station, bus: Bus) -> AsyncIt
     """While the block runs, supervisors' orders about this process's calls are carried out."""
     lines = Lines(database.clock)
     bus.subscribe(lines.observe)
-    runner = Supervising(database, station, lines)
+    runner = Supervising(database, station, lines, bus)
     task = asyncio.create_task(runner.run(), name="supervising")
     try:
         yield

@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from ivr.rehearsal import stage_observer
-from ivr.session.progress import AgentCalled, CallPlaced, ProgressEvent
+from ivr.session.progress import AgentCalled, CallPlaced, ProgressEvent, SupervisorCalled
 from tests.softphone.callees import Callees
 from tests.softphone.phone import Softphone
 from tests.softphone.pickups import Times
@@ -76,7 +76,7 @@ class SoftphoneThread:
         """`ivr.session.progress.Observer`: subscribe it to the engine's bus."""
         if isinstance(event, CallPlaced):
             self.soon(self.callees.placed, event.attempt_id, event.phone, event.number)
-        elif isinstance(event, AgentCalled):
+        elif isinstance(event, (AgentCalled, SupervisorCalled)):
             self.soon(self.callees.placed, event.leg_id, event.phone, 1)
         else:
             self._tell_stage(event)
