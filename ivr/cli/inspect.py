@@ -112,9 +112,13 @@ def run(recordings: Path | None, every: float | None, dictation: bool, db: Place
     options = Options(recordings_folder(recordings), dictation=dictation)
 
     async def work(database: Database, stop: asyncio.Event) -> None:
+        hour = None
         while not stop.is_set():
             _tell_screened(await screen(database, options, stop))
-            _tell_picked(await pick(database, operator()))
+            now = database.clock.now().replace(minute=0, second=0, microsecond=0)
+            # Days that are over are read whole, which takes a while; today's successes are few.
+            _tell_picked(await pick(database, operator(), DAYS if now != hour else 0))
+            hour = now
             if every is None:
                 return
             with suppress(TimeoutError):

@@ -101,7 +101,8 @@ def report(month: str | None, by: figures.By, db: Place | None) -> None:
     for one in found:
         name = f"{one.name} {names.get(one.name, '')}".strip() or translate("the robot")
         share = one.excellence.value or 0.0
-        span = f"{one.interval.low:.0%} … {one.interval.high:.0%}"
+        span = f"{one.interval.low:.0%} … {one.interval.high:.0%}" if one.inspected else "–"
+        mean = "–" if one.mean_score is None else f"{one.mean_score:.1f}"
         table.add_row(name, str(one.inspected), f"{one.excellent} ({share:.1%})", span, str(one.failed),
-                      f"{one.mean_score:.1f}", str(one.faults))  # fmt: skip
+                      mean, str(one.faults))  # fmt: skip
     Console().print(table)

@@ -55,20 +55,24 @@ def earlier(session: Session, day: date) -> list[Earlier]:
     ]
 
 
-def candidates(session: Session, plan: PlanSpec, day: date) -> Iterator[Candidate]:
-    """Every part of every call that somebody answered on that day."""
+def candidates(
+    session: Session, plan: PlanSpec, day: date, *, successes_alone: bool = False
+) -> Iterator[Candidate]:
+    """Every part of every call that somebody answered on that day; or of those alone whose success waits."""
     begin, end = bounds(plan, day)
     running = select(Campaign).where(
         Campaign.created_at < end, or_(Campaign.finished_at.is_(None), Campaign.finished_at >= begin)
     )
     for campaign in session.scalars(running.order_by(Campaign.id)).all():
         waits = campaign.purpose in plan.successes.purposes
-        rows = session.execute(
-            _parts().where(
-                Attempt.campaign_id == campaign.id, Attempt.started_at >= begin, Attempt.started_at < end
-            ),
-            execution_options={"yield_per": ROWS_AT_ONCE},
+        if successes_alone and not waits:
+            continue
+        parts = _parts().where(
+            Attempt.campaign_id == campaign.id, Attempt.started_at >= begin, Attempt.started_at < end
         )
+        if successes_alone:
+            parts = parts.where(or_(Attempt.pending, Attempt.intention == Intention.SUCCESS))
+        rows = session.execute(parts, execution_options={"yield_per": ROWS_AT_ONCE})
         for _, of_call in groupby(rows, key=lambda row: str(row.id)):
             yield from _of_call(list(of_call), campaign.id, plan, waits)
 

@@ -43,8 +43,8 @@ class Quality:
     inspected: int
     excellent: int
     failed: int
-    mean_score: float
-    faults: int  # that stand, of whomever
+    mean_score: float | None  # None: none was inspected
+    faults: int  # that stand; of an agent, those that count for them
 
     @property
     def excellence(self) -> Share:
@@ -64,7 +64,8 @@ def month_of(text: str) -> tuple[date, date]:
 
 def quality(session: Session, by: By, since: date | None, until: date | None) -> list[Quality]:
     """Figures of settled inspections of calls from `since` until before `until`, by name. The robot's calls are
-    one line of their own (an empty name) where agents and teams are told apart."""
+    one line of their own (an empty name) where agents and teams are told apart. A leader for whom faults of others
+    count has a line, too."""
     counted: list[ColumnElement[bool]] = [Inspection.settled_at.is_not(None)]
     counted += [Inspection.day >= since] if since else []
     counted += [Inspection.day < until] if until else []
@@ -84,7 +85,11 @@ def quality(session: Session, by: By, since: date | None, until: date | None) ->
     )
     faults = faults.where(*counted, InspectionFault.withdrawn_at.is_(None)).group_by(name)
     of_name = {str(one or ""): count for one, count in session.execute(faults)}
-    return [
+    if by == "agent":
+        of_name = {"": of_name.get("", 0)} | {
+            agent: sum(counts.values()) for agent, counts in faults_by_person(session, since, until).items()
+        }
+    found = [
         Quality(
             name=row.name or "",
             inspected=row.inspected,
@@ -95,6 +100,9 @@ def quality(session: Session, by: By, since: date | None, until: date | None) ->
         )
         for row in session.execute(rows.group_by(name).order_by(name))
     ]
+    others = of_name.keys() - {line.name for line in found}
+    found += [Quality(other, 0, 0, 0, None, of_name[other]) for other in others if of_name[other]]
+    return sorted(found, key=lambda line: line.name)
 
 
 def _name(by: By) -> Any:
@@ -127,7 +135,6 @@ class Point:
 
     card: str
     name: str
-    ordered: bool
     agreement: Agreement
 
 
@@ -145,7 +152,7 @@ def agreements(
         for name, steps, ordered, marked in _marks(spec, one, other):
             marks.setdefault((spec.card, name, steps, ordered), []).append(marked)
     return [
-        Point(card, name, ordered, agreement(pairs, steps, ordered=ordered))
+        Point(card, name, agreement(pairs, steps, ordered=ordered))
         for (card, name, steps, ordered), pairs in marks.items()
     ]
 

@@ -43,7 +43,6 @@ class Published:
 class PlanInUse:
     id: int
     spec: PlanSpec
-    content_hash: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +76,7 @@ def plan_in_use(session: Session, now: datetime) -> PlanInUse:
     ).one_or_none()
     if row is None:
         row = _shipped(session, InspectionDocumentKind.PLAN, shipped_plan().plan, shipped_plan(), now)
-    return PlanInUse(row.id, PlanSpec.model_validate_json(row.source), row.content_hash)
+    return PlanInUse(row.id, PlanSpec.model_validate_json(row.source))
 
 
 def card_in_use(session: Session, name: str, now: datetime) -> CardInUse:

@@ -37,7 +37,7 @@ class DayPicked:
 
 
 async def pick(database: Database, by: str, days: int = DAYS, only: date | None = None) -> list[DayPicked]:
-    """Pick of the last days that are over, and today's successes; or of one day `only`."""
+    """Pick of the last `days` that are over, and today's successes; or of one day `only`."""
     now = database.clock.now()
     plan = await database.run(lambda session: plan_in_use(session, now))
     today = now.astimezone(plan.spec.zone).date()
@@ -54,7 +54,7 @@ async def pick(database: Database, by: str, days: int = DAYS, only: date | None 
 def draw(session: Session, plan: PlanInUse, day: date, *, whole_day: bool) -> list[Pick]:
     """What the plan picks of that day now; nothing is written."""
     lots = Draw(plan.spec, earlier(session, day), whole_day=whole_day)
-    for call in candidates(session, plan.spec, day):
+    for call in candidates(session, plan.spec, day, successes_alone=not whole_day):
         lots.hear(call)
     return lots.picks()
 

@@ -8,7 +8,7 @@ from datetime import date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Row, Select, func, select
+from sqlalchemy import Row, Select, select
 from sqlalchemy.orm import Session
 
 from ivr.inspection.card import items, title_of
@@ -98,11 +98,6 @@ def lines(session: Session, wanted: Wanted, now: datetime) -> list[Line]:
     return [_line(row, now) for row in session.execute(rows)]
 
 
-def waiting(session: Session) -> int:
-    """How many inspections aren't settled."""
-    return session.scalar(select(func.count()).where(Inspection.settled_at.is_(None))) or 0
-
-
 def whole(session: Session, who: Person | None, inspection_id: int, now: datetime) -> Whole:
     """Everything about one. Raises InspectionError when there is none of that number."""
     row = locked(session, inspection_id)
@@ -111,6 +106,8 @@ def whole(session: Session, who: Person | None, inspection_id: int, now: datetim
     zone = ZoneInfo(session.get_one(Campaign, attempt.campaign_id).timezone)
     screens = select(CallScreen).where(CallScreen.attempt_id == row.attempt_id, CallScreen.agent == row.agent)
     faults = select(InspectionFault).where(InspectionFault.inspection_id == row.id).order_by(InspectionFault.id)
+    if row.state is not InspectionState.SETTLED:  # who scores second mustn't see what the first found
+        faults = faults.where(InspectionFault.noted_by == (who.name if who else ""))
     return Whole(
         line=line,
         file=file_of(session, row.attempt_id),

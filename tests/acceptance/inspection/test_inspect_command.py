@@ -18,7 +18,10 @@ from ivr.cli.main import main
 from ivr.database import Database
 from ivr.model import CallScreen, Role, User
 from tests.command_rig import forked
+from tests.database_rig.fixture import sqlite_template, sqlite_url
 from tests.shared_prompts import with_shared_prompts
+
+__all__ = ["sqlite_template", "sqlite_url"]
 
 pytestmark = pytest.mark.acceptance
 
@@ -90,11 +93,11 @@ def test_from_a_call_to_the_months_playlist(
 
     assert "Recordings measured: 2 (" in ivr("screen", "--recordings", "recordings", "--days", "3660")
     assert "Recordings measured: 0 (" in ivr("screen", "--recordings", "recordings", "--days", "3660")
-    for row in screened(house):
-        assert row.problem is None
-        assert row.our_voice_s is not None
-        assert 0.5 < row.our_voice_s / row.seconds < 0.95  # the robot speaks, keys answer
-        assert (row.talk_overs, row.longest_silence_s < 8) == (0, True)
+    for part in screened(house):
+        assert part.problem is None
+        assert part.our_voice_s is not None
+        assert 0.5 < part.our_voice_s / part.seconds < 0.95  # the robot speaks, keys answer
+        assert (part.talk_overs, part.longest_silence_s < 8) == (0, True)
     picked = ivr("pick", "--day", DAY)
     assert "Picked: 2; successes that wait now: " in picked
     assert "Picked: 0; successes that wait now: 0" in ivr("pick", "--day", DAY)
@@ -129,3 +132,12 @@ def test_a_plan_with_a_fault_is_told_with_its_place(tmp_path: Path, capsys: pyte
         main(["inspect", "check", str(plan)])
     assert end.value.code == 2
     assert f"{plan}:4:1: error: unknown key dayly (fix: did you mean daily?)" in capsys.readouterr().out
+
+
+def test_run_measures_and_picks_once_without_every(
+    sqlite_url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    main(["inspect", "run", "--recordings", str(tmp_path), "--db", sqlite_url.removeprefix("sqlite:///")])
+    told = capsys.readouterr().out
+    assert "Recordings measured: 0" in told
+    assert "Picked: 0" in told

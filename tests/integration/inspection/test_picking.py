@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from ivr.confirmations import Word, confirm
 from ivr.database import Database
-from ivr.inspection import papers
+from ivr.inspection import appeals, papers
 from ivr.inspection.candidates import candidates
 from ivr.inspection.errors import InspectionError
 from ivr.inspection.files import shipped_plan
@@ -144,6 +144,24 @@ async def test_a_success_counts_when_its_inspection_says_so(db: Database, fixed:
         assert session.scalar(holds) == 3
 
     await db.read(words)
+
+
+async def test_an_appeal_gives_a_success_back(db: Database, fixed: datetime) -> None:
+    await db.run(successes)
+    await pick(db, "cli:x", only=DAY)
+
+    def work(session: Session) -> None:
+        row = session.scalars(select(Inspection).where(Inspection.attempt_id == "s1", Inspection.gates)).one()
+        row.scorers = 1
+        score(session, who(session, "ann"), row.id, Sheet(GOOD, ("misled",)), TOMORROW)
+        assert session.get_one(Attempt, "s1").intention is Intention.DECLINED
+        appeals.appeal(session, who(session, "wang"), row.id, "she knew the fee", TOMORROW)
+        appeals.decide(session, who(session, "ben"), row.id, appeals.Decision("so it is", Sheet(GOOD)), TOMORROW)
+        assert session.get_one(Attempt, "s1").intention is Intention.SUCCESS
+        said = select(Confirmation.state).where(Confirmation.attempt_id == "s1").order_by(Confirmation.id)
+        assert session.scalars(said).all() == [ConfirmationState.REJECTED, ConfirmationState.CONFIRMED]
+
+    await db.run(work)
 
 
 async def test_a_success_that_somebody_confirmed_meanwhile_isnt_held(db: Database, fixed: datetime) -> None:

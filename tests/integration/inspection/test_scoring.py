@@ -132,6 +132,8 @@ async def test_faults_count_for_the_person_or_the_leader_of_the_team(db: Databas
             "1001": {FaultOf.PERSON: 1},
             "1002": {FaultOf.TEAM: 1},
         }
+        lines_of = figures.quality(session, "agent", None, None)
+        assert [(line.name, line.inspected, line.faults) for line in lines_of] == [("1001", 0, 1), ("1002", 0, 1)]
         with pytest.raises(InspectionError, match="has no point fee"):
             faults.note(session, ann, row.id, faults.Found("fee"), TOMORROW)
         with pytest.raises(InspectionError, match="is of a person"):
@@ -337,6 +339,9 @@ async def test_playlists_have_marked_calls_first_and_are_filled_by_score(db: Dat
 async def test_what_is_shown_before_and_after(db: Database, fixed: datetime) -> None:
     def work(session: Session) -> None:
         row = one(session)
+        faults.note(session, who(session, "ann"), row.id, faults.Found("fees"), fixed)
+        assert whole(session, who(session, "ben"), row.id, fixed).faults == []
+        assert len(whole(session, who(session, "ann"), row.id, fixed).faults) == 1
         before = whole(session, who(session, "ben"), row.id, fixed)
         assert (before.file, before.line.team, before.scores) == ("a.flac", "north", [])
         points = {name: (title, most) for name, title, most, _ in before.points("zh-CN")}
@@ -344,6 +349,7 @@ async def test_what_is_shown_before_and_after(db: Database, fixed: datetime) -> 
         assert points["misled"][1] is None
         score(session, who(session, "ann"), row.id, sheet(), fixed)
         assert len(whole(session, None, row.id, fixed).scores) == 1
+        assert len(whole(session, None, row.id, fixed).faults) == 1
         with pytest.raises(InspectionError, match="There is no inspection 99"):
             whole(session, None, 99, fixed)
 
