@@ -77,7 +77,7 @@ COMMANDS = {
     "token": Elsewhere("ivr.cli.token", "Keys for programs that use the API."),
     "user": Elsewhere("ivr.cli.user", "Add users who may sign in, and change their passwords."),
     "watch": Elsewhere(
-        "ivr.cli.watch_calls", "See live calls; listen, whisper, join, take over, cut. CALL is an id's first signs."
+        "ivr.cli.watch_calls", "See live calls; listen, whisper, join, take over, cut. CALL: an id's first signs."
     ),
     "worker": Elsewhere("ivr.cli.worker", "Run every running campaign of the database, several of them together."),
     "why": Elsewhere("ivr.cli.why", "Tell why a number was or wasn't called, and when it may be called next."),

@@ -31,7 +31,7 @@ class CallState(StrEnum):
     WORKING = "working"  # on the line, waiting for something outside: a text message, an API, a rendered prompt
     TRANSFERRING = "transferring"  # on the line, being comforted while a person is called and told
     BRIDGED = "bridged"  # the callee and a person talk; we neither say nor hear
-    TAKEN = "taken"  # a supervisor has taken the call over: the robot is out of it for good
+    TAKEN = "taken_over"  # a supervisor has taken the call over: the robot is out of it for good
     LEAVING = "leaving"  # we have asked for the end
     ENDED = "ended"
 

@@ -7,6 +7,7 @@ import asyncio
 import subprocess
 import wave
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -81,7 +82,7 @@ async def _supervise(database: Database) -> dict[str, SupervisionState]:
         async with asyncio.timeout(30):
             while True:
                 now = database.clock.now()
-                view = await database.run(lambda session, now=now: service.follow(session, order_id, now))
+                view = await database.run(partial(service.follow, order_id=order_id, now=now))
                 if view.over or view.state in states:
                     return view.state
                 await asyncio.sleep(0.1)
