@@ -57,21 +57,17 @@ class Taking:
         """Give the agent their next task (of the campaign of that name, if one is named); the handling's id.
 
         Raises DeskError: there is no such agent, or they aren't ready; TaskError: no such campaign for them."""
-        standing = await self._database.run(lambda session: self._standing(session, number, mode))
+        standing = await self._database.run(lambda session: self._standing(session, number, mode, only))
         if standing.handling_id is not None:
             return standing.handling_id
-        campaigns, agent = standing.campaigns, standing.agent
-        if only is not None:
-            campaigns = tuple(one for one in campaigns if one.name == only)
-            if not campaigns:
-                raise TaskError("{campaign} has no tasks for agent {number} now.", campaign=only, number=number)
-        return await self.from_campaigns(agent, campaigns)
+        return await self._leased(standing.agent, standing.campaigns)
 
     async def from_campaigns(self, agent: Agent, campaigns: tuple[ByHand, ...]) -> int | Nothing:
         """As `next`, for an agent who is ready and has nothing."""
         kept = await self._database.run(lambda session: self._take_kept(session, agent, campaigns))
-        if kept is not None:
-            return kept
+        return await self._leased(agent, campaigns) if kept is None else kept
+
+    async def _leased(self, agent: Agent, campaigns: tuple[ByHand, ...]) -> int | Nothing:
         opens: list[datetime] = []
         for campaign in campaigns:
             found = await self._lease_one(agent, campaign)
@@ -81,7 +77,8 @@ class Taking:
                 opens.append(found)
         return Nothing(len(campaigns), min(opens) if campaigns and len(opens) == len(campaigns) else None)
 
-    def _standing(self, session: Session, number: str, mode: PeopleMode) -> _Standing:
+    def _standing(self, session: Session, number: str, mode: PeopleMode, only: str | None) -> _Standing:
+        """What the agent has, or is now given that was kept for them; else the campaigns to lease from."""
         agent, now = find(session, number), self._database.clock.now()
         has = rows.open_of(session, agent.id)
         if has is None:
@@ -95,9 +92,14 @@ class Taking:
                     state=state_word(presence.state),
                 )
         campaigns = () if has is not None else self._book.open_for(session, agent, mode)
+        if only is not None and has is None:
+            campaigns = tuple(one for one in campaigns if one.name == only)
+            if not campaigns:
+                raise TaskError("{campaign} has no tasks for agent {number} now.", campaign=only, number=number)
+        had = self._take_kept(session, agent, campaigns) if has is None else has.id
         session.flush()
         session.expunge(agent)
-        return _Standing(agent, None if has is None else has.id, campaigns)
+        return _Standing(agent, had, campaigns)
 
     def _take_kept(self, session: Session, agent: Agent, campaigns: tuple[ByHand, ...]) -> int | None:
         by_id = {one.id: one for one in campaigns}
