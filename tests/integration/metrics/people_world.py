@@ -16,6 +16,7 @@ from ivr.model import (
     AgentStateChange,
     Attempt,
     AttemptState,
+    Campaign,
     Complaint,
     Confirmation,
     ConfirmationState,
@@ -33,6 +34,7 @@ from ivr.model import (
     SegmentKind,
     Shift,
     SmsRating,
+    Task,
     Team,
 )
 from tests.database_rig.campaigns import new_campaign
@@ -191,12 +193,12 @@ def store(made: World, session: Session, known_until: datetime) -> None:
     session.add_all(agents.values())
     session.flush()
     counts = dict.fromkeys(agents, 0)
-    for one in made.changes:
-        if one.at <= known_until:
-            counts[one.agent] += 1
+    for row in made.changes:
+        if row.at <= known_until:
+            counts[row.agent] += 1
             session.add(AgentStateChange(
-                agent_id=agents[one.agent].id, number=counts[one.agent], at=one.at, state=one.state,
-                attempt_id=one.call, by="worker",
+                agent_id=agents[row.agent].id, number=counts[row.agent], at=row.at, state=row.state,
+                attempt_id=row.call, by="worker",
             ))  # fmt: skip
     session.add_all(
         Shift(agent_id=agents[agent].id, starts_at=begin, ends_at=end) for agent, begin, end in made.shifts
@@ -213,7 +215,8 @@ def _store_calls(made: World, session: Session, known_until: datetime, agents: d
     session.add(card)
     session.flush()
     calls = finished(made.calls, known_until)
-    campaigns, tasks = {}, {}
+    campaigns: dict[str, Campaign] = {}
+    tasks: dict[str, Task] = {}
     for name in ("spring", "autumn"):
         some = [call.customer for call in calls if call.campaign == name]
         new = new_campaign(session, made.since, some, name=name, flow=name, timezone=made.zone.key)

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import select
@@ -33,6 +34,7 @@ from .mailbox import mailbox
 __all__ = ["database_url", "postgresql_rig", "postgresql_url", "sqlite_template", "sqlite_url"]
 pytestmark = pytest.mark.integration
 
+SENDER = "ivr@example.com"
 # Thursday 19 November 2026, ten in the evening in Shanghai: the report of eight in the morning is long gone.
 BEGIN = datetime(2026, 11, 19, 14, 0, tzinfo=UTC)
 
@@ -133,7 +135,7 @@ async def test_a_worker_that_dies_leaves_its_run_to_another(database: Database, 
 
 async def test_by_mail_once_though_the_server_was_down(database: Database, tmp_path: Path) -> None:
     async with mailbox() as box:
-        mail = {"host": "127.0.0.1", "port": box.port, "security": "none", "sender": "ivr@example.com"}
+        mail: dict[str, Any] = {"host": "127.0.0.1", "port": box.port, "security": "none", "sender": SENDER}
         to = {"to": ["lead@example.com", "boss@example.com"]}
         formats = ["xlsx", "html"]
         await add(database, schedule(report="weekly", every="0 8 * * 1", period="week", mail=to, formats=formats,
@@ -159,7 +161,9 @@ async def test_by_mail_once_though_the_server_was_down(database: Database, tmp_p
     names = [part.get_filename() for part in message.iter_attachments()]
     assert names == ["weekly_2026-11-16.xlsx", "weekly_2026-11-16.html"]
     first = next(message.iter_attachments())
-    assert first.get_payload(decode=True)[:2] == b"PK"
+    content = first.get_payload(decode=True)
+    assert isinstance(content, bytes)
+    assert content[:2] == b"PK"
 
 
 async def test_what_stays_undeliverable_is_given_up_and_said(database: Database) -> None:
@@ -177,7 +181,7 @@ async def test_what_stays_undeliverable_is_given_up_and_said(database: Database)
 
 async def test_one_refused_address_is_a_failure_that_is_named(database: Database) -> None:
     async with mailbox() as box:
-        mail = {"host": "127.0.0.1", "port": box.port, "security": "none", "sender": "ivr@example.com"}
+        mail: dict[str, Any] = {"host": "127.0.0.1", "port": box.port, "security": "none", "sender": SENDER}
         await add(database, schedule(mail={"to": ["nobody@example.com"]}))
         pass_(database, hours=10)
         await runner(database, **mail).run_due()

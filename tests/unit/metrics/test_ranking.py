@@ -6,12 +6,13 @@ import random
 
 import pytest
 
-from ivr.metrics.ranking import Strata, holm, ranking
+from ivr.metrics.ranking import Strata, Stratum, holm, ranking
 from ivr.metrics.statistics import FEWEST, Share
 
 pytestmark = pytest.mark.unit
 
-EASY, HARD = ("easy",), ("hard",)
+EASY: Stratum = ("easy",)
+HARD: Stratum = ("hard",)
 
 
 def test_holm_by_hand() -> None:
@@ -43,7 +44,11 @@ def test_the_harder_list_isnt_held_against_anybody() -> None:
 
 
 def test_a_real_difference_is_said_and_whom_it_leaves_behind() -> None:
-    cells = {"a": {EASY: Share(70, 100)}, "b": {EASY: Share(46, 100)}, "c": {EASY: Share(38, 100)}}
+    cells: dict[str, Strata] = {
+        "a": {EASY: Share(70, 100)},
+        "b": {EASY: Share(46, 100)},
+        "c": {EASY: Share(38, 100)},
+    }
     found = ranking(cells)
     assert [(one.name, one.rank, one.best, one.worst, one.verdict) for one in found.places] == [
         ("a", 1, 1, 1, "better"), ("b", 2, 2, 3, "unclear"), ("c", 3, 2, 3, "worse"),
@@ -56,7 +61,11 @@ def test_a_real_difference_is_said_and_whom_it_leaves_behind() -> None:
 
 
 def test_who_had_too_few_calls_is_shown_and_not_ranked() -> None:
-    cells = {"a": {EASY: Share(60, 100)}, "b": {EASY: Share(55, 100)}, "new": {EASY: Share(20, FEWEST - 1)}}
+    cells: dict[str, Strata] = {
+        "a": {EASY: Share(60, 100)},
+        "b": {EASY: Share(55, 100)},
+        "new": {EASY: Share(20, FEWEST - 1)},
+    }
     last = ranking(cells).places[-1]
     assert (last.name, last.rank, last.best, last.verdict, last.naive_rank) == ("new", None, None, "too_few", 1)
 
