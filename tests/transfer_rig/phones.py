@@ -122,7 +122,7 @@ class Phones:
                 await _sleep(call, plan["after_s"])
                 call.hang_up()
             else:
-                await self._stay(call, told)
+                await self._stay(call, told, rates=plan["does"] == "stays")
         finally:
             told.heard_s = told.heard_s or _first(call.ear.packets, AGENT_HZ, 0.0)
             del self._on[id(call)]
@@ -140,8 +140,8 @@ class Phones:
         """Set when this customer's flow wants a person for them."""
         return self._handed_over.setdefault(user, asyncio.Event())
 
-    async def _stay(self, call: SipCall, told: Told) -> None:
-        """Wait, talk with the agent, and when they have gone rate them, until the call is over."""
+    async def _stay(self, call: SipCall, told: Told, *, rates: bool) -> None:
+        """Wait, talk with the agent, and when nothing is heard of them any more rate them, or hang up."""
         seen, last_s = 0, 0.0
         for _ in range(round(LONGEST_S / LOOK_S)):
             await _sleep(call, LOOK_S)
@@ -152,6 +152,8 @@ class Phones:
                 told.heard_s = told.heard_s or heard[0]
                 last_s = heard[-1]
             elif last_s and call.now_s - last_s > GONE_S and call.quiet:
+                if not rates:
+                    break
                 call.keys("4")
                 last_s = call.now_s + RATE_AGAIN_S - GONE_S
         call.hang_up()

@@ -9,7 +9,7 @@ from typing import Any, Literal
 AgentDoes = Literal[
     "takes", "declines", "no_answer", "rings_long", "says_nothing", "dies_in_whisper", "dies_in_talk", "signs_out"
 ]
-CustomerDoes = Literal["stays", "leaves", "leaves_at_key"]
+CustomerDoes = Literal["stays", "gives_up", "leaves", "leaves_at_key"]
 CARE = "care"
 LEFT = frozenset({"left_waiting", "left_ringing", "left_whisper", "left_bridging"})
 # What may come of a call that goes to everybody: who declines or doesn't pick up is followed by somebody else.
@@ -56,7 +56,7 @@ ALONE: tuple[tuple[str, AgentDoes, CustomerDoes, float, frozenset[str]], ...] = 
     ("whisper", "says_nothing", "leaves", 4.0, frozenset({"left_whisper"})),
     ("bridging", "takes", "leaves_at_key", 0.0, frozenset({"left_whisper", "left_bridging", "talked"})),
     ("lost", "dies_in_whisper", "stays", 0.0, frozenset({"no_key", "phone_lost"})),
-    ("dead", "dies_in_talk", "leaves", 10.0, frozenset({"talked"})),
+    ("dead", "dies_in_talk", "gives_up", 0.0, frozenset({"talked"})),
 )
 
 
