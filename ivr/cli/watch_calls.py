@@ -20,7 +20,7 @@ from ivr.model import Supervision, SupervisionKind, SupervisionState
 from ivr.session.progress import masked
 from ivr.signals import at_each_signal
 from ivr.supervision import service
-from ivr.supervision.words import WHY_NOT, kind_word, state_word
+from ivr.supervision.words import kind_word, state_word, why_word
 
 LOOK_EVERY_S = 0.3
 SHORT = 8  # signs of a call's id that are shown
@@ -133,10 +133,14 @@ def log(obj: tuple[str | None, Place | None], call: str) -> None:
         service.must_supervise(await actor_of(database, operator(), user))
         return await database.read(lambda session: service.actions_of(session, call))
 
+    found = with_database(db, work, must_exist=True)
+    if not found:
+        click.echo(translate("No supervisor has done anything with the call {call}.", call=call))
+        return
     table = Table()
     for heading in ("time", "who", "what", "result", "agent", "agent sees it"):
         table.add_column(translate(heading))
-    for one in with_database(db, work, must_exist=True):
+    for one in found:
         told = translate("yes" if one.told else "no") if one.agent else ""
         at = f"{one.asked_at.astimezone():%Y-%m-%d %H:%M:%S}"
         did, result = kind_word(one.kind).render(translate), state_word(one.state).render(translate)
@@ -214,5 +218,5 @@ def _said(view: service.OrderView) -> str:
             said = translate("{what}; the agent sees it", what=said)
     if view.why is None:
         return said
-    why = translate(WHY_NOT[view.why]) if view.why in WHY_NOT else view.why
-    return translate("{what}: {why}", what=said, why=why)
+    why = why_word(view.why)
+    return translate("{what}: {why}", what=said, why=why if isinstance(why, str) else why.render(translate))

@@ -41,3 +41,8 @@ def kind_word(kind: SupervisionKind) -> Term:
 def state_word(state: SupervisionState) -> Term:
     """How far it is, in words."""
     return Term(STATES[state])
+
+
+def why_word(why: str) -> Term | str:
+    """Why it wasn't possible; what the network says stays as it is."""
+    return Term(WHY_NOT[why]) if why in WHY_NOT else why
