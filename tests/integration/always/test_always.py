@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
 
 from ivr.model import CampaignState
-from tests.integration.always.world import BEGIN, Plan, World
+from tests.integration.always.parts import BEGIN, Plan
+from tests.integration.always.world import World
 from trunk.ports import DialOutcome
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]

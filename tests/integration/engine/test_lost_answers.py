@@ -1,6 +1,6 @@
 """What the database did and its answer never told is given back: nobody is left out for it, nobody called twice.
 
-What must always be true is tried with a clean-up of its own (tests/integration/always); here it is the dialer's."""
+The tests of what must always be true clear up by themselves (tests/integration/always); here the dialer does."""
 
 from __future__ import annotations
 
