@@ -125,9 +125,9 @@ def test_who_signs_out_leaves_no_phone_ringing(paced: Any, monkeypatch: pytest.M
         def __init__(self, queues: Any) -> None:
             super().__init__(queues)
             for at_s, away in ((3.0, {"1011", "1012"}), (200.0, set[str]())):
-                asyncio.get_running_loop().call_at(at_s, self.leave, away)
+                asyncio.get_running_loop().call_at(at_s, self.go, away)
 
-        def leave(self, away: set[str]) -> None:
+        def go(self, away: set[str]) -> None:
             self._away = away
             self._tell()
 
