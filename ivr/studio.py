@@ -21,8 +21,8 @@ from ivr.ports import AgentSupply
 from ivr.session.api import ApiClient
 from ivr.session.deaf import NONE, DeafRecognizer
 from ivr.session.deps import CallDeps
-from ivr.session.offering import prepare_agents
 from ivr.session.hearing import HeldRecognizer
+from ivr.session.offering import prepare_agents
 from ivr.session.progress import Bus
 from ivr.session.speaker import Speaker
 from ivr.session.turns import TurnPlanner

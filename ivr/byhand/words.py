@@ -31,7 +31,7 @@ _STATES: Mapping[HandlingState, str] = {
     HandlingState.TALKING: "you are talking",
     HandlingState.WRAP_UP: "the call is over: finish it",
     HandlingState.DONE: "over and done",
-    HandlingState.SKIPPED: "skipped",
+    HandlingState.SKIPPED: "passed over",
     HandlingState.RETURNED: "given back",
 }
 _WHYS: Mapping[CallWhy, str] = {

@@ -26,7 +26,7 @@ class TaskSettings(Section):
         default=600.0,
         ge=0,
         le=86400,
-        description="So long after its time a call back is kept for the agent who promised it; then anybody gets it.",
+        description="So long after its time a callback is kept for the agent who promised it, then for anybody.",
     )
     ring_s: float = Field(
         default=15.0, gt=0, le=120, description="So long the agent's phone rings before the customer is dialled."

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -120,6 +121,11 @@ agents:
 PEOPLE: Mapping[str, Any] = {"601": {"ring_s": 1}, "602": {"ring_s": 1}, "603": {"ring_s": 1}}
 
 
+def wants(session: Session, number: str, state: AgentState, now: datetime) -> None:
+    """What an agent asks for."""
+    choose(session, find(session, number), Change(state, number), now)
+
+
 def phone(number: int) -> str:
     return f"+86138{number:08d}"
 
@@ -184,12 +190,7 @@ class Office:
 
     async def wants(self, number: str, *states: AgentState) -> None:
         for state in states:
-            now = self.db.clock.now()
-            await self.db.run(
-                lambda session, state=state, now=now: choose(
-                    session, find(session, number), Change(state, number), now
-                )
-            )
+            await self.db.run(partial(wants, number=number, state=state, now=self.db.clock.now()))
 
     async def at_work(self, *numbers: str) -> None:
         spec = roster.loads(ROSTER)

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -17,11 +18,10 @@ from ivr.byhand.finishing import Result
 from ivr.byhand.service import Tasks
 from ivr.database import Database
 from ivr.desk import roster
-from ivr.desk.presence import Change, choose, find
 from ivr.model import AgentState, HandlingState, Segment
 from speech.audio import SAMPLE_RATE_HZ
 from tests.asterisk_rig.fixture import AsteriskRig, asterisk_rig
-from tests.integration.byhand.office import FLOW, ROSTER
+from tests.integration.byhand.office import FLOW, ROSTER, wants
 from tests.softphone import SipCall, Softphone
 from tests.worker_rig.scene import HANG_GUARD_S, Scene, ended, phone, scene_on, var
 from trunk.carrier.sounds import tone
@@ -72,8 +72,7 @@ async def test_the_agent_is_rung_first_and_then_the_two_talk(
     async with tasks_on(scene) as (tasks, db), Softphone(asterisk_rig.callee_port, behaviour=meet) as softphone:
         await db.run(lambda session: roster.take(session, spec, "ann", datetime.now(UTC)))
         for state in (AgentState.SIGNED_IN, AgentState.READY):
-            change = Change(state, "1001")
-            await db.run(lambda session, to=change: choose(session, find(session, "1001"), to, datetime.now(UTC)))
+            await db.run(partial(wants, number="1001", state=state, now=datetime.now(UTC)))
         worker = await asyncio.to_thread(scene.worker, "--record", str(recordings), simulate=False)
         assert isinstance(await tasks.next("1001"), Card)
         await tasks.dial("1001")

@@ -50,11 +50,8 @@ def test_a_task_from_its_preview_to_its_result(database_url: str, tmp_path: Path
         assert (came.disposition, came.again_at) == ("sold", None)
         (attempt,) = await at.attempts()
         assert (attempt.disposition, attempt.intention, attempt.outcome) == ("sold", "success", "answered")
-        assert (attempt.grade, attempt.hung_up_by, attempt.talk_ms) == (
-            "A",
-            "callee",
-            pytest.approx(20000, abs=200),
-        )
+        assert (attempt.grade, attempt.hung_up_by) == ("A", "callee")
+        assert attempt.talk_ms == pytest.approx(20000, abs=200)
         assert attempt.path == ["hello", "user", "offer", "rate", "bye", "end"]
         answers = await at.rows(Answer)
         assert [(one.name, one.value, one.modality, one.rule) for one in answers] == [

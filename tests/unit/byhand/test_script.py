@@ -133,7 +133,7 @@ def test_an_errand_waits_for_the_platform_and_is_not_done_twice() -> None:
 
 
 def test_back_leaves_out_the_last_entry_until_there_is_none() -> None:
-    entries = (entry(said("blue")), entry(said("1234"), secret=True), entry(said("yes")))
+    entries: tuple[Entry, ...] = (entry(said("blue")), entry(said("1234"), secret=True), entry(said("yes")))
     for count in (2, 1, 0):
         entries = without_last(entries)
         assert len(entries) == count
