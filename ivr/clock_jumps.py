@@ -14,7 +14,10 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
+from typing import Protocol
 
 from sqlalchemy import exists, func, select, update
 from sqlalchemy.orm import Session
@@ -51,9 +54,9 @@ class TimeMender:
         begins, ahead = self._seen is None, self._jump(now)
         if abs(ahead) > SKEW:
             log.warning(SET, "ahead" if ahead > timedelta() else "back", abs(ahead))
-        count = await self._mend(mend_called, now)
+        count = await self._all(mend_called, now)
         if begins or ahead < -SKEW:
-            count += await self._mend(mend_put_off, now)
+            count += await self._all(mend_put_off, now)
         if count:
             log.warning(MENDED, count)
         return count
@@ -64,18 +67,35 @@ class TimeMender:
         seen, self._seen = self._seen, (now, steady_s)
         return timedelta() if seen is None else now - seen[0] - timedelta(seconds=steady_s - seen[1])
 
-    async def _mend(self, mend: Callable[[Session, datetime], int], now: datetime) -> int:
-        count = 0
-        while some := await self._database.run(lambda session: mend(session, now)):
-            count += some
-        return count
+    async def _all(self, mend: Mend, now: datetime) -> int:
+        count, after = 0, 0
+        while True:
+            done = await self._database.run(partial(mend, now=now, after=after))
+            count += done.contacts
+            if done.last is None:
+                return count
+            after = done.last
 
 
-def mend_called(session: Session, now: datetime) -> int:
+@dataclass(frozen=True, slots=True)
+class Mended:
+    """How many contacts, and the last task that was looked at; None: that was all."""
+
+    contacts: int
+    last: int | None
+
+
+class Mend(Protocol):
+    def __call__(self, session: Session, now: datetime, after: int) -> Mended:
+        """Of the tasks behind this one, in order of their ids, some at a time."""
+
+
+def mend_called(session: Session, now: datetime, after: int) -> Mended:
     """Contacts whose next call was fixed after a call from the future: it comes so long from now as it was to come
-    after that call. Some at a time; how many."""
+    after that call. One that was to come later than the clock was ahead is left: else it would be mended, and come
+    sooner, at each look again; it waits twice as long at most."""
     if not try_lead(session, LEAD):
-        return 0
+        return Mended(0, None)
     last = (
         select(Attempt.task_id, func.max(Attempt.ended_at).label("ended_at"))
         .join(Campaign, Attempt.campaign_id == Campaign.id)
@@ -86,21 +106,25 @@ def mend_called(session: Session, now: datetime) -> int:
     rows = session.execute(
         select(Task.id, Task.next_at, last.c.ended_at)
         .join(last, last.c.task_id == Task.id)
-        .where(Task.state == TaskState.WAITING, Task.next_at >= last.c.ended_at)
+        .where(Task.id > after, Task.state == TaskState.WAITING, Task.next_at >= last.c.ended_at)
+        .order_by(Task.id)
         .limit(AT_ONCE)
     ).all()
+    count = 0
     for task_id, next_at, ended_at in rows:
         due = now + (next_at - ended_at)
+        if due >= ended_at:
+            continue
         mended = update(Task).where(Task.id == task_id, Task.state == TaskState.WAITING, Task.next_at == next_at)
         session.execute(mended.values(next_at=due))
-    return len(rows)
+        count += 1
+    return Mended(count, rows[-1].id if rows else None)
 
 
-def mend_put_off(session: Session, now: datetime) -> int:
-    """Contacts that were put off by a decision from the future: they are due, and it is decided anew. Some at a
-    time; how many."""
+def mend_put_off(session: Session, now: datetime, after: int) -> Mended:
+    """Contacts that were put off by a decision from the future: they are due, and it is decided anew."""
     if not try_lead(session, LEAD):
-        return 0
+        return Mended(0, None)
     wrong = exists().where(
         ContactDecision.task_id == Task.id,
         ContactDecision.at > now + SKEW,
@@ -112,14 +136,16 @@ def mend_put_off(session: Session, now: datetime) -> int:
         .where(
             Campaign.state.in_(_GOING_ON),
             Campaign.seed.is_(None),
+            Task.id > after,
             Task.state == TaskState.WAITING,
             Task.next_at > now + SKEW,
             wrong,
         )
+        .order_by(Task.id)
         .limit(AT_ONCE)
     ).all()
     session.execute(update(Task).where(Task.id.in_(ids), Task.state == TaskState.WAITING).values(next_at=now))
-    return len(ids)
+    return Mended(len(ids), ids[-1] if ids else None)
 
 
 _GOING_ON = (CampaignState.RUNNING, CampaignState.PAUSED)

@@ -275,6 +275,8 @@ class Caller:
         refused = False
         cause = Cause(DialOutcome.UNKNOWN, "our engine failed", "us")
         try:
+            if isinstance(way, Route):
+                await self._routes.turn(way)
             if isinstance(way, Cause):
                 session.close(way)
             elif self._stopping or self._no_ringing:

@@ -63,8 +63,12 @@ class Routes(Protocol):
         """Hold one more channel, for a leg to an agent that is to be bridged with that route's call: of the trunk
         with this name on the same PBX, None: of the same one. Limits of caller IDs don't count for it."""
 
+    async def turn(self, route: Route) -> None:
+        """Wait until the trunk's pace lets the call leave; once per route, before `originate`. Whoever waited asks
+        again whether the call may leave at all."""
+
     async def originate(self, route: Route, request: OriginateRequest, handler: CallHandler) -> Call:
-        """Place the call, as `Trunk.originate` does; at once after `take` and once per route."""
+        """Place the call, as `Trunk.originate` does; at once after `turn` and once per route."""
 
     def ended(self, route: Route, cause: Cause | None) -> bool:
         """The call is over (None: it was never placed), its channel free; once per route.
@@ -124,6 +128,9 @@ class SingleRoute:
             return NoRoute("all channels are in use", IN_USE_S)
         self._taken += 1
         return Route(self._trunk)
+
+    async def turn(self, route: Route) -> None:
+        """There is no pace."""
 
     async def originate(self, route: Route, request: OriginateRequest, handler: CallHandler) -> Call:
         return await route.trunk.originate(request, handler)

@@ -19,6 +19,7 @@ class RoutedLegs:
         if isinstance(found, NoRoute):
             raise TrunkError("no channel for a leg to an agent: {reason}", reason=found.reason)
         try:
+            await self._routes.turn(found)
             call = await self._routes.originate(found, request, handler)
         except BaseException:
             self._routes.ended(found, None)

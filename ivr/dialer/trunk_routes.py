@@ -182,10 +182,12 @@ class TrunkAccount:
     def take_beside(self, route: Route, trunk: str | None) -> Route | NoRoute:
         return self._route(self.router.take_beside(trunk or route.name, self._loop.time()))
 
-    async def originate(self, route: Route, request: OriginateRequest, handler: CallHandler) -> Call:
+    async def turn(self, route: Route) -> None:
         wait_s = self.router.leave(self._holds[route], self._loop.time())
         if wait_s > 0.0:
             await asyncio.sleep(wait_s)
+
+    async def originate(self, route: Route, request: OriginateRequest, handler: CallHandler) -> Call:
         return await route.trunk.originate(request, _Overheard(handler, lambda: self._on_reached(route)))
 
     def ended(self, route: Route, cause: Cause | None) -> bool:
@@ -268,6 +270,9 @@ class TrunkRoutes:
 
     def take_beside(self, route: Route, trunk: str | None) -> Route | NoRoute:
         return self.account.take_beside(route, trunk)
+
+    async def turn(self, route: Route) -> None:
+        await self.account.turn(route)
 
     async def originate(self, route: Route, request: OriginateRequest, handler: CallHandler) -> Call:
         return await self.account.originate(route, request, handler)

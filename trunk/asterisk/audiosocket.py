@@ -62,7 +62,9 @@ class AudioSocketLimits:
 
     id_deadline_s: float = 2.0  # from the connection to the frame that says whose it is; Asterisk: 5 ms
     unnamed_sockets: int = 256  # which haven't said it yet; those beyond are closed at once
-    jitter_frames: int = 5  # received and not yet heard, 100 ms; beyond, the oldest are dropped
+    jitter_frames: int = (
+        6  # received and not yet heard, 120 ms with the pair to come; beyond, the oldest are dropped
+    )
     spare_frames: int = 1  # that many may wait for long; a stall's backlog is shed down to it
     shed_after_ticks: int = 25  # one frame is shed when more than the spare ones have waited for so long
     refused_ticks: int = 50  # in a row on which the peer took no audio, 1 s: beyond, its leg is dropped
@@ -283,6 +285,8 @@ class _Socket:
     def tick(self) -> None:
         """Say a frame. On every second tick also read what has come, and have the leg hear two frames of it: the
         second one's answer is what is said on the next tick."""
+        if self._closing:  # by an earlier leg's answer on this same tick
+            return
         said = self._later
         if said is None:
             said = self._converse()

@@ -19,6 +19,9 @@ class Pace:
 
     def __init__(self, per_s: float, now_s: float) -> None:
         self._per_s = per_s
+        self._last_per_s = (
+            per_s  # above 0: calls that hold a token when the pace becomes nothing leave at this one
+        )
         self._most = max(1.0, per_s * BURST_S)
         self._tokens = self._most
         self._at_s = now_s
@@ -30,6 +33,7 @@ class Pace:
             return
         self._fill(now_s)
         self._per_s = per_s
+        self._last_per_s = per_s or self._last_per_s
         self._most = max(1.0, per_s * BURST_S) if per_s > 0.0 else 0.0
         self._tokens = min(self._tokens, self._most)
 
@@ -66,7 +70,7 @@ class Pace:
         self._fill(now_s)
         self._held -= 1
         self._tokens -= 1.0
-        return max(0.0, -self._tokens / self._per_s) if self._per_s > 0.0 else 0.0
+        return max(0.0, -self._tokens / self._last_per_s) if self._last_per_s > 0.0 else 0.0
 
     def give_back(self) -> None:
         """A held call doesn't leave after all."""

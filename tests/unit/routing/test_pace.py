@@ -85,3 +85,12 @@ def test_a_call_that_cannot_wait_makes_the_others_wait() -> None:
     again_s = pace.again_in_s(0.0)
     pace.hold(again_s)
     assert again_s + pace.use(again_s) == pytest.approx(0.6)
+
+
+def test_calls_that_hold_a_token_when_the_pace_becomes_nothing_leave_one_by_one() -> None:
+    pace = Pace(10.0, 0.0)
+    for _ in range(4):
+        pace.hold(0.0)
+    pace.change(0.0, 0.0)
+    assert [round(pace.use(0.0), 3) for _ in range(4)] == pytest.approx([0.1, 0.2, 0.3, 0.4], abs=0.1)
+    assert pace.free(60.0) <= 0
