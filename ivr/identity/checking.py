@@ -20,7 +20,7 @@ from flows.nodes import IdentityNode
 from flows.sprint import CheckStatus, IdentityWait, Scalar
 from ivr.asking import FAULTS, AskedSystem, Manners, token_of
 from ivr.config import CheckerSettings, ConfigError, IdentitySettings, Settings
-from ivr.database import Database
+from ivr.database import Database, DatabaseError
 from ivr.identity.hashes import UnreadableHashError, fits, shareable
 from ivr.identity.rows import wrong_entries
 from ivr.model import Campaign
@@ -112,13 +112,24 @@ class HashChecker:
         if kept is None or kept == "":
             return "unknown"
         try:
-            async with self._places:
-                right = await asyncio.to_thread(fits, question.wait.digits, str(kept))
+            async with asyncio.timeout(question.wait.timeout_s):
+                right = await self._fits(question.wait.digits, str(kept))
+        except TimeoutError:
+            late = {"source": "hash", "attempt_id": question.attempt_id, "error": "TimeoutError"}
+            log.warning("identity_unavailable", extra=late)
+            return "unavailable"
         except UnreadableHashError as error:
             extra = {"attempt_id": question.attempt_id, "column": question.wait.against, "why": str(error)}
             log.warning("identity_hash_unreadable", extra=extra)
             return "unavailable"
         return "right" if right else "wrong"
+
+    async def _fits(self, digits: str, kept: str) -> bool:
+        """A comparison that nobody waits for any more goes on in its thread, and keeps its place meanwhile."""
+        await self._places.acquire()
+        comparing = asyncio.ensure_future(asyncio.to_thread(fits, digits, kept))
+        comparing.add_done_callback(lambda _: self._places.release())
+        return await asyncio.shield(comparing)
 
     async def close(self) -> None: ...
 
@@ -134,7 +145,12 @@ class IdentityChecks:
 
     async def check(self, question: Question) -> CheckStatus:
         since = self._database.clock.now() - timedelta(hours=self._settings.locked_h)
-        before = await self._database.read(lambda session: wrong_entries(session, question.phone, since))
+        try:
+            before = await self._database.read(lambda session: wrong_entries(session, question.phone, since))
+        except DatabaseError as error:  # whether the number is locked can't be known, so nothing is compared
+            extra = {"source": "database", "attempt_id": question.attempt_id, "error": type(error).__name__}
+            log.warning("identity_unavailable", extra=extra)
+            return "unavailable"
         if before + question.wait.wrong >= self._settings.wrong_at_most:
             return "locked"
         checker = self._checker if question.wait.against is None else self._hashes

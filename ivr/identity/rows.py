@@ -6,7 +6,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import case, func, select
+from sqlalchemy import and_, case, func, select
 from sqlalchemy.orm import Session
 
 from flows.sprint import IdentityNoted
@@ -40,14 +40,19 @@ def keep(session: Session, attempt_id: str, noted: IdentityNoted, at: datetime) 
 
 
 def wrong_entries(session: Session, phone: str, since: datetime) -> int:
-    """How often something wrong was given for this number, in all calls since then, or since it was last right."""
+    """How often something wrong was given for this number, in all calls since then, or since it was last right.
+
+    The robot's `tries` are entries that were compared, whatever the method came to in the end: the checker was
+    away, say, after two wrong ones. An agent's are how often they asked: something was wrong in a failed check
+    alone."""
     mine = (
         select(IdentityCheck)
         .join(Attempt, Attempt.id == IdentityCheck.attempt_id)
         .where(Attempt.phone == phone, IdentityCheck.at >= since)
     ).subquery()
     last_right = select(func.max(mine.c.id)).where(mine.c.result == IdentityResult.VERIFIED).scalar_subquery()
-    wrong = case((mine.c.result == IdentityResult.VERIFIED, 0), else_=mine.c.tries)
+    only_ticked = and_(mine.c.agent.is_not(None), mine.c.result != IdentityResult.FAILED)
+    wrong = case((mine.c.result == IdentityResult.VERIFIED, 0), (only_ticked, 0), else_=mine.c.tries)
     return (
         session.scalar(select(func.coalesce(func.sum(wrong), 0)).where(mine.c.id > func.coalesce(last_right, 0)))
         or 0

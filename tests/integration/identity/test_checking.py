@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
@@ -14,9 +15,9 @@ from sqlalchemy.orm import Session
 
 from flows.sprint import IdentityNoted, IdentityWait
 from ivr.config import CheckerSettings, ConfigError, IdentitySettings, Settings
-from ivr.database import Database
-from ivr.identity import rows
-from ivr.identity.checking import HttpChecker, IdentityChecks, Question, identity_checks
+from ivr.database import Database, DatabaseError
+from ivr.identity import checking, rows
+from ivr.identity.checking import HASHED_AT_ONCE, HttpChecker, IdentityChecks, Question, identity_checks
 from ivr.identity.form import IdentityError, Judgement, record_identity_check
 from ivr.model import Agent, Attempt, IdentityResult
 from ivr.policy.loader import default_policy
@@ -141,6 +142,7 @@ async def test_a_missing_token_is_said(filled: Database, monkeypatch: pytest.Mon
         ([("failed", 5, 25.0)], 0, "right"),  # too long ago
         ([("failed", 4, 2.0), ("verified", 2, 1.0), ("failed", 4, 0.5)], 0, "right"),  # a right one begins anew
         ([("failed", 5, 0.5), ("locked", 0, 0.2), ("refused", 0, 0.1)], 0, "locked"),
+        ([("unavailable", 2, 1.0), ("failed", 3, 0.5)], 0, "locked"),  # two were wrong before nobody could say
     ],
 )
 async def test_a_number_with_too_many_wrong_entries_is_locked(
@@ -155,6 +157,55 @@ async def test_a_number_with_too_many_wrong_entries_is_locked(
     assert await checks.check(question(wrong=in_this_call)) == status
     await checks.close()
     assert len(crm.asked) == (status == "right")  # nobody is asked about a locked one
+
+
+@pytest.mark.parametrize(("result", "wrong"), [("refused", 0), ("no_input", 0), ("unavailable", 0), ("failed", 5)])
+async def test_a_tick_is_no_wrong_entry_unless_it_says_so(filled: Database, result: str, wrong: int) -> None:
+    now = filled.clock.now()
+    judged = Judgement("password", IdentityResult(result), "1001")
+    for _ in range(5):
+        await filled.run(lambda session: record_identity_check(session, "a", judged, LIMITS, now))
+    since = now - timedelta(hours=24)
+    assert await filled.read(lambda session: rows.wrong_entries(session, PHONE, since)) == wrong
+
+
+async def test_a_comparison_that_takes_too_long_is_unavailable(
+    filled: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    go_on, compared = threading.Event(), threading.Semaphore(0)
+
+    def fits(digits: str, kept: str) -> bool:
+        del digits, kept
+        compared.release()
+        return go_on.wait(30)
+
+    monkeypatch.setattr(checking, "fits", fits)
+    checks = IdentityChecks(LIMITS, filled, None)
+    asked = question(against="pw", timeout_s=0.2)
+    try:
+        for _ in range(HASHED_AT_ONCE + 1):
+            assert await checks.check(asked) == "unavailable"
+        for _ in range(HASHED_AT_ONCE):
+            assert compared.acquire(timeout=30)
+        assert not compared.acquire(blocking=False)  # those that go on have the places
+    finally:
+        go_on.set()
+    assert await checks.check(question(against="pw", timeout_s=30)) == "right"
+
+
+async def test_a_database_that_is_away_makes_a_check_unavailable(
+    filled: Database, crm: Crm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def away(_: object) -> None:
+        raise DatabaseError("The database is away: {reason}", reason="test")
+
+    checker = HttpChecker("crm", CheckerSettings(url=crm.url), "November", "service")
+    checks = IdentityChecks(LIMITS, filled, checker)
+    with monkeypatch.context() as gone:
+        gone.setattr(filled, "read", away)
+        assert await checks.check(question()) == "unavailable"
+    await checks.close()
+    assert crm.asked == []
 
 
 async def test_an_agents_form_leaves_a_row(filled: Database) -> None:
