@@ -160,10 +160,12 @@ class DeskAgents:
             if self._others is not None:
                 await self._others.release(agent, status)
             return
-        leased, holder = self._held[agent.number]
+        held = self._held[agent.number]
+        leased, holder = held
         kept = None if status in {"answered", "caller_left", "callback"} else waiting.back_in_line
         await self._move(leased, holder, self._after(leased, holder, status), kept)
-        del self._held[agent.number]
+        if self._held.get(agent.number) is held:  # else another call has the agent already
+            del self._held[agent.number]
         await self._try_to_look()
 
     def staff(self, queues: Collection[str]) -> Staff:

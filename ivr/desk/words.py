@@ -42,7 +42,7 @@ RESULTS: Mapping[HandoffResult, str] = {
     HandoffResult.NOBODY_SIGNED_IN: "nobody was signed in",
     HandoffResult.NOBODY_FREE: "nobody was free",
     HandoffResult.UNLIKELY: "nobody was likely to be free in time, so nobody was offered",
-    HandoffResult.TIMED_OUT: "nobody was free in time",
+    HandoffResult.TIMED_OUT: "nobody picked up in time",
     HandoffResult.CALLBACK: "the customer asked to be called back",
     HandoffResult.LEFT_WAITING: "the customer left the line",
     HandoffResult.LEFT_RINGING: "the customer left while the agent's phone rang",

@@ -165,7 +165,7 @@ class HandoffResult(StrEnum):
     NOBODY_SIGNED_IN = "nobody_signed_in"
     NOBODY_FREE = "nobody_free"  # of a list in the settings, which has no line to wait in
     UNLIKELY = "unlikely"  # the governor: nobody is likely to be free within what the queue promises
-    TIMED_OUT = "timed_out"  # nobody was free in time
+    TIMED_OUT = "timed_out"  # nobody was free, or had picked up, in time
     CALLBACK = "callback"  # the customer would rather be called back
     LEFT_WAITING = "left_waiting"
     LEFT_RINGING = "left_ringing"

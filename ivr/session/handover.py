@@ -2,7 +2,8 @@
 
 The callee's side (comfort, states, record) is the session's, what one agent is told is `ivr.session.offering`'s.
 Agents are tried one after the other until one takes the call, nobody is left, or the flow's `answer_within_s` is
-over; the last one's result is the flow's."""
+over; the last one's result is the flow's. A phone whose ringing that cuts short hasn't been left unanswered: its
+agent is ready for others at once, and the result is that the time was over."""
 
 from __future__ import annotations
 
@@ -22,6 +23,7 @@ from trunk.ports import Call
 
 log = logging.getLogger(__name__)
 SLACK_S = 0.1  # a wait of so long ends a little later
+LEAST_RING_S = 3.0  # nobody can be expected to pick up sooner: with less time left no agent is looked for any more
 
 STATUS_OF: Mapping[HandoffResult, TransferStatus] = {
     HandoffResult.TALKED: "answered",
@@ -149,25 +151,31 @@ class Handover:
     async def _try_all(self, in_line: Callable[[], None], bridged: Callable[[str], None]) -> HandoffResult:
         loop = asyncio.get_running_loop()
         until_s = self._began_s + self._wait.answer_within_s
+        last_s = until_s - min(LEAST_RING_S, self._wait.answer_within_s / 2)
         told = False
-        while self._staying.left_as is None and loop.time() < until_s:
+        while self._staying.left_as is None and loop.time() < last_s:
             self._staying.stage = Stage.WAITING
             agent = await self._claim(0.0)
             if agent is None:
                 if not told:
                     told = True
                     in_line()
-                agent = await self._claim(self._may_wait_s(until_s))
+                agent = await self._claim(self._may_wait_s(last_s))
             if agent is None:
                 break
             if self._staying.left_as is not None:  # while we waited for somebody
                 await self._callee.agents.release(agent, "caller_left")
                 break
-            result = await self._try(agent, min(agent.ring_s, until_s - loop.time()), bridged)
+            if loop.time() > last_s + SLACK_S:  # the claim itself took too long
+                await self._callee.agents.release(agent, "timed_out")
+                break
+            result = await self._try(agent, until_s, bridged)
             if STATUS_OF[result] in {"answered", "caller_left", "callback"}:
                 return result
             self._found_s = None
-        return self._staying.left_as or self._in_vain(loop.time() >= until_s - SLACK_S)
+            if result is HandoffResult.TIMED_OUT:
+                return result
+        return self._staying.left_as or self._in_vain(loop.time() >= last_s - SLACK_S)
 
     def _may_wait_s(self, until_s: float) -> float:
         """With a place in a line: as long as the flow lets them; else a moment after they asked."""
@@ -189,9 +197,11 @@ class Handover:
         self._callee.agents.leave(self.request)  # the claim ends by that, perhaps with somebody
         return await claim
 
-    async def _try(self, agent: Agent, ring_s: float, bridged: Callable[[str], None]) -> HandoffResult:
-        """One agent, released whatever comes of it."""
-        self._found_s = asyncio.get_running_loop().time()
+    async def _try(self, agent: Agent, until_s: float, bridged: Callable[[str], None]) -> HandoffResult:
+        """One agent, whose phone rings until then (loop's time) at most; released whatever comes of it."""
+        loop = asyncio.get_running_loop()
+        self._found_s = loop.time()
+        ring_s = min(agent.ring_s, until_s - self._found_s)
         self.legs += 1
         attempt_id = self.request.attempt_id
         identity = leg_id(attempt_id, self.legs)
@@ -200,6 +210,9 @@ class Handover:
         result = HandoffResult.FAULT
         try:
             result = await self._offering.run(ring_s, bridged)
+            in_vain = result is HandoffResult.NO_ANSWER and loop.time() >= until_s - SLACK_S
+            if in_vain and ring_s < agent.ring_s:  # we cut it short: no fault of the agent's
+                result = HandoffResult.TIMED_OUT
         finally:
             self._offering = None
             self._tried.append((agent.number, result))

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from sqlalchemy import select, update
@@ -143,7 +144,9 @@ async def test_who_waits_gets_the_next_who_is_free(db: Database) -> None:
         desk.forget(told.set)
 
 
-@pytest.mark.parametrize(("status", "then"), [("answered", "wrap_up"), ("busy", "away"), ("trunk", "ready")])
+@pytest.mark.parametrize(
+    ("status", "then"), [("answered", "wrap_up"), ("busy", "away"), ("trunk", "ready"), ("timed_out", "ready")]
+)
 async def test_a_wish_comes_true_when_the_call_lets_them_go(
     db: Database, status: TransferStatus, then: str
 ) -> None:
@@ -158,6 +161,30 @@ async def test_a_wish_comes_true_when_the_call_lets_them_go(
         later = db.clock.now() + timedelta(seconds=61)
         await db.run(lambda session: end_by_itself(session, "w1", later))
         assert (await days(db))["1"][-1] == "signed_out"
+
+
+async def test_who_has_the_agent_next_keeps_them(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between the row's change and what is remembered of it another call of this process may have the agent."""
+    await at_work(db, "2")
+    async with desks(db, "w1") as (desk,):
+        first = await needs(desk, "english", "a")
+        assert first is not None
+        taken: list[Agent | None] = []
+        run = db.run
+
+        async def overtaken(work: Any) -> Any:
+            result = await run(work)
+            monkeypatch.setattr(db, "run", run)
+            taken.append(await desk.claim(Request("english", "b", 1), NOBODY))
+            return result
+
+        await desk.ask(Request("english", "b", 1))
+        monkeypatch.setattr(db, "run", overtaken)
+        await desk.release(first, "caller_left")
+        assert taken == [first]
+        await desk.talking(first)
+        await desk.release(first, "answered")
+    assert (await days(db))["2"][2:] == ["reserved", "ready", "reserved", "talking", "ready"]
 
 
 async def test_a_worker_that_comes_back_writes_over_nothing(db: Database) -> None:

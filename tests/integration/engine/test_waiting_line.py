@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -105,6 +107,18 @@ def test_who_waits_for_as_long_as_the_flow_lets_them_goes_on_in_it(waits: Callab
     run = waits([], {"answer_within_s": 30})
     assert run.only(2).disposition == "timed_out"
     assert ("timed_out",) in run.rows("SELECT result FROM handoff")
+
+
+def test_nobody_is_rung_in_the_last_moment(waits: Callable[..., Any]) -> None:
+    """The agent is free again after so many seconds: an agent who can't pick up in time hasn't let it ring."""
+    query = "SELECT asked_at, found_at FROM handoff ORDER BY asked_at DESC LIMIT 1"
+    ((asked_at, found_at),) = waits([RATES]).rows(query)
+    free_s = (datetime.fromisoformat(found_at) - datetime.fromisoformat(asked_at)).total_seconds()
+    assert free_s > 10
+    for more_s, came_to in ((1.0, ("timed_out", [])), (5.0, ("talked", ["talked"]))):
+        run = waits([RATES], {"answer_within_s": round(free_s + more_s, 3)})
+        ((result, tried),) = run.rows("SELECT result, tried FROM handoff ORDER BY asked_at DESC LIMIT 1")
+        assert (result, [one["result"] for one in json.loads(tried)]) == came_to
 
 
 def test_who_is_offered_nobody_goes_on_at_once(waits: Callable[..., Any]) -> None:
