@@ -23,6 +23,7 @@ from ivr.supervision import service
 from ivr.supervision.words import kind_word, state_word, why_word
 
 LOOK_EVERY_S = 0.3
+ENDS_WITHIN_S = 15.0  # an order that is to end; then nobody is there who could end it
 SHORT = 8  # signs of a call's id that are shown
 USER = click.option("--user", help=translate("Who watches, of the users; default: whoever is at the keyboard."))
 PHONE = click.option(
@@ -169,34 +170,39 @@ def _carry_out(
         order_id = await database.run(give)
         stop = asyncio.Event()
         with at_each_signal(stop.set):
-            return await _follow(database, order_id, actor, stop, tell)
+            return await until_over(database, order_id, actor, stop, tell)
 
     view = with_database(db, work, must_exist=True)
     if view.state not in (SupervisionState.DONE, SupervisionState.CALL_OVER):
         raise click.exceptions.Exit(1)
 
 
-async def _follow(
+async def until_over(
     database: Database,
     order_id: int,
     actor: Actor,
     stop: asyncio.Event,
-    tell: Callable[[service.OrderView], None],
+    tell: Callable[[service.OrderView], None] = lambda _: None,
 ) -> service.OrderView:
+    """Say what becomes of an order, and hand each look to `tell`. `stop` ends it, though its worker be gone."""
     state = SupervisionState.ASKED
-    asked = False
+    loop = asyncio.get_running_loop()
+    asked_s: float | None = None  # when it was asked to end
     while True:
-        view = await database.run(partial(service.follow, order_id=order_id, now=database.clock.now()))
+        now = database.clock.now()
+        view = await database.run(partial(service.follow, order_id=order_id, actor=actor, now=now))
         tell(view)
         if view.state is not state:
             state = view.state
             click.echo(_said(view))
         if view.over:
             return view
-        if stop.is_set() and not asked:
-            asked = True
+        if stop.is_set() and asked_s is None:
+            asked_s = loop.time()
             await database.run(lambda session: service.end(session, order_id, actor))
-        await _wait(stop if not asked else None)
+        if asked_s is not None and loop.time() - asked_s > ENDS_WITHIN_S:
+            await database.run(partial(service.give_up, order_id=order_id, actor=actor, now=now))
+        await _wait(stop if asked_s is None else None)
 
 
 async def _wait(stop: asyncio.Event | None) -> None:

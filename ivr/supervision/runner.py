@@ -1,5 +1,6 @@
 """Carries out what supervisors want done with this process's calls: it looks for its orders twice a second, rings
-the supervisor's phone, lets them listen, speak or take over, and says in the order's row what becomes of it.
+the supervisor's phone, lets them listen, speak or take over, and says in the order's row what becomes of it. Now
+and then it closes what dead workers have left.
 
 A supervisor's phone has a channel beside the call's, like an agent's. What fails ends the order, not the call."""
 
@@ -25,12 +26,14 @@ from ivr.ports import SecondLegs
 from ivr.session.faults import log_fault
 from ivr.session.progress import Bus, NodeReached, PromptBegan, PromptEnded, SupervisorCalled
 from ivr.supervision.headset import Headset
+from ivr.supervision.leftovers import close_left, left_over
 from ivr.supervision.lines import Lines
 from ivr.supervision.service import open_orders
 from trunk.ports import Call, OriginateRequest, TapMode, TrunkError
 
 log = logging.getLogger(__name__)
 LOOK_EVERY_S = 0.5
+SWEEP_EVERY_S = 5.0  # so often dead workers' orders are looked for
 READ_EVERY_S = 1.0  # so often a reader's lines are written
 RING_S = 30.0  # so long the supervisor's phone rings
 NETWORK_S = 5.0  # for a leg to end
@@ -88,12 +91,15 @@ class Supervising:
         self._station = station
         self._lines = lines
         self._jobs: dict[int, _Job] = {}
-        self._over: set[int] = set()  # carried out, and perhaps not seen as closed yet
+        # Carried out, and perhaps not seen as closed yet: what is to stand in the row.
+        self._over: dict[int, Mapping[str, Any]] = {}
+        self._swept_s = float("-inf")
 
     async def run(self) -> None:
         while True:
             try:
                 await self._look()
+                await self._sweep()
             except DatabaseError as error:
                 log_fault(log, "orders_not_seen", error)
             except Exception as error:  # noqa: BLE001 a task's top: calls go on without their supervisors
@@ -111,11 +117,13 @@ class Supervising:
         worker = self._station.worker
         wanted = await self._database.read(lambda session: [_wanted(row) for row in open_orders(session, worker)])
         now = self._database.clock.now()
-        self._over &= {one.id for one in wanted}
+        still_open = {one.id for one in wanted}
+        self._over = {order_id: values for order_id, values in self._over.items() if order_id in still_open}
         for one in wanted:
+            if one.id in self._over:  # it was closed while we looked, or couldn't be written then
+                await self.note(one.id, self._over[one.id])
+                continue
             job = self._jobs.get(one.id)
-            if one.id in self._over:
-                continue  # it was closed while we looked
             if job is None:
                 self._jobs[one.id] = job = _Job(one, self)
                 job.task.add_done_callback(partial(self._ended, one.id))
@@ -124,10 +132,24 @@ class Supervising:
         for job in self._jobs.values():
             if job.wanted.attempt_id not in self._station.sessions:
                 job.call_over.set()
+            if job.wanted.id not in still_open:
+                job.stop.set()  # others have closed it: they took this worker for gone
+
+    async def _sweep(self) -> None:
+        """Close the orders that dead workers have left."""
+        loop_s = asyncio.get_running_loop().time()
+        if loop_s - self._swept_s < SWEEP_EVERY_S:
+            return
+        self._swept_s = loop_s
+        worker, alone, now = self._station.worker, not self._station.shared, self._database.clock.now()
+        if await self._database.read(lambda session: bool(left_over(session, worker, now, alone=alone))):
+            closed = await self._database.run(lambda session: close_left(session, worker, now, alone=alone))
+            log.info("orders_closed", extra={"count": closed})
 
     def _ended(self, order_id: int, _: object) -> None:
-        self._over.add(order_id)
-        del self._jobs[order_id]
+        closing = self._jobs.pop(order_id).closing
+        if closing is not None:
+            self._over[order_id] = closing
 
     # ---- for its jobs ---------------------------------------------------------------------------------------
 
@@ -138,8 +160,11 @@ class Supervising:
         return self._lines.versions.get(attempt_id, 0), self._lines.of(attempt_id)
 
     async def note(self, order_id: int, values: Mapping[str, Any]) -> None:
+        """Write it into the order's row, as long as that is open."""
+
         def work(session: Session) -> None:
-            session.execute(update(Supervision).where(Supervision.id == order_id).values(**values))
+            open_one = update(Supervision).where(Supervision.id == order_id, Supervision.ended_at.is_(None))
+            session.execute(open_one.values(**values))
 
         await self._database.run(work)
 
@@ -163,6 +188,7 @@ class _Job:
         self.wanted = wanted
         self.stop = asyncio.Event()
         self.call_over = asyncio.Event()
+        self.closing: Mapping[str, Any] | None = None  # what is to stand in the row in the end
         self._runner = runner
         self.task = asyncio.create_task(self._run(), name=f"supervision {wanted.id}")
 
@@ -173,10 +199,10 @@ class _Job:
         except Exception as error:  # noqa: BLE001 a task's top: the order has failed, the call goes on
             log_fault(log, "supervision_failed", error, attempt_id=self.wanted.attempt_id)
             why = type(error).__name__
-        values: dict[str, Any] = {"state": state, "why": why, "ended_at": self._runner.now(), "lines": []}
+        self.closing = {"state": state, "why": why, "ended_at": self._runner.now(), "lines": []}
         try:
-            await self._runner.note(self.wanted.id, values)
-        except DatabaseError as error:
+            await self._runner.note(self.wanted.id, self.closing)
+        except DatabaseError as error:  # the next look writes it again
             log_fault(log, "order_not_closed", error, attempt_id=self.wanted.attempt_id)
         extra = {"attempt_id": self.wanted.attempt_id, "kind": self.wanted.kind.value, "state": state.value}
         log.info("supervised", extra=extra)

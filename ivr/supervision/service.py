@@ -27,6 +27,7 @@ from ivr.model import (
     SupervisionKind,
     SupervisionState,
 )
+from ivr.supervision.words import WORKER_GONE
 
 READ_FOR = timedelta(minutes=1)  # a reader who doesn't come back ends: a page that was closed reads no more
 BY_PHONE = frozenset(
@@ -155,8 +156,10 @@ def order(session: Session, actor: Actor, wanted: Order, now: datetime) -> int:
     return row.id
 
 
-def follow(session: Session, order_id: int, now: datetime) -> OrderView:
-    """How far an order is. A reader who asks goes on reading. Raises SupervisionError: there is none."""
+def follow(session: Session, order_id: int, actor: Actor, now: datetime) -> OrderView:
+    """How far an order is. A reader who asks goes on reading. Raises SupervisionError: there is none, or the actor
+    may not see it."""
+    must_supervise(actor)
     row = session.get(Supervision, order_id)
     if row is None:
         raise SupervisionError("There is no order {number}.", number=order_id)
@@ -172,6 +175,17 @@ def end(session: Session, order_id: int, actor: Actor) -> None:
     if row is None:
         raise SupervisionError("There is no order {number}.", number=order_id)
     row.stopping = True
+
+
+def give_up(session: Session, order_id: int, actor: Actor, now: datetime) -> None:
+    """Close an order whose worker doesn't do what it is told: it is taken for gone. Harmless when it is over.
+    Raises SupervisionError."""
+    must_supervise(actor)
+    row = session.get(Supervision, order_id)
+    if row is None:
+        raise SupervisionError("There is no order {number}.", number=order_id)
+    if row.ended_at is None:
+        row.state, row.why, row.ended_at, row.lines = SupervisionState.FAILED, WORKER_GONE, now, []
 
 
 def is_told(session: Session, attempt_id: str, kind: SupervisionKind) -> bool:

@@ -26,9 +26,11 @@ STATES: Mapping[SupervisionState, str] = {
     SupervisionState.NOT_POSSIBLE: "not possible now",
     SupervisionState.FAILED: "it failed",
 }
+WORKER_GONE = "worker_gone"
 WHY_NOT: Mapping[str, str] = {  # what the network says stays as it is
     "no_agent": "there is no agent on the call",
     "not_answered": "the customer hasn't answered",
+    WORKER_GONE: "the process that had the call was gone",
     "not_free": "nobody has answered, or somebody has taken it over already",
 }
 

@@ -82,7 +82,7 @@ async def _supervise(database: Database) -> dict[str, SupervisionState]:
         async with asyncio.timeout(30):
             while True:
                 now = database.clock.now()
-                view = await database.run(partial(service.follow, order_id=order_id, now=now))
+                view = await database.run(partial(service.follow, order_id=order_id, actor=ANN, now=now))
                 if view.over or view.state in states:
                     return view.state
                 await asyncio.sleep(0.1)

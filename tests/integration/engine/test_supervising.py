@@ -4,7 +4,7 @@ Who hears whom is in the trunks' contract; here it is what becomes of the order,
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import date
@@ -17,14 +17,14 @@ import pytest
 from ivr import run
 from ivr.campaigns.actors import Actor
 from ivr.config import IdentitySettings, QueueSettings, Settings
-from ivr.database import Database
+from ivr.database import Database, DatabaseError
 from ivr.dialer.station import Station
 from ivr.dialer.stops import heeding_stops
 from ivr.identity.form import Judgement, begin_identity_check, record_identity_check
 from ivr.model import Agent, IdentityResult, Role, Supervision, SupervisionKind, SupervisionState
 from ivr.session.progress import Bus, NodeReached, ProgressEvent
 from ivr.supervision import service
-from ivr.supervision.runner import supervising
+from ivr.supervision.runner import Supervising, supervising
 from trunk.carrier.call import CarrierCall
 
 pytestmark = pytest.mark.integration
@@ -94,7 +94,7 @@ class Office:
 
     async def follow(self, order_id: int) -> service.OrderView:
         now = self.database.clock.now()
-        return await self.database.run(lambda session: service.follow(session, order_id, now))
+        return await self.database.run(lambda session: service.follow(session, order_id, ANN, now))
 
     async def until(self, order_id: int, *states: SupervisionState) -> service.OrderView:
         for _ in range(2000):
@@ -184,6 +184,46 @@ def test_a_call_is_read_while_it_lasts_and_nothing_of_it_stays(watch: Callable[.
     assert "4938" not in str(lines)
     assert [row.lines for row in ran.rows] == [[], []]
     assert ran.done.only().disposition == "incomplete"
+
+
+def test_an_order_whose_end_couldnt_be_written_ends_all_the_same(
+    watch: Callable[..., Ran], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lost: list[int] = []
+    note = Supervising.note
+
+    async def once_lost(runner: Supervising, order_id: int, values: Mapping[str, Any]) -> None:
+        if "ended_at" in values and not lost:
+            lost.append(order_id)
+            raise DatabaseError("The database is away: {reason}", reason="test")
+        await note(runner, order_id, values)
+
+    monkeypatch.setattr(Supervising, "note", once_lost)
+
+    async def story(office: Office) -> None:
+        await office.at("wants")
+        order = await office.order(READ, None)
+        await office.until(order, SupervisionState.ON)
+        await office.stop(order)
+        async with asyncio.timeout(10):
+            assert (await office.until(order)).state is DONE
+        assert lost == [order]
+
+    assert [row.lines for row in watch(story, STAYS).rows] == [[]]
+
+
+def test_what_a_dead_worker_has_left_is_closed(watch: Callable[..., Ran]) -> None:
+    async def story(office: Office) -> None:
+        await office.at("wants")
+        call, now = await office.live(), office.database.clock.now()
+        left = Supervision(attempt_id=call.attempt_id, worker="dead", kind=READ, state=SupervisionState.ON,
+                           who="ann", asked_at=now, lines=[{"who": "robot", "text": "Your PIN?"}])  # fmt: skip
+        await office.database.run(lambda session: session.add(left))
+        async with asyncio.timeout(10):
+            assert (await office.until(1)).over
+
+    (row,) = watch(story, STAYS).rows
+    assert (row.state, row.why, row.lines) == (SupervisionState.FAILED, "worker_gone", [])
 
 
 def test_a_reader_who_doesnt_come_back_reads_no_more(watch: Callable[..., Ran]) -> None:

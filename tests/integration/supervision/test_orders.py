@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+import asyncio
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from sqlalchemy.orm import Session
 
 from ivr.campaigns.actors import Actor
+from ivr.cli import watch_calls
 from ivr.database import Database
 from ivr.desk.views import everybody
 from ivr.model import (
@@ -24,8 +26,11 @@ from ivr.model import (
     Supervision,
     SupervisionKind,
     SupervisionState,
+    Worker,
+    WorkerState,
 )
 from ivr.supervision import service
+from ivr.supervision.leftovers import OWN_TIME, close_left
 from tests.database_rig.campaigns import new_campaign
 
 pytestmark = pytest.mark.integration
@@ -153,8 +158,65 @@ async def test_orders_that_cant_be_are_said(filled: Database) -> None:
     for work, sentence in (
         (nobodys, "Nobody knows which worker has the call ab2"),
         (lambda session: give(session, "ac3", SupervisionKind.CUT), "No call ac3 is on now"),
-        (lambda session: service.follow(session, 77, NOW), "There is no order 77"),
+        (lambda session: service.follow(session, 77, ANN, NOW), "There is no order 77"),
         (lambda session: service.end(session, 77, ANN), "There is no order 77"),
     ):
         with pytest.raises(service.SupervisionError, match=sentence):
             await filled.run(work)
+
+
+async def test_words_of_a_call_are_for_supervisors_alone(filled: Database) -> None:
+    order_id = await filled.run(lambda session: give(session, "ab2", SupervisionKind.READ).id)
+    agent = Actor("wang", Role.AGENT)
+    with pytest.raises(service.SupervisionError, match="live calls are for supervisors and admins"):
+        await filled.run(lambda session: service.follow(session, order_id, agent, NOW))
+
+
+@pytest.mark.parametrize(
+    ("state", "alone", "ended_ago", "closed"),
+    [
+        (WorkerState.RUNNING, False, None, None),
+        (WorkerState.DRAINING, False, None, None),
+        (WorkerState.RUNNING, False, timedelta(0), None),  # it closes them itself
+        (WorkerState.RUNNING, False, OWN_TIME, SupervisionState.CALL_OVER),
+        (WorkerState.DEAD, False, None, SupervisionState.FAILED),
+        (WorkerState.DEAD, False, timedelta(0), SupervisionState.CALL_OVER),
+        (WorkerState.GONE, False, None, SupervisionState.FAILED),
+        (WorkerState.RUNNING, True, None, SupervisionState.FAILED),  # it looks so: it hasn't left
+    ],
+)
+async def test_orders_that_nobody_carries_out_are_closed(
+    filled: Database,
+    state: WorkerState,
+    alone: bool,
+    ended_ago: timedelta | None,
+    closed: SupervisionState | None,
+) -> None:
+    def left(session: Session) -> int:
+        session.add(Worker(id="w1", host="h", pid=1, started_at=NOW, heartbeat_at=NOW, state=state))
+        row = give(session, "ab2", SupervisionKind.READ)
+        row.lines = [{"who": "customer", "text": "yes"}]
+        session.get_one(Attempt, "ab2").ended_at = None if ended_ago is None else NOW - ended_ago
+        session.flush()
+        assert close_left(session, "w1", NOW, alone=alone) == 0  # its own are in its hands
+        return row.id
+
+    order_id = await filled.run(left)
+    count = await filled.run(lambda session: close_left(session, "w2", NOW, alone=alone))
+    assert count == (closed is not None)
+    row = await filled.read(lambda session: session.get_one(Supervision, order_id))
+    assert (row.state, row.ended_at is None) == (closed or SupervisionState.ON, closed is None)
+    assert bool(row.lines) is (closed is None)
+
+
+async def test_who_wants_to_end_isnt_kept_by_a_worker_that_is_gone(
+    filled: Database, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(watch_calls, "ENDS_WITHIN_S", 0.1)
+    order_id = await filled.run(lambda session: give(session, "ab2", SupervisionKind.READ).id)
+    stop = asyncio.Event()
+    stop.set()
+    async with asyncio.timeout(30):
+        view = await watch_calls.until_over(filled, order_id, ANN, stop)
+    assert (view.state, view.over) == (SupervisionState.FAILED, True)
+    assert "it failed: the process that had the call was gone" in capsys.readouterr().out
