@@ -37,8 +37,7 @@ from ivr.report.sheets_out import print_sheets
     "--adjust",
     multiple=True,
     type=click.Choice((*STRATA, "nothing")),
-    default=USUAL,
-    show_default=True,
+    show_default=", ".join(USUAL),
     help=translate("Compare only calls that are alike in this; may be given several times."),
 )
 @click.option(
@@ -62,7 +61,8 @@ def command(
     who: str, metric: str, first: datetime | None, last: datetime | None, db: Place | None, **more: object
 ) -> None:
     paths = check_paths(more)
-    adjust = tuple(name for name in more["adjust"] if name != "nothing")  # type: ignore[attr-defined] # names
+    named: tuple[str, ...] = more["adjust"]  # type: ignore[assignment] # names
+    adjust = tuple(name for name in named if name != "nothing") if named else None
 
     async def ask(database: Database) -> Ranked:
         now = database.clock.now()

@@ -59,3 +59,9 @@ class Metric:
     part: str
     whole: str | None = None
     keys: tuple[tuple[str, str], ...] = ()  # name -> SQL
+
+    @property
+    def of_customers(self) -> bool:
+        """Whether it counts each customer once, however many calls they had: its figures of several hours, days or
+        attempts don't add up."""
+        return "DISTINCT a.task_id" in f"{self.part} {self.whole}"

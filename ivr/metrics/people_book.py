@@ -14,6 +14,7 @@ _AT_START = "CAST(g.hired_on AS VARCHAR) < x.first"
 _AT_END = "(g.left_on IS NULL OR CAST(g.left_on AS VARCHAR) > x.last)"
 
 NOTHING = Said("Nothing.")
+_NOT_BEGUN = Said("Shifts that haven't begun, and those after an agent's last day.")
 NOT_THERE = Said("Time signed out.")
 _UNSETTLED = Said("Inspections that aren't settled: nobody has scored them yet, or an appeal is open.")
 _OPEN = Said("Calls whose work isn't over yet.")
@@ -72,7 +73,7 @@ PEOPLE: tuple[Metric, ...] = (
             "People present / people scheduled, day by day. Present: signed in at some time of one of the day's "
             "shifts. A shift belongs to the day on which it begins."
         ),
-        excluded=Said("Shifts that haven't begun."),
+        excluded=_NOT_BEGUN,
         unit=Unit.SHARE,
         source="S3",
         relation=SHIFTS,
@@ -83,7 +84,7 @@ PEOPLE: tuple[Metric, ...] = (
         name="days_absent",
         title=Said("Days absent"),
         formula=Said("Days with a shift to none of which the agent came, summed over agents."),
-        excluded=Said("Shifts that haven't begun."),
+        excluded=_NOT_BEGUN,
         unit=Unit.COUNT,
         source="S6",
         relation=SHIFTS,
@@ -94,7 +95,9 @@ PEOPLE: tuple[Metric, ...] = (
         name="scheduled_time",
         title=Said("Scheduled hours"),
         formula=Said("Seconds of the shifts that were attended."),
-        excluded=Said("Shifts to which nobody came, and what of a shift is still ahead."),
+        excluded=Said(
+            "Shifts to which nobody came or after an agent's last day, and what of a shift is still ahead."
+        ),
         unit=Unit.SECONDS,
         source="S3",
         relation=AGENT_TIME,
@@ -118,7 +121,7 @@ PEOPLE: tuple[Metric, ...] = (
         name="plan_kept",
         title=Said("Plan kept"),
         formula=Said("Time signed in within shifts / time of all shifts, attended or not."),
-        excluded=Said("Overtime."),
+        excluded=Said("Overtime, and shifts after an agent's last day."),
         unit=Unit.SHARE,
         source="S3",
         relation=AGENT_TIME,
@@ -139,12 +142,12 @@ PEOPLE: tuple[Metric, ...] = (
     Metric(
         name="work_efficiency",
         title=Said("Work efficiency"),
-        formula=Said("Time in talks / signed-in time."),
-        excluded=Said("Dialling, wrap-up, and time signed out."),
+        formula=Said("Time in calls, each from its dialling to its end / signed-in time."),
+        excluded=Said("Wrap-up, and time signed out."),
         unit=Unit.SHARE,
         source="S3",
         relation=AGENT_TIME,
-        part=_seconds("x.state = 'talking'"),
+        part=_seconds("x.state IN ('dialing', 'talking')"),
         whole=_seconds(SIGNED_IN),
     ),
     Metric(
@@ -282,7 +285,10 @@ PEOPLE: tuple[Metric, ...] = (
     Metric(
         name="inspected",
         title=Said("Recordings inspected"),
-        formula=Said("Inspections that are settled, at both levels, by when the call began."),
+        formula=Said(
+            "Inspections that are settled, by when the call began: each part of it, an agent's or the robot's, "
+            "by itself, and twice where it was inspected at both levels."
+        ),
         excluded=_UNSETTLED,
         unit=Unit.COUNT,
         source="S2b, S3",
@@ -292,7 +298,7 @@ PEOPLE: tuple[Metric, ...] = (
     Metric(
         name="excellence_rate",
         title=Said("Excellence rate"),
-        formula=Said("Recordings graded excellent / recordings inspected."),
+        formula=Said("Settled inspections graded excellent / settled inspections."),
         excluded=_UNSETTLED,
         unit=Unit.SHARE,
         source="S2b, S3",

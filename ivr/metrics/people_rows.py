@@ -15,7 +15,8 @@ _AGENT = " JOIN agent g ON g.id = x.agent_id LEFT JOIN team tm ON tm.id = g.team
 _ORGANISATION = ("o", "JOIN above ON above.id = tm.organisation_id JOIN organisation o ON o.id = above.ancestor")
 
 _PERIODS = ("periods", "PERIOD_ROWS")
-# The shifts of the time, and whether the agent came: was signed in when the shift began, or at some time of it.
+# The shifts of the time, but for those planned for somebody after their last day; and whether the agent came: was
+# signed in when the shift began, or at some time of it.
 _PLANS = (
     "plans",
     """
@@ -24,7 +25,8 @@ _PLANS = (
       ORDER BY b.at DESC, b.number DESC LIMIT 1), 'signed_out') <> 'signed_out'
     OR EXISTS (SELECT 1 FROM agent_state_change b WHERE b.agent_id = h.agent_id AND b.at > h.starts_at
       AND b.at < h.ends_at AND b.state <> 'signed_out')) AS attended
-  FROM shift h WHERE h.starts_at < :until AND h.ends_at > :since
+  FROM shift h JOIN agent g ON g.id = h.agent_id WHERE h.starts_at < :until AND h.ends_at > :since
+    AND (g.left_on IS NULL OR LOCAL_DAY(h.starts_at) <= CAST(g.left_on AS VARCHAR))
 """,
 )
 # NULLIF(x, x) is a NULL of x's own type, on both databases.
@@ -129,12 +131,14 @@ TALKS = Relation(
     slices=_PEOPLE | _TIMES | {"hour", "campaign"},
     organisation="tm.organisation_id",
 )
-# What was inspected: of each part of a call, an agent's or the robot's, at each level.
+# What was inspected: of each part of a call, an agent's or the robot's, at each level. What an agent has appealed
+# against counts when that is decided.
 INSPECTED = Relation(
     name="inspections",
     tables="inspection x JOIN attempt a ON a.id = x.attempt_id JOIN campaign c ON c.id = a.campaign_id"
     " LEFT JOIN agent g ON g.number = x.agent LEFT JOIN team tm ON tm.id = x.team_id",
-    where="x.settled_at IS NOT NULL",
+    where="x.settled_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM inspection_appeal b"
+    " WHERE b.inspection_id = x.id AND b.state = 'open')",
     moment="a.started_at",
     joins=(("o", "JOIN above ON above.id = c.organisation_id JOIN organisation o ON o.id = above.ancestor"),),
     slices=_PEOPLE | _TIMES | {"hour", "campaign"},

@@ -9,7 +9,8 @@ reached in the same strata (campaign, hour …), and only there:
   others' rates are taken as known.
 - Whether somebody differs from the others is the Mantel-Haenszel test over the strata (Journal of the National
   Cancer Institute 22, 1959), for as many comparisons as there are people: Holm's correction (Scandinavian Journal
-  of Statistics 6, 1979).
+  of Statistics 6, 1979). Where events are too rare for the test nothing is read into a difference: the criterion
+  is that of N. Mantel and J. Fleiss (American Journal of Epidemiology 112, 1980).
 - The ranks that chance leaves open come from comparing each two the same way: the best that one can be is behind
   those who are surely better, the worst before those who are surely worse (Mogstad, Romano, Shaikh, Wilhelm,
   Review of Economic Studies 91, 2024)."""
@@ -20,7 +21,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
-from math import sqrt
+from math import inf, sqrt
 from statistics import NormalDist
 from typing import Literal
 
@@ -29,11 +30,16 @@ from ivr.metrics.statistics import FEWEST, USUAL, Interval, Share, wilson
 Stratum = tuple[str, ...]
 Strata = Mapping[Stratum, Share]
 Verdict = Literal["better", "worse", "unclear", "too_few"]
+ROOM = (
+    5.0  # events, of Mantel and Fleiss: what one may have at the least and at the most is so far from the expected
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """One who is ranked. `rank` None: too few calls. Chance leaves the ranks from `best` to `worst` open."""
+    """One who is ranked. `rank` None: too few calls. Chance leaves the ranks from `best` to `worst` open. Where
+    the others had no event at all no `adjusted` can be told; whoever had some comes last (or first) all the same.
+    """
 
     name: str
     share: Share  # as it is
@@ -68,7 +74,7 @@ def ranking(cells: Mapping[str, Strata], *, less_is_better: bool = False, confid
     sure = holm([_p(against[name]) for name in known])
     better_than = _pairs(cells, known, sign, confidence)
     adjusted = {name: _adjusted(cells[name], _minus(all_of, cells[name]), together, confidence) for name in known}
-    ranks = _ranks({name: one.rate for name, one in adjusted.items() if one.rate is not None}, sign)
+    ranks = _ranks({name: one.order for name, one in adjusted.items() if one.order is not None}, sign)
     naive = _ranks({name: share.part / share.whole for name, share in shares.items() if share.whole}, sign)
     places = []
     for name, share in shares.items():
@@ -105,16 +111,20 @@ def holm(chances: Sequence[float]) -> list[float]:
 
 
 def _against(one: Strata, others: Strata) -> float:
-    """The Mantel-Haenszel statistic as a z: positive where `one` has more; 0 without common strata."""
-    difference = variance = 0.0
+    """The Mantel-Haenszel statistic as a z: positive where `one` has more; 0 without common strata, and where
+    events, or their absences, are too rare to tell."""
+    difference = variance = below = above = 0.0
     for stratum, mine in one.items():
         theirs = others.get(stratum, Share(0, 0))
         whole, part = mine.whole + theirs.whole, mine.part + theirs.part
         if not mine.whole or not theirs.whole or whole < 2:
             continue
-        difference += mine.part - mine.whole * part / whole
+        expected = mine.whole * part / whole
+        difference += mine.part - expected
+        below += expected - max(0, part - theirs.whole)
+        above += min(mine.whole, part) - expected
         variance += mine.whole * theirs.whole * part * (whole - part) / (whole * whole * (whole - 1))
-    return difference / sqrt(variance) if variance > 0 else 0.0
+    return difference / sqrt(variance) if min(below, above) >= ROOM else 0.0
 
 
 def _p(z: float) -> float:
@@ -139,6 +149,11 @@ class _Adjusted:
     expected: float | None
     rate: float | None
     interval: Interval | None
+
+    @property
+    def order(self) -> float | None:
+        """By what one is ranked: events that the others never had are more than any rate."""
+        return inf if self.rate is None and self.comparable.part else self.rate
 
 
 def _adjusted(one: Strata, others: Strata, together: Share, confidence: float) -> _Adjusted:

@@ -42,16 +42,18 @@ STRATA: Mapping[str, str] = {
     "segment": SEGMENT,
 }
 USUAL = ("campaign", "hour")
+# Of rates that count each customer once: a customer is called at several hours, and has one of each of these.
+OF_CUSTOMERS = frozenset({"campaign", "segment"})
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What is ranked by what. `adjust` names strata of STRATA."""
+    """What is ranked by what. `adjust` names strata of STRATA; None: the usual ones."""
 
     metric: str
     question: Question  # its `by` doesn't matter
     who: Who = "agent"
-    adjust: tuple[str, ...] = USUAL
+    adjust: tuple[str, ...] | None = None
     away_days: int = AWAY_DAYS
 
 
@@ -90,10 +92,13 @@ def ranked(session: Session, wanted: Wanted) -> Ranked:
         found = {one.slice: one.value for one in measure(session, entry, question)}
         known = {name: value for name, value in found.items() if name in there - away.keys() and value is not None}
         return Ranked(entry.name, wanted.who, (), plain=_plain(known, entry.name), left_out=away, names=names)
-    cells = _cells(session, entry, question, wanted.adjust)
+    adjust = wanted.adjust
+    if adjust is None:
+        adjust = tuple(name for name in USUAL if name in OF_CUSTOMERS or not entry.of_customers)
+    cells = _cells(session, entry, question, adjust)
     some = {name: strata for name, strata in cells.items() if name in there - away.keys()}
     less = entry.name in LESS_IS_BETTER
-    return Ranked(entry.name, wanted.who, wanted.adjust, ranking(some, less_is_better=less), (), away, names)
+    return Ranked(entry.name, wanted.who, adjust, ranking(some, less_is_better=less), (), away, names)
 
 
 def _cells(
@@ -104,6 +109,14 @@ def _cells(
             raise MetricError("{name} is no stratum; there are: {strata}", name=name, strata=", ".join(STRATA))
         if name not in entry.relation.slices:
             raise MetricError("{what} can't be told by {by}", what=entry.relation.name, by=name)
+        if entry.of_customers and name not in OF_CUSTOMERS:
+            raise MetricError(
+                "{metric} counts customers, who may be called several times: it can't be adjusted for {by}, only "
+                "for {strata}",
+                metric=entry.name,
+                by=name,
+                strata=", ".join(sorted(OF_CUSTOMERS)),
+            )
     found: defaultdict[str, dict[Stratum, Share]] = defaultdict(dict)
     told = replace(entry, keys=tuple((name, STRATA[name]) for name in adjust))
     for one in measure(session, told, question):

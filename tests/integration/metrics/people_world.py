@@ -25,6 +25,7 @@ from ivr.model import (
     HandlingState,
     HungUpBy,
     Inspection,
+    InspectionAppeal,
     InspectionDocument,
     InspectionDocumentKind,
     Intention,
@@ -75,6 +76,8 @@ class Call:
     complained: bool = False
     sms: int | None = None
     inspected: list[tuple[str, str | None]] = field(default_factory=list)  # whose part, grade; None: not settled
+    again: bool = False  # the agent's part was inspected at both levels
+    appealed: bool = False  # the agent doesn't accept the first level's score, and nobody has decided yet
 
 
 @dataclass(eq=False)
@@ -175,6 +178,7 @@ def _call(made: World, agent: str, dice: random.Random, change) -> None:  # type
             call.sms = dice.choice((None, None, 2, 4, 5))
             if dice.random() < 0.4:
                 call.inspected = [(who, dice.choice((None, "excellent", "pass"))) for who in ("", agent)]
+                call.again, call.appealed = number % 2 == 0, number % 3 == 0
     change(S.READY, longest_s=400)
     made.calls.append(call)
 
@@ -251,14 +255,18 @@ def _store_calls(made: World, session: Session, known_until: datetime, agents: d
 
 def _store_words(made: World, session: Session, call: Call, card_id: int, agents: dict[str, Agent]) -> None:
     """What was said of a call afterwards."""
-    session.add_all(
-        Inspection(
-            attempt_id=call.id, agent=who, day=call.started_at.date(), reason=PickReason.DAILY,
-            card_id=card_id, team_id=agents[who].team_id if who else None, picked_at=made.until,
-            picked_by="plan", scorers=1, within=5.0, grade=grade and QualityGrade(grade),
-            settled_at=made.until if grade else None,
-        ) for who, grade in call.inspected
-    )  # fmt: skip
+    for who, grade in call.inspected:
+        for level in (1, 2) if who and call.again else (1,):
+            row = Inspection(
+                attempt_id=call.id, agent=who, day=call.started_at.date(), reason=PickReason.DAILY, level=level,
+                card_id=card_id, team_id=agents[who].team_id if who else None, picked_at=made.until,
+                picked_by="plan", scorers=1, within=5.0, grade=grade and QualityGrade(grade),
+                settled_at=made.until if grade else None,
+            )  # fmt: skip
+            session.add(row)
+            session.flush()
+            if who and grade and level == 1 and call.appealed:
+                session.add(InspectionAppeal(inspection_id=row.id, by=who, at=made.until, reason="no"))
     if call.rejected:
         session.add(Confirmation(attempt_id=call.id, state=ConfirmationState.REJECTED,
                                  by=ConfirmedBy.INSPECTION, who="ann", at=made.until))  # fmt: skip

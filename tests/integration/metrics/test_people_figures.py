@@ -73,7 +73,7 @@ def ticks(made: World, since: datetime, until: datetime) -> list[Tick]:
     teams = {one.number: one.team or "" for one in made.people}
     for person in made.people:
         rows = [one for one in made.changes if one.agent == person.number]
-        shifts = [(begin, end) for agent, begin, end in made.shifts if agent == person.number]
+        shifts = [(begin, end) for agent, begin, end in planned(made) if agent == person.number]
         attended = {one: came(made, person.number, *one) for one in shifts}
         firsts: dict[str, int] = {}
         for index, one in enumerate(rows):
@@ -93,6 +93,12 @@ def ticks(made: World, since: datetime, until: datetime) -> list[Tick]:
                               shift is not None and attended[shift], begins))  # fmt: skip
             at += timedelta(seconds=TICK_S)
     return found
+
+
+def planned(made: World) -> list[tuple[str, datetime, datetime]]:
+    """The shifts of those who were still there on the day on which they begin."""
+    last = {one.number: one.left_on or date.max for one in made.people}
+    return [one for one in made.shifts if one[1].astimezone(made.zone).date() <= last[one[0]]]
 
 
 def came(made: World, agent: str, begin: datetime, end: datetime) -> bool:
@@ -128,7 +134,7 @@ def by_ticks(made: World, by: str | None, until: datetime) -> Counted:
         for name, part, whole in (
             ("signed_in_time", n["in"], None), ("scheduled_time", n["scheduled"], None),
             ("adherence", n["in"], n["scheduled"]), ("plan_kept", n["kept"], n["planned"]),
-            ("work_efficiency", n[S.TALKING], n["in"]), ("busy_rate", n[S.BUSY], n["in"]),
+            ("work_efficiency", n[S.DIALING] + n[S.TALKING], n["in"]), ("busy_rate", n[S.BUSY], n["in"]),
             ("idle_rate", idle, n["in"]), ("call_utilisation", n[S.TALKING], open_),
             ("busy_and_wrap_up_per_hour", n[S.BUSY] + n[S.WRAP_UP], n["in"] / 3600),
             ("agent_calls_per_hour", n["calls"], n["in"] / 3600),
@@ -140,7 +146,7 @@ def by_ticks(made: World, by: str | None, until: datetime) -> Counted:
 def by_shifts(made: World, by: str | None, until: datetime) -> Counted:
     days: defaultdict[str, dict[tuple[str, date], bool]] = defaultdict(dict)
     teams = {one.number: one.team or "" for one in made.people}
-    for agent, begin, end in made.shifts:
+    for agent, begin, end in planned(made):
         local = begin.astimezone(made.zone)
         if made.since <= begin < until:
             of = days[slice_of(by, local, agent, teams[agent])]
@@ -252,7 +258,8 @@ def by_talks(made: World, by: str | None, until: datetime, campaign: str | None)
     for call in finished(made.calls, made.until):
         for agent, grade in call.inspected:
             if grade and (slice_ := put(call, agent, call.started_at)) is not None:
-                grades[slice_].append(grade == "excellent")
+                settled = (1 + call.again - call.appealed) if agent else 1
+                grades[slice_] += [grade == "excellent"] * settled
         for agent, begin, end in call.talks:
             if (slice_ := put(call, agent, begin)) is not None:
                 talks[slice_].append((end - begin).total_seconds())
@@ -266,6 +273,8 @@ def by_talks(made: World, by: str | None, until: datetime, campaign: str | None)
         found["voice_time"][slice_] = (sum(some), None)
         found["mean_voice_time"][slice_] = (sum(some), len(some))
     for slice_, excellent in grades.items():
+        if not excellent:  # an appeal is open against the only one
+            continue
         found["inspected"][slice_] = (len(excellent), None)
         found["excellence_rate"][slice_] = (sum(excellent), len(excellent))
     for slice_, pairs in handled.items():
@@ -323,6 +332,13 @@ async def test_figures_of_calls_by_agent_and_team(db: Database, seed: int, zone:
     await db.run(lambda session: store(made, session, made.until))
     assert any(len(call.talks) == 2 for call in finished(made.calls, made.until))
     assert any(ended_at(call) > made.until for call in made.calls)
+    settled = [
+        call
+        for call in finished(made.calls, made.until)
+        if any(agent and grade for agent, grade in call.inspected)
+    ]
+    assert any(call.again for call in settled)
+    assert any(call.appealed for call in settled)
 
     def work(session: Session) -> None:
         for campaign in (None, "spring"):

@@ -61,7 +61,7 @@ async def test_the_days_figures(db: Database) -> None:
         assert agent.figures.get("work_efficiency", 0) == pytest.approx(part / whole if whole else 0)
         assert agent.figures.get("attempts", 0) == calls["attempts"].get(agent.number, (0, None))[0]
         spans = found.strips[agent.number]
-        talked = sum(one.seconds for one in spans if one.state is S.TALKING)
+        talked = sum(one.seconds for one in spans if one.state in {S.DIALING, S.TALKING})
         assert talked == pytest.approx(part)
         assert all(one.ends == after.begins for one, after in pairwise(spans))
     ranks = sorted(one.ranks["work_efficiency"] for one in found.agents if "work_efficiency" in one.ranks)

@@ -94,3 +94,38 @@ async def test_rankings(db: Database) -> None:
                 ranked(session, Wanted(metric, QUESTION, adjust=adjust))
 
     await db.read(work)
+
+
+def called_twice(session: Session) -> None:
+    """Customers who don't answer in the first hour; some do in the next."""
+    session.add_all(
+        Agent(number=f"100{n}", name=f"name {n}", phone=f"60{n}", hired_on=date(2026, 1, 1)) for n in (1, 2)
+    )
+    books = new_books(session)
+    for agent, answers in (("1001", 25), ("1002", 20)):
+        for number in range(40):
+            phone = f"+86138{agent}{number:04}"
+            books.contact(phone)
+            for hour in (0, 1):
+                answered = hour == 1 and number < answers
+                id_ = f"{agent} {number} {hour}"
+                books.call(id_, phone, 60 * hour + 1, DialOutcome.ANSWERED if answered else DialOutcome.NO_ANSWER)
+                books.add(Segment(attempt_id=id_, number=1, kind=SegmentKind.AGENT, agent=agent,
+                                  started_at=at(1), ended_at=at(2)))  # fmt: skip
+
+
+async def test_a_customer_counts_once_however_often_they_were_called(db: Database) -> None:
+    await db.run(called_twice)
+
+    def work(session: Session) -> None:
+        found = ranked(session, Wanted("contact_rate", QUESTION))
+        assert found.adjusted_for == ("campaign",)
+        assert found.chance is not None
+        assert (found.chance.together.part, found.chance.together.whole) == (45, 80)
+        assert ranked(session, Wanted("success_rate", QUESTION)).adjusted_for == ("campaign", "hour")
+        for metric in ("contact_rate", "contact_success_rate", "customers_won"):
+            for by in ("hour", "weekday", "attempt"):
+                with pytest.raises(MetricError, match=f"{metric} counts customers, .* adjusted for {by}"):
+                    ranked(session, Wanted(metric, QUESTION, adjust=("campaign", by)))
+
+    await db.read(work)

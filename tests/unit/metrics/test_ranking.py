@@ -92,3 +92,31 @@ def test_of_equals_hardly_ever_is_one_declared_better() -> None:
         }
         named += any(place.verdict in {"better", "worse"} for place in ranking(cells).places)
     assert named <= 11  # of 100 with a chance of at most 0.05 each
+
+
+def test_of_rare_events_nothing_is_read_into_a_difference() -> None:
+    """One complaint in 30 calls: the exact chance is 0.0099, the normal approximation's z would be 10."""
+    for others in (0, 1):
+        cells: dict[str, Strata] = {"a": {EASY: Share(1, 30)}, "b": {EASY: Share(others, 3000)}}
+        found = ranking(cells, less_is_better=True)
+        assert [(one.name, one.rank, one.best, one.worst, one.verdict) for one in found.places] == [
+            ("b", 1, 1, 2, "unclear"), ("a", 2, 1, 2, "unclear"),
+        ]  # fmt: skip
+        assert not found.differs
+    # As rare are calls without the event, where nearly every call has it.
+    assert not ranking({"a": {EASY: Share(29, 30)}, "b": {EASY: Share(3000, 3000)}}).differs
+    # Strata count together: what is too rare in each may be enough in all.
+    many: dict[str, Strata] = {
+        "a": {("1",): Share(9, 15), ("2",): Share(9, 15)}, "b": {("1",): Share(2, 15), ("2",): Share(2, 15)},
+    }  # fmt: skip
+    assert ranking(many).places[0].verdict == "better"
+
+
+def test_events_that_the_others_never_had_come_last_without_a_rate() -> None:
+    cells: dict[str, Strata] = {
+        "a": {EASY: Share(1, 30)}, "b": {EASY: Share(0, 40), HARD: Share(2, 40)}, "c": {HARD: Share(4, 40)},
+    }  # fmt: skip
+    found = {one.name: one for one in ranking(cells, less_is_better=True).places}
+    assert (found["a"].rank, found["a"].adjusted, found["a"].interval) == (3, None, None)
+    assert (found["b"].rank, found["c"].rank) == (1, 2)
+    assert ranking(cells).places[0].name == "a"
