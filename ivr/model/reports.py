@@ -47,7 +47,7 @@ class ReportRun(Base):
 
     __tablename__ = "report_run"
     __table_args__ = (
-        UniqueConstraint("schedule_id", "first"),
+        UniqueConstraint("schedule_id", "first", "last"),
         part_index("ix_report_run_queued", "next_at", where="state = 'queued'"),
     )
 

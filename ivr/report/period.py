@@ -69,6 +69,13 @@ def period_of(every: Every, day: date) -> tuple[date, date]:
     return first, (first + timedelta(days=32)).replace(day=1) - timedelta(days=1)
 
 
+def every_of(first: date, last: date) -> Every:
+    """Which kind of period these are the first and the last day of."""
+    if first == last:
+        return "day"
+    return "week" if last - first == timedelta(days=6) else "month"
+
+
 def yesterday(now: datetime, zone: ZoneInfo) -> date:
     """The last whole day."""
     return now.astimezone(zone).date() - timedelta(days=1)

@@ -48,7 +48,7 @@ def upgrade() -> None:
         Column("ended_at", MOMENT, nullable=True),
         Column("files", JSON, nullable=False),
         Column("problem", JSON, nullable=True),
-        sa.UniqueConstraint("schedule_id", "first", name="uq_report_run_schedule_id_first"),
+        sa.UniqueConstraint("schedule_id", "first", "last", name="uq_report_run_schedule_id_first_last"),
     )
     op.create_index(
         "ix_report_run_queued", "report_run", ["next_at"], sqlite_where=QUEUED, postgresql_where=QUEUED

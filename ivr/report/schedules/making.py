@@ -18,9 +18,11 @@ from ivr.metrics.measure import Spans
 from ivr.report.build import ReportError
 from ivr.report.people import PeopleWanted, people_report
 from ivr.report.people_sheets import PeopleSheets, write_people
-from ivr.report.period import Wanted, period_report, period_sheet
+from ivr.report.period import Wanted, every_of, period_report, period_sheet
 from ivr.report.schedules.definition import Format, Schedule
 from ivr.report.sheets_out import write_page, write_workbook
+
+Period = tuple[date, date]  # first and last day
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,11 +33,12 @@ class Made:
     writers: dict[Format, Callable[[Path], None]]
 
 
-def make(session: Session, schedule: Schedule, first: date, spans: Spans, now: datetime) -> Made:
+def make(session: Session, schedule: Schedule, period: Period, spans: Spans, now: datetime) -> Made:
     """Raises MetricError or ReportError: what it is about isn't there."""
     spec, zone = schedule.spec, schedule.zone
+    first, every = period[0], every_of(*period)
     if spec.kind == "people":
-        people = people_report(session, PeopleWanted(spec.period, first, now, zone, spec.teams, spans))
+        people = people_report(session, PeopleWanted(every, first, now, zone, spec.teams, spans))
         told = PeopleSheets(people, spec.language)
         return Made(
             told.title,
@@ -45,7 +48,7 @@ def make(session: Session, schedule: Schedule, first: date, spans: Spans, now: d
                 "json": lambda path: _write_json(dataclasses.asdict(people), path),
             },
         )
-    found = period_report(session, Wanted(spec.period, first, now, zone, spec.organisation, spans))
+    found = period_report(session, Wanted(every, first, now, zone, spec.organisation, spans))
     sheet = period_sheet(found, spec.language)
     return Made(
         sheet.name,
@@ -57,16 +60,18 @@ def make(session: Session, schedule: Schedule, first: date, spans: Spans, now: d
     )
 
 
-def file_name(schedule: Schedule, first: date, kind: Format) -> str:
-    """north_daily_2026-11-17.xlsx"""
-    return f"{schedule.name}_{first}.{kind}"
+def file_name(schedule: Schedule, period: Period, kind: Format) -> str:
+    """north_daily_2026-11-17.xlsx; of a week or a month north_weekly_2026-11-16_2026-11-22.xlsx: what the schedule
+    made of the first day, when it was a daily one, stays."""
+    days = "_".join(f"{day}" for day in dict.fromkeys(period))
+    return f"{schedule.name}_{days}.{kind}"
 
 
-def write(made: Made, schedule: Schedule, first: date, folder: Path) -> list[Path]:
+def write(made: Made, schedule: Schedule, period: Period, folder: Path) -> list[Path]:
     """Write every format, each whole or not at all. Raises ReportError when the folder can't be written."""
     written = []
     for kind in schedule.spec.formats:
-        path = folder / file_name(schedule, first, kind)
+        path = folder / file_name(schedule, period, kind)
         part = path.with_name(f".{path.name}.{os.getpid()}.part")
         try:
             folder.mkdir(parents=True, exist_ok=True)

@@ -80,10 +80,10 @@ class ReportRunner:
         reports = self._settings.reports
         spans = Spans(confirm=reports.confirm_days, payment=reports.payment_days)
         now = clock.now()
-        made = await self._database.read(lambda session: make(session, ours.schedule, ours.first, spans, now))
+        made = await self._database.read(lambda session: make(session, ours.schedule, ours.period, spans, now))
         if spec.directory is not None and not ours.written:
             folder = Path(spec.directory)
-            files = await clock.outside(asyncio.to_thread(write, made, ours.schedule, ours.first, folder))
+            files = await clock.outside(asyncio.to_thread(write, made, ours.schedule, ours.period, folder))
             names = [str(file) for file in files]
             await self._database.run(lambda session: store.note_written(session, ours, names, clock.now()))
         if spec.mail is not None and not ours.mailed:
@@ -95,9 +95,9 @@ class ReportRunner:
         spec = ours.schedule.spec
         assert spec.mail is not None
         with tempfile.TemporaryDirectory(prefix="ivr-report-") as folder:
-            files = write(made, ours.schedule, ours.first, Path(folder))
+            files = write(made, ours.schedule, ours.period, Path(folder))
             subject = spec.mail.subject or made.title
-            id_ = f"report.{ours.schedule.name}.{ours.first}.{ours.run_id}"
+            id_ = f"report.{ours.schedule.name}.{ours.period[0]}.{ours.run_id}"
             mail.send(
                 self._settings.mail,
                 mail.message(

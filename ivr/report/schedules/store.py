@@ -25,12 +25,12 @@ LONGEST_WAIT = timedelta(hours=1)
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A run that is ours until its lease ends."""
+    """A run that is ours until its lease ends. `schedule` is as it is now; the period is the run's own, whatever
+    the schedule's has become since it was queued."""
 
     run_id: int
     schedule: Schedule
-    first: date
-    last: date
+    period: tuple[date, date]
     due_at: datetime
     written: bool
     mailed: bool
@@ -84,7 +84,7 @@ def schedules(session: Session) -> list[tuple[Schedule, datetime, ReportRun | No
         select(ReportSchedule).where(ReportSchedule.state == ScheduleState.ACTIVE).order_by(ReportSchedule.name)
     )
     for row in session.scalars(query):
-        run = select(ReportRun).where(ReportRun.schedule_id == row.id).order_by(ReportRun.first.desc()).limit(1)
+        run = select(ReportRun).where(ReportRun.schedule_id == row.id).order_by(ReportRun.id.desc()).limit(1)
         found.append((load_document(row.document), row.next_at, session.scalars(run).one_or_none()))
     return found
 
@@ -110,9 +110,11 @@ def queue_due(session: Session, now: datetime) -> int:
 def queue(
     session: Session, row: ReportSchedule, period: tuple[date, date], due_at: datetime, now: datetime
 ) -> bool:
-    """Queue a run of one period; False: it has one already."""
+    """Queue a run of one period; False: it has one already. A day's run is none of the week that it begins."""
     first, last = period
-    there = select(ReportRun.id).where(ReportRun.schedule_id == row.id, ReportRun.first == first)
+    there = select(ReportRun.id).where(
+        ReportRun.schedule_id == row.id, ReportRun.first == first, ReportRun.last == last
+    )
     if session.scalar(there) is not None:
         return False
     session.add(ReportRun(schedule_id=row.id, first=first, last=last, due_at=due_at, next_at=now, files=[]))
@@ -146,7 +148,7 @@ def claim(session: Session, owner: str, now: datetime) -> Claim | None:
     run.lease_owner, run.lease_until = f"{owner} try {run.tries}", now + LEASE
     schedule = load_document(session.get_one(ReportSchedule, run.schedule_id).document)
     written, mailed = run.written_at is not None, run.mailed_at is not None
-    return Claim(run.id, schedule, run.first, run.last, run.due_at, written, mailed, run.lease_owner)
+    return Claim(run.id, schedule, (run.first, run.last), run.due_at, written, mailed, run.lease_owner)
 
 
 def note_written(session: Session, ours: Claim, files: Sequence[str], now: datetime) -> None:

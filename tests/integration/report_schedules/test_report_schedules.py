@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -159,7 +160,7 @@ async def test_by_mail_once_though_the_server_was_down(database: Database, tmp_p
     assert message["Subject"] == "坐席周报 2026-11-16 – 2026-11-22"
     assert message["Message-ID"] == f"<report.weekly.2026-11-16.{run.id}@example.com>"
     names = [part.get_filename() for part in message.iter_attachments()]
-    assert names == ["weekly_2026-11-16.xlsx", "weekly_2026-11-16.html"]
+    assert names == ["weekly_2026-11-16_2026-11-22.xlsx", "weekly_2026-11-16_2026-11-22.html"]
     first = next(message.iter_attachments())
     content = first.get_payload(decode=True)
     assert isinstance(content, bytes)
@@ -206,6 +207,24 @@ async def test_added_again_and_removed(database: Database, tmp_path: Path) -> No
     pass_(database, days=1)
     assert await runner(database).run_due() == 1
     assert names_in(tmp_path) == ["campaigns_2026-11-27.json"]
+
+
+async def test_a_schedule_whose_period_changes_loses_no_report(database: Database, tmp_path: Path) -> None:
+    await add(database, schedule(directory=str(tmp_path)))
+    pass_(database, days=4, hours=10)  # Tuesday morning: Monday's report is due
+    now = database.clock.now()
+    assert await database.run(lambda session: store.queue_due(session, now)) == 1
+    await add(database, schedule(directory=str(tmp_path), period="week", every="0 8 * * 1"))
+    assert await runner(database).run_due() == 1
+    assert names_in(tmp_path) == ["daily_2026-11-23.json"]  # of the day for which it was queued
+    day = json.loads((tmp_path / "daily_2026-11-23.json").read_text("utf-8"))
+    assert (day["every"], day["first"], day["last"]) == ("day", "2026-11-23", "2026-11-23")
+    pass_(database, days=6)
+    assert await runner(database).run_due() == 1  # the week that begins with the same day
+    assert names_in(tmp_path) == ["daily_2026-11-23.json", "daily_2026-11-23_2026-11-29.json"]
+    ((_, _, last),) = await database.read(store.schedules)
+    assert last is not None
+    assert last.last == date(2026, 11, 29)
 
 
 async def test_a_folder_that_cant_be_written(database: Database, tmp_path: Path) -> None:
