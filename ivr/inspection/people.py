@@ -64,6 +64,16 @@ def talked(session: Session, agent: str, attempt_id: str) -> bool:
     return bool(session.scalar(select(part | picked)))
 
 
+def scored_before(session: Session, who: Person, attempt_id: str, agent: str) -> int | None:
+    """The inspection, of whatever level, by which they scored that part of the call; None: they haven't."""
+    scored = (
+        select(Inspection.id)
+        .join(InspectionScore, InspectionScore.inspection_id == Inspection.id)
+        .where(Inspection.attempt_id == attempt_id, Inspection.agent == agent, InspectionScore.who == who.name)
+    )
+    return session.scalar(scored.order_by(Inspection.id).limit(1))
+
+
 def has_scored(session: Session, who: Person, inspection_id: int) -> bool:
     """Whether a score of theirs is there."""
     scored = exists().where(InspectionScore.inspection_id == inspection_id, InspectionScore.who == who.name)

@@ -19,6 +19,7 @@ from typing import Any
 from ivr.inspection.schema import PlanSpec
 from ivr.model import PickReason
 
+HEARD = frozenset({PickReason.LIVE, PickReason.BY_HAND})  # these count as heard: they are drawn by nobody besides
 ALWAYS_MOST = 200  # of one agent and day: a plan that always picks short calls mustn't fill the database
 Key = tuple[str, str]  # attempt, agent ("": the robot)
 Group = tuple[str, int]  # whose daily calls are counted together: an agent, or the robot in one campaign
@@ -125,7 +126,7 @@ class Draw:
         lots = self._groups.get(call.group)
         if lots is None:
             lots = self._groups[call.group] = self._lots(call.group)
-        if not (earlier and earlier.drawn):
+        if not (earlier and (earlier.drawn or earlier.reason in HEARD)):
             lots.drawn.take(lot(self._plan.seed, "draw", call.key), call)
         if earlier or call.success or not call.signals:
             return
@@ -155,7 +156,7 @@ class Draw:
         counts: defaultdict[str, int] = defaultdict(int)
         for one in self._earlier.values():
             if one.group == group:
-                counts["heard"] += one.reason in (PickReason.LIVE, PickReason.BY_HAND) or one.drawn
+                counts["heard"] += one.reason in HEARD or one.drawn
                 counts["lottery"] += one.lottery
         draws = max(0, getattr(self._plan.daily, kind) - counts["heard"])
         risks = max(0, getattr(self._plan.risk.daily, kind) - counts["lottery"])

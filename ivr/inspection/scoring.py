@@ -9,12 +9,12 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from sqlalchemy import case, exists, or_, select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from ivr.inspection import card, successes
 from ivr.inspection.errors import InspectionError
 from ivr.inspection.papers import card_of
-from ivr.inspection.people import Person, has_scored, must_inspect, must_not_be_own
+from ivr.inspection.people import Person, must_inspect, must_not_be_own, scored_before
 from ivr.inspection.settling import Given, next_role, settle
 from ivr.model import (
     AuditEntry,
@@ -47,7 +47,13 @@ def next_one(session: Session, who: Person, now: datetime) -> Inspection | None:
     must_inspect(who)
     mine = (Inspection.claimed_by == who.name) & (Inspection.claimed_until > now)
     free = Inspection.claimed_until.is_(None) | (Inspection.claimed_until <= now)
-    scored = exists().where(InspectionScore.inspection_id == Inspection.id, InspectionScore.who == who.name)
+    other = aliased(Inspection)  # of the same part of the same call, at any level
+    scored = exists().where(
+        InspectionScore.inspection_id == other.id,
+        InspectionScore.who == who.name,
+        other.attempt_id == Inspection.attempt_id,
+        other.agent == Inspection.agent,
+    )
     wanted = select(Inspection).where(Inspection.settled_at.is_(None), or_(mine, free), ~scored)
     if who.agent is not None:
         talked = exists().where(Segment.attempt_id == Inspection.attempt_id, Segment.agent == who.agent)
@@ -71,13 +77,18 @@ def next_one(session: Session, who: Person, now: datetime) -> Inspection | None:
 def score(session: Session, who: Person, inspection_id: int, sheet: Sheet, now: datetime) -> Inspection:
     """Write one person's score, and what all of them come to now; a success that waits is told of it.
 
-    Raises InspectionError: unknown, settled, one's own call, scored by them already, somebody else is at it, or
-    the sheet doesn't fit the card."""
+    Raises InspectionError: unknown, settled, one's own call, scored by them at either level, somebody else is at
+    it, or the sheet doesn't fit the card."""
     must_inspect(who)
     row = locked(session, inspection_id)
     must_not_be_own(session, who, row.attempt_id)
-    if has_scored(session, who, row.id):
-        raise InspectionError("{who} has scored inspection {number} already.", who=who.name, number=row.id)
+    before = scored_before(session, who, row.attempt_id, row.agent)
+    if before is not None:
+        raise InspectionError(
+            "{who} has scored this call already, in inspection {number}: somebody else scores it.",
+            who=who.name,
+            number=before,
+        )
     if row.claimed_by not in (None, who.name) and row.claimed_until and row.claimed_until > now:
         raise InspectionError("{other} is at inspection {number}; see: ivr inspect next", other=row.claimed_by,
                               number=row.id)  # fmt: skip

@@ -34,7 +34,8 @@ def hold(session: Session, attempt_id: str, by: str, now: datetime) -> bool:
 
 def tell(session: Session, row: Inspection, who: str, now: datetime) -> None:
     """What a settled inspection says of the success that waits for it: a confirmation, or a rejection. Nothing
-    when it has said so before."""
+    when it has said so before, and no confirmation of what the customer or somebody else has rejected since: an
+    inspection finds that the call was good, not that the customer still wants it."""
     if not row.gates or row.state is not InspectionState.SETTLED:
         return
     falls = takes_success(card_of(session, row.card_id).spec, row.failed)
@@ -49,7 +50,18 @@ def tell(session: Session, row: Inspection, who: str, now: datetime) -> None:
     waits = attempt.pending or attempt.intention is Intention.SUCCESS or _judged(session, attempt.id)
     if said is state or not waits:  # somebody gave it another grade
         return
+    if not falls and _rejected_by_another(session, attempt.id):
+        return
     confirm(session, Word(attempt.id, state, ConfirmedBy.INSPECTION, who, f"inspection {row.id}"), now)
+
+
+def _rejected_by_another(session: Session, attempt_id: str) -> bool:
+    """Whether the word that counts is a rejection that no inspection spoke."""
+    words = select(Confirmation.state, Confirmation.by).where(Confirmation.attempt_id == attempt_id)
+    newest = session.execute(words.order_by(Confirmation.id.desc()).limit(1)).first()
+    return (
+        newest is not None and newest.state is ConfirmationState.REJECTED and newest.by != ConfirmedBy.INSPECTION
+    )
 
 
 def _judged(session: Session, attempt_id: str) -> bool:

@@ -277,3 +277,22 @@ async def test_an_agent_who_inspects_never_gets_their_own_calls(db: Database, fi
         assert set(left) <= own
 
     await db.run(work)
+
+
+async def test_a_clean_inspection_doesnt_give_back_what_the_customer_refused(
+    db: Database, fixed: datetime
+) -> None:
+    await db.run(successes)
+    await pick(db, "cli:x", only=DAY)
+
+    def work(session: Session) -> None:
+        confirm(session, Word("s1", ConfirmationState.REJECTED, ConfirmedBy.SMS_REPLY, "cli:x"), TOMORROW)
+        row = session.scalars(select(Inspection).where(Inspection.attempt_id == "s1", Inspection.gates)).one()
+        row.scorers = 1
+        score(session, who(session, "ann"), row.id, Sheet(GOOD), TOMORROW)
+        said = select(Confirmation.by).where(Confirmation.attempt_id == "s1")
+        assert session.scalars(said).all() == [ConfirmedBy.SMS_REPLY]
+        assert session.get_one(Attempt, "s1").intention is Intention.DECLINED
+
+    await db.run(work)
+    assert await count(db, "confirmed_successes") == 2

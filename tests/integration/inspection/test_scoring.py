@@ -18,7 +18,7 @@ from ivr.i18n import translate
 from ivr.inspection import appeals, faults, figures, playlists
 from ivr.inspection.errors import InspectionError
 from ivr.inspection.picking import Taking, take
-from ivr.inspection.scoring import Sheet, mark, score, scores_for
+from ivr.inspection.scoring import Sheet, mark, next_one, score, scores_for
 from ivr.inspection.views import Wanted, lines, whole
 from ivr.metrics.statistics import Share, wilson
 from ivr.model import (
@@ -69,7 +69,7 @@ async def test_two_who_agree_come_to_their_mean_and_neither_sees_the_other_befor
         assert row.score is None
         assert scores_for(session, ben, row) == []
         assert [found.who for found in scores_for(session, ann, row)] == ["ann"]
-        with pytest.raises(InspectionError, match="ann has scored inspection 1 already"):
+        with pytest.raises(InspectionError, match="ann has scored this call already, in inspection 1"):
             score(session, ann, row.id, sheet(), TOMORROW)
         score(session, ben, row.id, sheet(greeting=4), LATER)
         assert (row.state, row.grade) == (InspectionState.SETTLED, QualityGrade.EXCELLENT)
@@ -119,6 +119,25 @@ async def test_nobody_scores_their_own_call_or_twice_whatever_the_code_does(db: 
 
     with pytest.raises(IntegrityError):
         await run(db, twice)
+
+
+async def test_the_level_above_is_somebody_else(db: Database) -> None:
+    def work(session: Session) -> None:
+        row = one(session)
+        ann, boss = who(session, "ann"), who(session, "boss")
+        score(session, ann, row.id, sheet(), TOMORROW)
+        above = take(session, ann, Taking("a", level=2), TOMORROW)
+        above.scorers = 1
+        with pytest.raises(InspectionError, match="ann has scored this call already, in inspection 1"):
+            score(session, ann, above.id, Sheet(POOR), TOMORROW)
+        assert next_one(session, ann, TOMORROW) is None
+        assert next_one(session, boss, TOMORROW) is above
+        score(session, boss, above.id, Sheet(POOR), TOMORROW)
+        assert (row.grade, above.state) == (QualityGrade.EXCELLENT, InspectionState.SETTLED)
+        robot = take(session, ann, Taking("a", agent=""), TOMORROW)  # another part of the call
+        assert next_one(session, ann, TOMORROW) is robot
+
+    await run(db, work)
 
 
 async def test_faults_count_for_the_person_or_the_leader_of_the_team(db: Database) -> None:

@@ -81,6 +81,15 @@ def test_calls_heard_live_and_chosen_ones_count(reason: PickReason) -> None:
     assert len(draw(RISKY, calls, [risk])) == 2
 
 
+@pytest.mark.parametrize("reason", [PickReason.LIVE, PickReason.BY_HAND])
+def test_a_call_that_was_heard_isnt_drawn_besides(reason: PickReason) -> None:
+    calls = [call(n) for n in range(10)]
+    for one in calls:
+        heard = Earlier(one.key, one.group, reason, False, False, False)
+        (drawn,) = draw(plan(daily={"agent": 2}), calls, [heard])
+        assert drawn.key != one.key
+
+
 def test_every_call_has_the_same_chance() -> None:
     drawn = Counter[str]()
     for seed in range(1500):
