@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 
@@ -14,6 +14,7 @@ from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
 from ivr.archive.errors import ArchiveError
+from ivr.database.among import among
 from ivr.database.locks import lock_name
 from ivr.model import ArchiveAction, ArchiveEntry, RecordingKind
 
@@ -81,6 +82,14 @@ def append(session: Session, deeds: Sequence[Deed]) -> list[int]:
     if rows:
         session.execute(insert(ArchiveEntry), rows)
     return [number - len(rows) + place for place in range(1, len(rows) + 1)]
+
+
+def files_entered(session: Session, files: Collection[str]) -> set[str]:
+    """Those of the archive's files that an entry says were filed."""
+    filed = select(ArchiveEntry.file).where(
+        ArchiveEntry.action == ArchiveAction.FILED, among(session, ArchiveEntry.file, files)
+    )
+    return {file for file in session.scalars(filed) if file is not None}
 
 
 def hash_of(entry: ArchiveEntry) -> str:

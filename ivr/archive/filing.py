@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
@@ -18,8 +18,8 @@ from pathlib import Path
 from sqlalchemy import or_, select, update
 from sqlalchemy.orm import Session
 
-from ivr.archive.chain import Anchor, By, Deed, anchor, append
-from ivr.archive.errors import Finding
+from ivr.archive.chain import Anchor, By, Deed, anchor, append, files_entered
+from ivr.archive.errors import ArchiveError, Finding
 from ivr.archive.kinds import kind_now
 from ivr.archive.places import FOLDER, Place, folder_of, move_in, put, sha256_of, sync_folder, take_away
 from ivr.archive.registers import file_registers
@@ -99,7 +99,8 @@ async def _file(
     database: Database, place: Place, by: By, found: Sequence[_Found], filed: Filed, told: Callable[[str], None]
 ) -> None:
     outside = database.clock.outside
-    copied, findings = await outside(asyncio.to_thread(_copy_all, place, found, told))
+    entered_files = await database.read(partial(files_entered, files=[one.target for one in found]))
+    copied, findings = await outside(asyncio.to_thread(_copy_all, place, found, entered_files, told))
     filed.findings += findings
     told("named")
     entered = await database.run(lambda session: _enter(session, copied, by))
@@ -140,11 +141,11 @@ def _found(session: Session, now: datetime, after: int) -> list[_Found]:
 
 
 def _copy_all(
-    place: Place, found: Iterable[_Found], told: Callable[[str], None]
+    place: Place, found: Iterable[_Found], entered: Collection[str], told: Callable[[str], None]
 ) -> tuple[list[_Copied], list[Finding]]:
     copied, findings = [], []
     for one in found:
-        length = _copy(place, one, told)
+        length = _copy(place, one, one.target in entered, told)
         if isinstance(length, Finding):
             findings.append(length)
         else:
@@ -152,7 +153,7 @@ def _copy_all(
     return copied, findings
 
 
-def _copy(place: Place, one: _Found, told: Callable[[str], None]) -> int | Finding:
+def _copy(place: Place, one: _Found, entered: bool, told: Callable[[str], None]) -> int | Finding:
     """The length of the copy, which has its name then; or why there is none."""
     source, target = place.path(one.file), place.path(one.target)
     if not source.is_file():
@@ -169,7 +170,10 @@ def _copy(place: Place, one: _Found, told: Callable[[str], None]) -> int | Findi
             "call {attempt}: {file} was changed after it was recorded; it isn't filed",
             {"attempt": one.attempt_id, "file": one.file},
         )
-    put(place, one.target)
+    try:
+        put(place, one.target, entered=entered)
+    except ArchiveError as error:
+        return Finding(error.template, error.params)
     return length
 
 

@@ -1,10 +1,11 @@
 """What a worker does for the archive at night: file what its calls left, and delete what is past its time if the
-settings say so. One worker a night: the turn is a line of the audit trail."""
+settings say so. One worker a night: a line of the audit trail says that it has begun, another that it is done.
+What broke off (somebody held the files, or the disk was full) is tried again the same night."""
 
 from __future__ import annotations
 
 import logging
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from sqlalchemy import func, insert, select
@@ -21,13 +22,18 @@ from ivr.metrics.invariants.look import due
 from ivr.model import AuditEntry
 
 log = logging.getLogger(__name__)
-LEAD = "ivr.archive.nightly"
+LEAD = "ivr.archive.nightly"  # done
+BEGUN = "ivr.archive.nightly.begun"
+AGAIN = timedelta(minutes=30)
 SUBJECT = "archive"
 WORKER = "worker"
 
 
 async def archive_nightly(database: Database, settings: ArchiveSettings, recordings: Path | None) -> Filed | None:
-    """File and prune if tonight's turn is due and nobody else has it, else None. Cheap: for every minute."""
+    """File and prune if tonight's turn is due and nobody else has it, else None. Cheap: for every minute.
+
+    Raises ArchiveError, OSError: it is tried again after AGAIN. Somebody who is at it for longer than that holds
+    the lock of the files."""
     if recordings is None or not settings.file_at:
         return None
     now = database.clock.now()
@@ -37,6 +43,7 @@ async def archive_nightly(database: Database, settings: ArchiveSettings, recordi
     filed = await file_recordings(database, place, settings, by)
     if settings.prune:
         await prune(database, place, settings, PruneRequest(), by)
+    await database.run(lambda session: _note(session, LEAD, now))
     return filed
 
 
@@ -44,14 +51,24 @@ def _take_turn(session: Session, file_at: str, now: datetime) -> bool:
     """Whether it is ours. A database that is new waits for its first night."""
     if not try_lead(session, LEAD):
         return False
-    last = session.scalar(
-        select(func.max(AuditEntry.at)).where(
-            AuditEntry.subject == SUBJECT,
-            AuditEntry.action == LEAD,
-            AuditEntry.at <= now,  # what a clock that was wrong wrote is no turn
-        )
-    )
-    if last is not None and not due(last, file_at, now):
+    last = _last(session, LEAD, now)
+    if last is None:
+        _note(session, LEAD, now)
         return False
-    session.execute(insert(AuditEntry).values(at=now, who=WORKER, action=LEAD, subject=SUBJECT, details={}))
-    return last is not None
+    begun = _last(session, BEGUN, now)
+    if not due(last, file_at, now) or (begun is not None and now < begun + AGAIN):
+        return False
+    _note(session, BEGUN, now)
+    return True
+
+
+def _last(session: Session, action: str, now: datetime) -> datetime | None:
+    """What a clock that was wrong wrote is no turn."""
+    noted = select(func.max(AuditEntry.at)).where(
+        AuditEntry.subject == SUBJECT, AuditEntry.action == action, AuditEntry.at <= now
+    )
+    return session.scalar(noted)
+
+
+def _note(session: Session, action: str, now: datetime) -> None:
+    session.execute(insert(AuditEntry).values(at=now, who=WORKER, action=action, subject=SUBJECT, details={}))

@@ -95,9 +95,12 @@ def part_of(place: Place, file: str) -> Path:
     return place.folder / PARTS / Path(file).name
 
 
-def put(place: Place, file: str) -> None:
-    """Give a copied file its name, on the disk when this returns."""
+def put(place: Place, file: str, *, entered: bool) -> None:
+    """Give a copied file its name, on the disk when this returns. It replaces what a run that broke off named and
+    didn't enter. Raises ArchiveError when the file there is `entered`: that one stays what it is."""
     target = place.path(file)
+    if entered and target.exists():
+        raise ArchiveError("{file} was filed before and isn't replaced", file=file)
     make_folder(target.parent)
     part_of(place, file).replace(target)
     sync_folder(target.parent)

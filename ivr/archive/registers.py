@@ -9,12 +9,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
 
-from ivr.archive.chain import By, Deed, append
+from ivr.archive.chain import By, Deed, append, files_entered
 from ivr.archive.places import Place, folder_of, part_of, put, sha256_of
 from ivr.database import Database
 from ivr.exports.files import write_table
@@ -42,16 +43,23 @@ ROWS_AT_ONCE = 2000
 
 @dataclass(frozen=True, slots=True)
 class _Month:
-    """Of one campaign, on its own wall clock."""
+    """Of one campaign, on its own wall clock. Its list goes on (`since`) where that of the month before ended:
+    after a change of the time zone no call is left out or listed twice."""
 
     campaign: Campaign
     begins: datetime
     ends: datetime
+    since: datetime
+
+    @property
+    def name(self) -> str:
+        """Of the campaign and its month: two such lists are never filed, whatever else of the campaign changes."""
+        local = self.begins.astimezone(ZoneInfo(self.campaign.timezone))
+        return f"results-{self.campaign.id}-{local:%Y-%m}.csv"
 
     @property
     def file(self) -> str:
-        local = self.begins.astimezone(ZoneInfo(self.campaign.timezone))
-        return f"{folder_of(self.campaign, self.begins)}/results-{self.campaign.id}-{local:%Y-%m}.csv"
+        return f"{folder_of(self.campaign, self.begins)}/{self.name}"
 
 
 async def file_registers(database: Database, place: Place, by: By, told: Callable[[str], None]) -> int:
@@ -60,7 +68,8 @@ async def file_registers(database: Database, place: Place, by: By, told: Callabl
     for month in due:
         deed = await database.read(partial(_write, place=place, month=month, by=by))
         told("list written")
-        await database.clock.outside(asyncio.to_thread(put, place, month.file))
+        entered = await database.read(partial(files_entered, files=[month.file]))
+        await database.clock.outside(asyncio.to_thread(partial(put, place, month.file, entered=bool(entered))))
         told("list named")
         await database.run(partial(append, deeds=[deed]))
         told("list entered")
@@ -78,10 +87,11 @@ def months(begins: datetime, ends: datetime, zone: ZoneInfo) -> Iterator[tuple[d
 
 def _due(session: Session, now: datetime) -> list[_Month]:
     """Months of real campaigns with calls."""
-    known = select(ArchiveEntry.campaign_id, ArchiveEntry.since).where(
+    known = select(ArchiveEntry.file, ArchiveEntry.since).where(
         ArchiveEntry.kind == RecordingKind.RESULTS, ArchiveEntry.action == ArchiveAction.FILED
     )
-    filed = {(campaign_id, since) for campaign_id, since in session.execute(known)}
+    # By name: the month's end moves with the campaign's time zone, and the folder with its name.
+    filed = {Path(file).name: ended for file, ended in session.execute(known) if file}
     spans = session.execute(
         select(Campaign, func.min(Attempt.started_at), func.max(Attempt.started_at))
         .join(Attempt, Attempt.campaign_id == Campaign.id)
@@ -91,11 +101,14 @@ def _due(session: Session, now: datetime) -> list[_Month]:
     )
     due = []
     for campaign, first, last in spans:
+        ended = None
         for begins, ends in months(first, last, ZoneInfo(campaign.timezone)):
-            if ends + SETTLED > now or (campaign.id, ends) in filed:
+            month = _Month(campaign, begins, ends, ended or begins)
+            ended = filed.get(month.name)
+            if ends + SETTLED > now or month.name in filed:
                 continue
-            if session.execute(_calls(campaign.id, begins, ends).limit(1)).first() is not None:
-                due.append(_Month(campaign, begins, ends))
+            if session.execute(_calls(campaign.id, month.since, ends).limit(1)).first() is not None:
+                due.append(month)
     return due
 
 
@@ -129,7 +142,7 @@ def _write(session: Session, place: Place, month: _Month, by: By) -> Deed:
 
 def _rows(session: Session, month: _Month) -> Iterator[list[Value]]:
     zone = ZoneInfo(month.campaign.timezone)
-    calls = _calls(month.campaign.id, month.begins, month.ends).add_columns(Recording.file, Recording.sha256)
+    calls = _calls(month.campaign.id, month.since, month.ends).add_columns(Recording.file, Recording.sha256)
     rows = session.execute(
         calls.outerjoin(Recording, (Recording.attempt_id == Attempt.id) & Recording.removed_at.is_(None)),
         execution_options={"yield_per": ROWS_AT_ONCE},

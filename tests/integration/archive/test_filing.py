@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import shutil
 from datetime import timedelta
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from ivr.archive.errors import ArchiveError
 from ivr.archive.places import Place, sha256_of
 from ivr.dialer.recordings import _write_row
 from ivr.dialer.store import RecordingFacts
-from ivr.model import ArchiveEntry, Intention, ProjectType, Recording, RecordingKind
+from ivr.model import ArchiveEntry, Campaign, Intention, ProjectType, Recording, RecordingKind
 from ivr.report.build import build_results
 
 from .conftest import NOW, Yard, in_campaign
@@ -159,6 +160,45 @@ async def test_a_months_results_are_filed_when_it_is_over(yard: Yard) -> None:
     yard.clock.moment = NOW.replace(month=12, day=1)
     assert (await yard.file()).results == 1  # November's
     assert await yard.findings() == []
+
+
+async def test_a_months_list_stays_when_the_campaign_moves(yard: Yard) -> None:
+    campaign = await in_campaign(yard)
+    await yard.call(campaign, timedelta(days=30))
+    assert (await yard.file()).results == 1
+    for changed in ({"timezone": "UTC"}, {"name": "December"}):
+        await _change(yard, changed)
+        await yard.call(campaign, timedelta(days=31))
+        assert (await yard.file()).results == 0
+    assert len(list(yard.place.folder.rglob("results-*.csv"))) == 1
+    assert await yard.findings() == []
+    # October's list ended at midnight in Shanghai: November's goes on there, not at midnight in London.
+    between = await yard.call(campaign, NOW - NOW.replace(month=10, day=31, hour=17))
+    later = await yard.call(campaign, A_DAY)
+    yard.clock.moment = NOW.replace(month=12, day=2)
+    assert (await yard.file()).results == 1
+    (november,) = yard.place.folder.rglob("results-*-2026-11.csv")
+    with november.open(encoding="utf-8-sig", newline="") as file:
+        assert [row["Attempt"] for row in csv.DictReader(file)] == [between, later]
+
+
+async def _change(yard: Yard, values: dict[str, str]) -> None:
+    await yard.database.run(lambda session: session.execute(update(Campaign).values(values)))
+
+
+async def test_what_is_entered_is_never_replaced(yard: Yard) -> None:
+    call = await yard.call(await in_campaign(yard), A_DAY)
+    await yard.file()
+    (entry,) = await yard.entries()
+    assert entry.file is not None
+    other = yard.sounds[(yard.calls + 1) % len(yard.sounds)]
+    shutil.copy(other, yard.place.recordings / f"{call}.flac")
+    values = {"file": f"{call}.flac", "sha256": sha256_of(other)}
+    await yard.database.run(lambda session: session.execute(update(Recording).values(values)))
+    filed = await yard.file()
+    assert [str(one) for one in filed.findings] == [f"{entry.file} was filed before and isn't replaced"]
+    assert sha256_of(yard.place.path(entry.file)) == entry.file_sha256
+    assert (yard.place.recordings / f"{call}.flac").exists()
 
 
 async def test_two_at_a_time_are_refused(yard: Yard) -> None:

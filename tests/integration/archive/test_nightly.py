@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -10,7 +11,9 @@ import pytest
 from click.testing import CliRunner, Result
 from sqlalchemy import select
 
-from ivr.archive.nightly import archive_nightly
+from ivr.archive.errors import ArchiveError
+from ivr.archive.filing import Filed
+from ivr.archive.nightly import AGAIN, archive_nightly
 from ivr.archive.places import Place
 from ivr.cli.main import cli
 from ivr.clock import RealClock
@@ -64,6 +67,27 @@ async def test_a_turn_that_a_wrong_clock_took_holds_nobody_up(yard: Yard) -> Non
     await archive_nightly(yard.database, yard.settings, yard.place.recordings)  # the first night
     yard.clock.moment = right + 2 * A_DAY
     assert await archive_nightly(yard.database, yard.settings, yard.place.recordings) is not None
+
+
+async def test_a_night_that_breaks_off_is_tried_again_the_same_night(yard: Yard) -> None:
+    def look() -> Awaitable[Filed | None]:
+        return archive_nightly(yard.database, yard.settings, yard.place.recordings)
+
+    midnight = datetime(2026, 11, 20).astimezone()
+    yard.settings = ArchiveSettings(file_at="02:15")
+    yard.clock.moment = midnight + timedelta(hours=1)
+    await yard.call(await in_campaign(yard), 3 * A_DAY)
+    assert await look() is None  # the first night is to come
+    yard.clock.moment = midnight + timedelta(hours=2, minutes=16)
+    with yard.place.locked(alone=False), pytest.raises(ArchiveError, match="another process is working"):
+        await look()  # somebody verifies
+    assert await look() is None  # not every minute
+    yard.clock.moment += AGAIN
+    filed = await look()
+    assert filed is not None
+    assert filed.recordings == 1
+    yard.clock.moment += AGAIN
+    assert await look() is None  # done
 
 
 @pytest.mark.parametrize("off", ["at", "folder"])
