@@ -7,15 +7,17 @@ from __future__ import annotations
 import asyncio
 import logging
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from sqlalchemy.orm import Session
 
 from flows.sprint import PromptRef, Scalar
-from ivr.byhand import rows
+from ivr.byhand import hushing, rows
+from ivr.byhand.book import Book
 from ivr.byhand.finishing import call_as_json
+from ivr.byhand.patience import patiently
 from ivr.byhand.phone import PersonLeg
 from ivr.byhand.rows import key_of
 from ivr.byhand.service import wrap_up
@@ -25,7 +27,7 @@ from ivr.config import TaskSettings
 from ivr.database import Database, DatabaseError
 from ivr.desk.presence import Change, move, presence_of
 from ivr.dialer import store
-from ivr.dialer.calling import DATABASE_WAIT_S, Caller, DialerOptions
+from ivr.dialer.calling import Caller, DialerOptions
 from ivr.dialer.recordings import recording_facts
 from ivr.dialer.routes import NOBODY, NoRoute, Route, Routes
 from ivr.dialer.second_legs import RoutedLegs
@@ -90,11 +92,13 @@ class PersonCaller(Caller):
         database: Database,
         parts: tuple[Routes, CallDeps, Station],
         settings: TaskSettings,
+        book: Book,
     ) -> None:
         routes, deps, station = parts
         super().__init__(replace(options, attempt_id=self._new_id), database, routes, deps, station)
         self._wish = wish
         self._settings = settings
+        self._book = book
         self._leg: PersonLeg | None = None
         self._legs: RoutedLegs | None = None
         self._first_id: str | None = wish.attempt_id
@@ -164,7 +168,7 @@ class PersonCaller(Caller):
     def _session(self, attempt: PlacedAttempt) -> OnCall:
         assert self._leg is not None
         parts = (self._deps.clock, self._deps.bus, self._deps.recordings)
-        return PersonSession(attempt, self._leg, self._wish.number, parts, self._talking)
+        return PersonSession(attempt, self._leg, self._wish.number, parts, self._talking, self._left)
 
     async def _talking(self, session: PersonSession) -> None:
         """The two hear each other: on record at once, so that a process that dies takes nothing of it along."""
@@ -181,8 +185,27 @@ class PersonCaller(Caller):
                 until = presence.lease_until
                 move(db, self._wish.agent_id, Change(AgentState.TALKING, worker, attempt_id=attempt_id), now)
                 presence.lease_owner, presence.lease_until = worker, until
+            hushing.begin(db, self._book, handling, now)
 
-        await self._database.run(work)
+        try:
+            await self._database.run(work)
+        except DatabaseError as error:  # they talk all the same, and the call's end is waited for
+            log_fault(log, "talk_not_noted", error, handling_id=self._wish.handling_id)
+
+    async def _left(self, session: PersonSession) -> None:
+        """A supervisor talks with the customer from now on: the agent wraps up, and finishes when that is over."""
+        attempt_id, now = session.attempt.attempt_id, self._deps.clock.now()
+
+        def work(db: Session) -> None:
+            presence = presence_of(db, self._wish.agent_id, now)
+            if presence.state is AgentState.TALKING and presence.attempt_id == attempt_id:
+                change = Change(AgentState.WRAP_UP, self._station.worker, attempt_id=attempt_id)
+                move(db, self._wish.agent_id, change, now)
+
+        try:
+            await self._database.run(work)
+        except DatabaseError as error:  # the call's end says so, too
+            log_fault(log, "agent_not_let_go", error, handling_id=self._wish.handling_id)
 
     async def _finish(self, attempt: PlacedAttempt, record: CallRecord) -> None:
         """A call that nobody answered has its result; of one that was the agent says what it came to."""
@@ -204,23 +227,12 @@ class PersonCaller(Caller):
                 wrap_up(session, handling, call, self._settings.wrap_up_s, self._deps.clock.now())
 
         try:
-            await self._patiently(work)
+            await patiently(self._database, work, self._wish.attempt_id)
         finally:
             self._station.open_attempts.discard(attempt.attempt_id)
         self._compress(attempt.attempt_id)
         self._deps.bus.publish(CallOver(attempt.attempt_id, record, None))
         self._written = True
-
-    async def _patiently(self, work: Callable[[Session], None]) -> None:
-        """Write it, and wait for a server that is gone: it is known here alone."""
-        while True:
-            try:
-                await self._database.run(work)
-            except DatabaseError as error:
-                log_fault(log, "outcome_waits", error, handling_id=self._wish.handling_id)
-                await asyncio.sleep(DATABASE_WAIT_S)
-            else:
-                return
 
     # ---- after it -------------------------------------------------------------------------------------------
 
@@ -254,4 +266,4 @@ class PersonCaller(Caller):
             else:
                 rows.end(session, handling, HandlingState.RETURNED, now, NOT_CALLED)
 
-        await self._patiently(work)
+        await patiently(self._database, work, self._wish.attempt_id)

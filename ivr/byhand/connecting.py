@@ -16,9 +16,10 @@ from sqlalchemy.orm import Session
 
 from flows.flow import Flow
 from flows.loader import loads
-from ivr.byhand import rows
+from ivr.byhand import hushing, rows
 from ivr.byhand.book import Book
 from ivr.byhand.finishing import call_as_json
+from ivr.byhand.patience import patiently
 from ivr.byhand.script import Start
 from ivr.byhand.service import Tasks, wrap_up
 from ivr.config import Settings
@@ -108,7 +109,7 @@ class PutThrough:
 
     async def ending(self, attempt: PlacedAttempt, record: CallRecord) -> bool:
         """Leave an answered call to its agent. False: nobody talked, so that its result is known."""
-        begun = self._begun.get(attempt.attempt_id)
+        begun = self._begun.pop(attempt.attempt_id, None)  # it isn't said to be on any more, whatever comes now
         if begun is None or not record.talks:
             return False
         await asyncio.wait({begun})
@@ -124,7 +125,7 @@ class PutThrough:
             wrap_up(session, handling, call, self._wrap_up_s, now)
             return True
 
-        return await self._database.run(work)
+        return await patiently(self._database, work, attempt.attempt_id)
 
     async def _renew(self) -> None:
         """Say again and again that the talks are still on."""
@@ -155,18 +156,19 @@ class PutThrough:
         campaign = self._book.campaign(session, self._campaign_id)
         times = SlotTimes(campaign.rules.policy.zone_of(attempt.phone), campaign.ends_at)
         known = {**times.named(now), **contact.attributes, "phone": attempt.phone}
-        session.add(
-            Handling(
-                task_id=attempt.task_id,
-                campaign_id=self._campaign_id,
-                agent_id=find(session, number).id,
-                flow_version_id=self._book.version_for(session, campaign, attempt.phone),
-                state=HandlingState.TALKING,
-                began_at=now,
-                until=now + timedelta(seconds=rows.WORKER_S),
-                worker=self._worker,
-                attempt_id=attempt_id,
-                start=Start(known).as_json(),
-                call={"answered_at": now.isoformat(), "talking": True},
-            )
+        handling = Handling(
+            task_id=attempt.task_id,
+            campaign_id=self._campaign_id,
+            agent_id=find(session, number).id,
+            flow_version_id=self._book.version_for(session, campaign, attempt.phone),
+            state=HandlingState.TALKING,
+            began_at=now,
+            until=now + timedelta(seconds=rows.WORKER_S),
+            worker=self._worker,
+            attempt_id=attempt_id,
+            start=Start(known).as_json(),
+            call={"answered_at": now.isoformat(), "talking": True},
         )
+        session.add(handling)
+        session.flush()
+        hushing.begin(session, self._book, handling, now)

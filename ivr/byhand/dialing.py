@@ -222,7 +222,7 @@ class PeopleDialer:
         if wish is None:
             return
         parts = (self._line.routes, self._line.deps, self._line.station)
-        caller = PersonCaller(wish, self._options, self._database, parts, self._settings)
+        caller = PersonCaller(wish, self._options, self._database, parts, self._settings, self._book)
         this = asyncio.current_task()
         assert this is not None
         self._calls[this] = (handling_id, caller)

@@ -67,7 +67,7 @@ def call_as_json(record: CallRecord, recording: RecordingFacts | None) -> dict[s
     return {name: _text(getattr(record, name)) for name in moments} | {
         "talk_s": record.talk_s,
         "talking": bool(record.talks),
-        "talked_from": _text(record.talks[0].started_at) if record.talks else None,
+        "talks": [[talk.agent, _text(talk.started_at)] for talk in record.talks],
         "abandoned": record.abandoned,
         "failure": record.failure,
         "cause": None
@@ -116,17 +116,29 @@ def record_of(over: Finished, script: Script, entries: tuple[Entry, ...], result
         abandoned=bool(call.get("abandoned")),  # somebody was found, but late
         key_questions=script.flow.key_questions,
     )
-    if answered_at is not None and call.get("talking", True):
-        record.talks.append(Talk(over.agent, _moment(call.get("talked_from")) or answered_at, ended_at))
+    talks = _talks_of(over, ended_at)
+    record.talks = talks[:1]  # every answer was given to the agent, whoever talked with them after that
     by: Literal["callee", "us", "network"] = record.cause.by if record.cause else "network"
     script.ended(CallEnded(by=by), ended_at or over.started_at)
     for at, event in script.events:
         record.note(event, at, None)
+    record.talks = talks
     _note_errands(record, entries, over.times)
     _decide(record, script.flow, result)
     if result.call_back_at is not None:
         record.callback_at = result.call_back_at
     return record
+
+
+def _talks_of(over: Finished, ended_at: datetime | None) -> list[Talk]:
+    """The agent's talk, and that of a supervisor who took the call over, each until the next. Of a process that
+    died only that they talked may be known."""
+    answered_at = over.call.get("answered_at")
+    if answered_at is None or not over.call.get("talking", True):
+        return []
+    kept = over.call.get("talks") or [[over.agent, answered_at]]
+    began = [datetime.fromisoformat(at) for _, at in kept]
+    return [Talk(who, at, until) for (who, _), at, until in zip(kept, began, [*began[1:], ended_at], strict=True)]
 
 
 def _note_errands(record: CallRecord, entries: tuple[Entry, ...], times: SlotTimes) -> None:

@@ -248,8 +248,9 @@ def claim_own(session: Session, handling_id: int, worker: str, now: datetime) ->
 def renew(session: Session, ids: list[int], worker: str, now: datetime) -> None:
     """These calls are still on: neither they nor their agents are anybody else's."""
     until = now + timedelta(seconds=WORKER_S)
-    session.execute(update(Handling).where(Handling.id.in_(ids), Handling.worker == worker).values(until=until))
-    agents = select(Handling.agent_id).where(Handling.id.in_(ids), Handling.state.in_(ON_CALL))
+    on = (Handling.id.in_(ids), Handling.state.in_(ON_CALL))  # a wrap-up has an end of its own
+    session.execute(update(Handling).where(*on, Handling.worker == worker).values(until=until))
+    agents = select(Handling.agent_id).where(*on)
     session.execute(
         update(AgentPresence)
         .where(AgentPresence.agent_id.in_(agents), AgentPresence.lease_owner == worker)

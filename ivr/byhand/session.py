@@ -25,7 +25,8 @@ BRIDGED = "bridged"  # as the talk is named to whoever watches
 
 
 class PersonSession:
-    """`talking()` is called when the two can hear each other; `over` gives the record when the call has ended."""
+    """`talking()` is called when the two can hear each other, `left()` when a supervisor has taken the agent's
+    place; `over` gives the record when the call has ended."""
 
     def __init__(
         self,
@@ -34,6 +35,7 @@ class PersonSession:
         agent: str,
         parts: tuple[Clock, Bus, Path | None],
         talking: Callable[[PersonSession], Coroutine[None, None, None]],
+        left: Callable[[PersonSession], Coroutine[None, None, None]],
     ) -> None:
         self.attempt = attempt
         self._clock, self._bus, self._recordings = parts
@@ -44,7 +46,7 @@ class PersonSession:
         self._legs: SecondLegs | None = None
         self._leg = leg
         self._agent = agent
-        self._talking = talking
+        self._talking, self._left = talking, left
         self._call: Call | None = None
         self._hang_up_asked = False
         self._answered_at_s = 0.0
@@ -93,6 +95,7 @@ class PersonSession:
         self._takeover.prepare(self._call, other)
         self._leg.hang_up()
         self._takeover.begin(who)
+        self._start(self._left(self))
 
     def taker_left(self) -> None:
         if self._taken:

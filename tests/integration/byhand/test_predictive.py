@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
+from sqlalchemy.orm import Session
 
 from ivr.byhand.finishing import Result
 from ivr.campaigns.creating import people_queue
 from ivr.campaigns.errors import CampaignError
+from ivr.database import Database, DatabaseError
 from ivr.model import AgentState as S
 from ivr.model import HandlingState, PeopleMode, Segment, Task, TaskState
 from ivr.strategy import default_strategy, loads
@@ -36,10 +40,26 @@ callees:
 """
 
 
+def gone_at_the_end_of_a_call(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The database is away twice just when a talk's end is to be written. Returns these times, as they come."""
+    run = Database.run
+    refused: list[str] = []
+
+    async def sometimes(self: Database, work: Callable[[Session], Any], *more: Any, **given: Any) -> Any:
+        if "PutThrough.ending" in getattr(work, "__qualname__", "") and len(refused) < 2:
+            refused.append(work.__qualname__)
+            raise DatabaseError("The database is away.")
+        return await run(self, work, *more, **given)
+
+    monkeypatch.setattr(Database, "run", sometimes)
+    return refused
+
+
 def test_who_answers_is_put_through_and_is_the_agents_task(
     database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     monkeypatch.setattr("tests.integration.byhand.office.ROSTER", ROSTER)
+    refused = gone_at_the_end_of_a_call(monkeypatch)
     callees = tmp_path / "callees.yaml"
     callees.write_text(CALLEES)
     var = with_shared_prompts(tmp_path / "var", tmp_path_factory)
@@ -80,6 +100,7 @@ def test_who_answers_is_put_through_and_is_the_agents_task(
             phone(3): ("answered", "refused", "declined"),
         }
         assert {one.state for one in await at.rows(Task)} == {TaskState.DONE}
+        assert len(refused) == 2  # and yet neither result was lost
         assert [one.agent for one in await at.rows(Segment) if one.kind == "agent"] == ["1001", "1001"]
 
     office(database_url, story, var=var)
