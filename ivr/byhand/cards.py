@@ -15,6 +15,7 @@ from ivr.byhand.finishing import dispositions_of
 from ivr.byhand.forms import Form, form_at
 from ivr.byhand.script import Entry, Script, Start, replay
 from ivr.byhand.texts import Texts
+from ivr.identity.hashes import masked
 from ivr.model import Agent, Attempt, CallWhy, Campaign, Handling, HandlingState, Task
 
 SLOT = "slot_"  # begins the names of what isn't the contact's own
@@ -92,7 +93,7 @@ def card_of(session: Session, book: Book, texts: Texts, handling: Handling) -> C
         flow=flow.title,
         state=handling.state,
         phone=str(contact["phone"]),
-        contact={name: value for name, value in contact.items() if name != "phone" and not name.startswith(SLOT)},
+        contact={name: masked(contact[name]) for name in contact if name != "phone" and not name.startswith(SLOT)},
         why=task.next_why,
         earlier=_earlier(session, handling),
         said=tuple(Said(one.node, texts.shown(one.prompts, flow.language)) for one in script.page),

@@ -32,10 +32,10 @@ from flows.sprint import (
     TransferWait,
     Wait,
 )
+from ivr.byhand.masking import UNKNOWN_DIGIT, masked_errand, masked_reply
 
 _RESULT: TypeAdapter[Any] = TypeAdapter(Result)
 _WAIT: TypeAdapter[Any] = TypeAdapter(Wait)
-UNKNOWN_DIGIT = "0"  # stands for each digit of a secret, which is kept nowhere
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +103,7 @@ class Script:
     wait: Wait | None
     events: list[tuple[datetime, Event]] = field(default_factory=list)
     page: list[Said] = field(default_factory=list)  # since the agent's last entry
+    secrets: set[str] = field(default_factory=set, repr=False)  # digits that the flow has now, and nothing keeps
 
     @classmethod
     def begin(cls, flow: Flow, begun_with: Start, at: datetime) -> Script:
@@ -119,8 +120,8 @@ class Script:
         if entry.errand is None:
             self.page.clear()
         self._take(sprint, entry.at)
-        if entry.secret:
-            self._forget(entry, sprint)
+        if entry.secret and isinstance(entry.result, Input):
+            self._know_secret(entry.result.value, sprint)
         again = self.wait if isinstance(entry.result, NoMatch) else None
         if isinstance(again, AskWait) and again.node == node and again.attempt > attempt:
             self.enter(entry)  # a person has asked as often as it takes
@@ -142,12 +143,19 @@ class Script:
                 return
             sprint = resume(self.flow, self.session, Played())
 
-    def _forget(self, entry: Entry, sprint: Sprint) -> None:
+    def _know_secret(self, digits: str, sprint: Sprint) -> None:
         """Of a secret that isn't known any more nothing may go on as if it were."""
-        if isinstance(entry.result, Input) and set(entry.result.value) == {UNKNOWN_DIGIT}:
-            names = {event.name for event in sprint.events if isinstance(event, AnswerTaken)}
-            left = {name: value for name, value in self.session.variables.items() if name not in names}
-            self.session = self.session.model_copy(update={"variables": left})
+        if digits.strip(UNKNOWN_DIGIT):
+            self.secrets.add(digits)
+            return
+        names = {event.name for event in sprint.events if isinstance(event, AnswerTaken)}
+        left = {name: value for name, value in self.session.variables.items() if name not in names}
+        self.session = self.session.model_copy(update={"variables": left})
+
+    def done(self, errand: Wait, result: Result, at: datetime) -> Entry:
+        """Go on with what an errand brought. Returns the entry to keep: without the digits of any secret."""
+        self.enter(Entry(at, result, errand=errand))
+        return Entry(at, masked_reply(result, self.secrets), errand=masked_errand(errand, self.secrets))
 
 
 def replay(flow: Flow, begun_with: Start, begun_at: datetime, entries: Sequence[Entry]) -> Script:
@@ -175,7 +183,8 @@ def without_last(entries: Sequence[Entry]) -> tuple[Entry, ...]:
 
 
 def done_before(entries: Sequence[Entry], errand: Wait) -> Result | None:
-    """What this very errand brought before the agent went back beyond it."""
+    """What this very errand brought before the agent went back beyond it; None for one that holds a secret, whose
+    digits may be others now."""
     return next((one.result for one in reversed(entries) if one.undone and one.errand == errand), None)
 
 

@@ -5,7 +5,7 @@ Everything is in the database before a function returns: any other process goes 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import TypeVar
@@ -22,18 +22,18 @@ from flows.sprint import (
     MachineDetected,
     Modality,
     NoMatch,
-    OptedOut,
     SmsQueued,
     SmsWait,
     Wait,
 )
 from flows.sprint import Result as FlowResult
-from ivr.byhand import rows
+from ivr.byhand import hushing, optouts, rows
 from ivr.byhand.book import Book
 from ivr.byhand.cards import Card, Held, card_of, held_of
 from ivr.byhand.errors import TaskError
 from ivr.byhand.finishing import OPTED_OUT, Finished, Result, record_of, recording_of
 from ivr.byhand.forms import FormKind, form_at, form_of, result_of
+from ivr.byhand.optouts import purposes_of
 from ivr.byhand.script import Entry, done_before, is_for_agent, without_last
 from ivr.byhand.taking import Nothing, Taking
 from ivr.byhand.texts import Texts
@@ -154,18 +154,14 @@ class Tasks:
         customer is, where the script asks for that. Raises TaskError, IdentityError, FlowError."""
         handling_id, held = await self._script_of(number)
         form = form_at(held.script.session, held.script.wait)
-        entries = held.entries
         if how is not How.ANSWER or form.kind is not FormKind.GO_ON:
             result = result_of(form, entered, number, method) if how is How.ANSWER else _said(how)
             if isinstance(result, IdentityJudged):
                 await self._judge(handling_id, form.node, number, result)
             entry = Entry(self._database.clock.now(), result, secret=form.secret)
-            opted_out = _opted_out(held)
             held.script.enter(entry)
-            entries = (*entries, entry)
-            await self._keep(handling_id, held.entries, entries)
-            await self._heed_opt_outs(handling_id, held, opted_out)
-        await self._run_errands(handling_id, held, entries)
+            held = await self._keep(held, (*held.entries, entry))
+        await self._run_errands(held)
         return await self._card(handling_id)
 
     async def back(self, number: str) -> Card:
@@ -174,9 +170,10 @@ class Tasks:
         entries = without_last(held.entries)
         if entries == held.entries:
             raise TaskError("There is nothing to go back to.")
-        if _opted_out(held) and not _opted_out(await self._replayed(handling_id, entries)):
+        back = await self._replayed(handling_id, entries)
+        if purposes_of(held.script) - purposes_of(back.script):
             raise TaskError("They want no more calls, which holds already: it can't be gone back on here.")
-        await self._keep(handling_id, held.entries, entries)
+        await self._keep(replace(back, entries=held.entries), entries)
         return await self._card(handling_id)
 
     # ---- the end --------------------------------------------------------------------------------------------
@@ -240,11 +237,12 @@ class Tasks:
     async def _finish(self, handling_id: int, result: Result) -> Came:
         over, held = await self._database.read(lambda session: self._over(session, handling_id))
         record = record_of(over, held.script, held.entries, result)
-        attempt = _placed(over, held)
-        if result.disposition == OPTED_OUT and not _opted_out(held):
-            await self._ledger.opt_out(attempt, held.script.flow.purpose)
+        purposes = purposes_of(held.script)
+        if result.disposition == OPTED_OUT and not purposes:
+            purposes = frozenset({held.script.flow.purpose})
+        await self._heed(handling_id, purposes)
         if result.call_back_at is not None:
-            await self._promise(attempt, result.call_back_at)
+            await self._promise(_placed(over), result.call_back_at)
         again_at = await self._write(handling_id, record, over)
         now = self._database.clock.now()
 
@@ -321,33 +319,35 @@ class Tasks:
 
         return await self._database.read(work)
 
-    async def _keep(self, handling_id: int, before: tuple[Entry, ...], after: tuple[Entry, ...]) -> None:
-        """Write the entries. Raises TaskError when somebody else has entered something meanwhile."""
-        kept, count = [one.as_json() for one in after], len(before)
+    async def _keep(self, held: Held, entries: tuple[Entry, ...]) -> Held:
+        """Write the entries after which the script stands where it does, and at once that they want no more calls,
+        if that was said on the way there. Raises TaskError when somebody else has entered something meanwhile."""
+        kept, count, now = [one.as_json() for one in entries], len(held.entries), self._database.clock.now()
 
         def work(session: Session) -> None:
-            handling = session.get_one(Handling, handling_id, with_for_update=True)
+            handling = session.get_one(Handling, held.handling_id, with_for_update=True)
             if len(handling.entries) != count or handling.ended_at is not None:
                 raise TaskError("The script has gone on meanwhile; look at it again: ivr task show")
             handling.entries = kept
+            optouts.heed(session, handling, purposes_of(held.script), now)
+            hushing.follow(session, handling, held, now)
 
         await self._database.run(work)
+        return replace(held, entries=entries)
 
-    async def _run_errands(self, handling_id: int, held: Held, entries: tuple[Entry, ...]) -> None:
+    async def _run_errands(self, held: Held) -> None:
         """What the flow wants done by the platform, until it needs the agent or is over."""
         for _ in range(MOST_ERRANDS):
             wait = held.script.wait
             if wait is None or is_for_agent(wait) or form_of(wait).kind is FormKind.OVER:
                 return
-            result = done_before(entries, wait) or await self._run(handling_id, held, wait)
-            entry = Entry(self._database.clock.now(), result, errand=wait)
-            held.script.enter(entry)
-            before, entries = entries, (*entries, entry)
-            await self._keep(handling_id, before, entries)
+            result = done_before(held.entries, wait) or await self._run(held, wait)
+            entry = held.script.done(wait, result, self._database.clock.now())
+            held = await self._keep(held, (*held.entries, entry))
 
-    async def _run(self, handling_id: int, held: Held, wait: Wait) -> FlowResult:
-        over, _ = await self._database.read(lambda session: self._over(session, handling_id))
-        attempt = _placed(over, held)
+    async def _run(self, held: Held, wait: Wait) -> FlowResult:
+        over, _ = await self._database.read(lambda session: self._over(session, held.handling_id))
+        attempt = _placed(over)
         match wait:
             case SmsWait():
                 text = self._texts.written(wait.prompt, held.script.flow.language)
@@ -372,13 +372,15 @@ class Tasks:
 
         await self._database.run(work)
 
-    async def _heed_opt_outs(self, handling_id: int, held: Held, before: frozenset[str]) -> None:
-        """Whoever wants no more calls has said so now, whatever comes later in the call."""
-        new = _opted_out(held) - before
-        if new:
-            over, _ = await self._database.read(lambda session: self._over(session, handling_id))
-            for purpose in sorted(new):
-                await self._ledger.opt_out(_placed(over, held), purpose)
+    async def _heed(self, handling_id: int, purposes: frozenset[str]) -> None:
+        """Entries that a process kept before it wrote what follows from them have their opt-outs at the end."""
+        now = self._database.clock.now()
+
+        def work(session: Session) -> None:
+            optouts.heed(session, session.get_one(Handling, handling_id), purposes, now)
+
+        if purposes:
+            await self._database.run(work)
 
     def _over(self, session: Session, handling_id: int) -> tuple[Finished, Held]:
         handling = session.get_one(Handling, handling_id)
@@ -431,12 +433,6 @@ def _said(how: How) -> FlowResult:
             return Command(name=CommandName.COMPLAINT, modality=Modality.AGENT)
 
 
-def _opted_out(held: Held) -> frozenset[str]:
-    """The purposes for which the customer wants no more calls."""
-    return frozenset(event.purpose for _, event in held.script.events if isinstance(event, OptedOut))
-
-
-def _placed(over: Finished, held: Held) -> PlacedAttempt:
+def _placed(over: Finished) -> PlacedAttempt:
     """The attempt as what is written during a call names it."""
-    del held
     return PlacedAttempt(over.attempt_id, 0, over.phone, 0, {}, over.times)

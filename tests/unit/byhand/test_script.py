@@ -11,6 +11,7 @@ import pytest
 from flows.loader import loads
 from flows.sprint import (
     AnswerTaken,
+    ApiReplied,
     AskWait,
     CallEnded,
     DispositionSet,
@@ -175,3 +176,64 @@ def test_an_entry_survives_the_database_as_it_was() -> None:
     errand = script(entry(said("red"))).wait
     for one in (entry(said("red")), replace(Entry(AT, SmsQueued(), errand=errand), undone=True), entry(NoMatch())):
         assert kept(one) == (one,)
+
+
+SECRET_FLOW = loads(
+    b"""
+schema: 1
+flow: s
+language: en
+purpose: service
+limits: {call_s: 60, steps: 40}
+start: pin
+nodes:
+  pin:
+    ask: {prompt: {say: "Your PIN?"}, expect: digits, digits: {min: 4, max: 6, secret: true}, save_as: pin}
+    next: query
+    no_input: end
+    no_match: end
+  query:
+    call_api: {url: "https://x.example/query", send: {pin: pin}, save: {echo: echo, balance: balance}}
+    ok: post
+    error: end
+    offline: end
+  post:
+    call_api: {method: POST, url: "https://x.example/post", send: {pin: pin, echo: echo}}
+    ok: text
+    error: end
+    offline: end
+  text: {sms: {prompt: {say: "Your PIN is {pin}."}}, sent: more, failed: more}
+  more:
+    ask: {prompt: {say: "All right?"}, expect: yes_no}
+    yes: end
+    no: end
+    no_input: end
+    no_match: end
+  end: {hangup: }
+"""
+)
+
+
+def test_nothing_that_is_kept_of_errands_holds_a_secret() -> None:
+    live = Script.begin(SECRET_FLOW, START, AT)
+    first = Entry(AT, said("4711"), secret=True)
+    live.enter(first)
+    entries, asked = [first], []
+    replies = (
+        ApiReplied(status=200, body={"echo": "PIN 4711", "n": 4711, "balance": "47110", "ok": True}),
+        ApiReplied(status=200),
+        SmsQueued(),
+    )
+    for reply in replies:
+        assert live.wait is not None
+        asked.append(live.wait)
+        entries.append(live.done(live.wait, reply, AT))
+    assert all("4711" in one.model_dump_json() for one in asked)  # it went where it was to go
+    assert isinstance(entries[1].result, ApiReplied)
+    assert entries[1].result.body == {"echo": "PIN 0000", "n": 0, "balance": "47110", "ok": True}
+    in_database = json.dumps([one.as_json() for one in entries]).replace("47110", "")
+    assert "4711" not in in_database
+    found = replay(SECRET_FLOW, START, AT, kept(*entries))
+    assert form(found).kind is FormKind.CHOICE
+    back = without_last(kept(*entries))
+    assert [done_before(back, errand) for errand in asked] == [None] * 3  # the digits may be others now
