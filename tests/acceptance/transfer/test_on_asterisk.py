@@ -216,7 +216,7 @@ def test_the_two_hear_each_other_and_the_recording_holds_both(handed: Handed) ->
     assert begins[1] + 1.5 <= talk.end_s
     assert _begins_s(both[:, 0], AGENT_HZ, 0.0) == np.inf  # each on their own side
     assert _begins_s(both[:, 1], CALLEE_HZ, 0.0) == np.inf
-    prompts = both[round((after.start_s + 0.3) * SAMPLE_RATE_HZ) :, 1]
+    prompts = both[-round((attempt.talk_s - after.start_s - 0.3) * SAMPLE_RATE_HZ) :, 1]  # stalls count here too
     assert np.abs(prompts).max() > 1000  # the survey
     (agent,) = handed.agents("taken")
     assert _begins_s(_ear(agent), CALLEE_HZ, 0.0) < np.inf
