@@ -208,8 +208,10 @@ async def test_leases_are_renewed_while_the_call_is_on(db: Database, monkeypatch
     renewed, loop = asyncio.Semaphore(0), asyncio.get_running_loop()
 
     def renew(session: Session, worker: str, agents: Iterable[int], now: datetime) -> None:
-        leasing.renew(session, worker, agents, now + timedelta(hours=1))
-        loop.call_soon_threadsafe(renewed.release)
+        held = list(agents)
+        leasing.renew(session, worker, held, now + timedelta(hours=1))
+        if held:  # before the claim there is the request alone
+            loop.call_soon_threadsafe(renewed.release)
 
     monkeypatch.setattr(supply, "renew", renew)
     await at_work(db, "1")
