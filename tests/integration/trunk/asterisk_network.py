@@ -76,9 +76,11 @@ class AsteriskNetwork:
             async with Softphone(self.rig.callee_port, behaviour=self._behave) as phone, asyncio.timeout(RUN_S):
                 await scenario(trunk)
                 await trunk.close()
-                assert await trunk.reconcile() == frozenset()
                 for call in phone.calls:
                     await call.ended.wait()
+                # Asterisk frees a channel a moment after its phone was told; one that stays runs into RUN_S.
+                while await trunk.reconcile():  # noqa: ASYNC110 - nobody tells
+                    await asyncio.sleep(0.05)
             assert pbx.audio.open_sockets == 0
         finally:
             await pbx.close()
