@@ -28,8 +28,8 @@ ivr metrics show work_efficiency --team north --from 2026-11-02 --to 2026-11-08 
   `week`, `month`, `segment`, `attempt`, `arm`, `grade`, `trunk`, `campaign`, `organisation`, `agent`, `team`.
   Hours and days are those of the campaign's time zone, or of `--timezone`.
 - A call is its last agent's: who talked in it last, else who dialled it by hand. Calls that only the robot had
-  are nobody's; by agent they stand under "–". An agent counts for the team that they are in now, and for that
-  team's organisation.
+  are nobody's; by agent they stand under "–". What an agent did counts for the team that they were in on that
+  day ([roster](desk.md#the-roster)), and for that team's organisation.
 - Agents' time is cut at the borders of periods: who talks from 9:50 to 10:10 has talked ten minutes in each
   hour. On days on which clocks change that holds too. Time up to now counts. It is nobody's campaign: signed-in
   time can't be told by campaign, talks and what they take can.

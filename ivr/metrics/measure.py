@@ -157,7 +157,7 @@ def _statement(session: Session, metrics: Sequence[Metric], question: Question) 
         if metric.whole is not None:
             columns.append(f"{metric.whole} AS whole_{at}")
     said = ", ".join(columns) + " " + condition
-    joins = "".join(f" {join}" for alias, join in relation.joins if re.search(rf"\b{alias}\.", said))
+    joins = _joins(relation, said)
     grouped = [*(["slice"] if question.by else []), *(f"key_{at}" for at in range(len(metrics[0].keys)))]
     # Every part comes from the book, from `slices` or from `filters`; what users give is a parameter.
     sql = f"SELECT {', '.join(columns)} FROM {relation.tables}{joins} WHERE {condition}"  # noqa: S608 see above
@@ -177,6 +177,15 @@ def _statement(session: Session, metrics: Sequence[Metric], question: Question) 
     }  # fmt: skip
     named = set(_PARAMETER.findall(sql))
     return _Statement(sql, {name: value for name, value in known.items() if name in named})
+
+
+def _joins(relation: Relation, said: str) -> str:
+    """The joins whose alias is mentioned, and those that they mention themselves."""
+    joins = ""
+    for alias, join in reversed(relation.joins):
+        if re.search(rf"\b{alias}\.", said + joins):
+            joins = f" {join}{joins}"
+    return joins
 
 
 def _local_times(sql: str, zone: ZoneInfo, dialect: Dialect, now: datetime) -> tuple[str, dict[str, Any]]:

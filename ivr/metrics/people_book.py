@@ -9,9 +9,9 @@ SIGNED_IN = "x.state <> 'signed_out'"
 # At calls' disposal: not what they have set themselves, and what is planned for them.
 AT_CALLS = "x.state NOT IN ('signed_out', 'busy', 'rest', 'training', 'meeting')"
 IDLE = "x.state IN ('signed_in', 'ready', 'away')"
-_LEFT = "CAST(g.left_on AS VARCHAR) BETWEEN x.first AND x.last"
-_AT_START = "CAST(g.hired_on AS VARCHAR) < x.first"
-_AT_END = "(g.left_on IS NULL OR CAST(g.left_on AS VARCHAR) > x.last)"
+_LEFT = "x.at = 'left'"
+_AT_START = "x.at = 'start'"
+_AT_END = "x.at = 'end'"
 
 NOTHING = Said("Nothing.")
 _NOT_BEGUN = Said("Shifts that haven't begun, and those after an agent's last day.")
@@ -59,7 +59,10 @@ PEOPLE: tuple[Metric, ...] = (
             "Agents who left in the period / the mean of the staff at its start and at its end. Start: hired "
             "before its first day and not gone by then. The last day of somebody who leaves is `left_on`."
         ),
-        excluded=Said("Who moved between teams: an agent counts for the team that they are in now."),
+        excluded=Said(
+            "Who moved between teams leaves none: they count for one at the period's start, for the other at its "
+            "end."
+        ),
         unit=Unit.SHARE,
         source="S3",
         relation=STAFF,

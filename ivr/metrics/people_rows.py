@@ -8,10 +8,14 @@ with the slice that each belongs to), `:since` and `:until` (the first's begin a
 from __future__ import annotations
 
 from ivr.metrics.metric import Relation
+from ivr.metrics.team_of import team_of
 
 _TIMES = frozenset({"day", "weekday", "week", "month"})
 _PEOPLE = frozenset({"agent", "team", "organisation"})
-_AGENT = " JOIN agent g ON g.id = x.agent_id LEFT JOIN team tm ON tm.id = g.team_id"
+_AGENT = " JOIN agent g ON g.id = x.agent_id"
+_TEAM = ("tm", team_of("g", "x.day"))
+_TEAM_WHEN_BEGUN = ("tm", team_of("g", "LOCAL_DAY(x.started_at)"))
+_TEAM_THEN = ("tm", team_of("g", "LOCAL_DAY(x.at)"))
 _ORGANISATION = ("o", "JOIN above ON above.id = tm.organisation_id JOIN organisation o ON o.id = above.ancestor")
 
 _PERIODS = ("periods", "PERIOD_ROWS")
@@ -88,13 +92,25 @@ _SPANS = (
   SELECT label, MIN(day) AS first, MAX(day) AS last FROM periods GROUP BY label
 """,
 )
+# Who was there at the start and at the end, and who left; each for the team of that day.
+_STAFF = (
+    "staff",
+    """
+  SELECT s.label AS label, b.id AS agent_id, 'start' AS at, s.first AS day FROM spans s JOIN agent b
+    ON CAST(b.hired_on AS VARCHAR) < s.first AND COALESCE(CAST(b.left_on AS VARCHAR), s.last) >= s.first
+  UNION ALL SELECT s.label, b.id, 'end', s.last FROM spans s JOIN agent b
+    ON CAST(b.hired_on AS VARCHAR) <= s.last AND (b.left_on IS NULL OR CAST(b.left_on AS VARCHAR) > s.last)
+  UNION ALL SELECT s.label, b.id, 'left', CAST(b.left_on AS VARCHAR) FROM spans s JOIN agent b
+    ON CAST(b.left_on AS VARCHAR) BETWEEN s.first AND s.last
+""",
+)
 
 AGENT_TIME = Relation(
     name="agents' time",
     tables=f"pieces x{_AGENT}",
     where="(x.state <> 'signed_out' OR x.shift_id IS NOT NULL)",
     label="x.label",
-    joins=(_ORGANISATION,),
+    joins=(_TEAM, _ORGANISATION),
     slices=_PEOPLE | _TIMES | {"hour"},
     organisation="tm.organisation_id",
     rows=(_PERIODS, _PLANS, _MARKS, _CUT, _PIECES),
@@ -104,30 +120,29 @@ SHIFTS = Relation(
     tables=f"shifts x{_AGENT}",
     where="",
     label="x.label",
-    joins=(_ORGANISATION,),
+    joins=(_TEAM, _ORGANISATION),
     slices=_PEOPLE | _TIMES,
     organisation="tm.organisation_id",
     rows=(_PERIODS, _PLANS, _SHIFTS),
 )
 STAFF = Relation(
     name="staff",
-    tables="spans x JOIN agent g ON CAST(g.hired_on AS VARCHAR) <= x.last"
-    " AND COALESCE(CAST(g.left_on AS VARCHAR), x.last) >= x.first LEFT JOIN team tm ON tm.id = g.team_id",
+    tables=f"staff x{_AGENT}",
     where="",
     label="x.label",
-    joins=(_ORGANISATION,),
+    joins=(_TEAM, _ORGANISATION),
     slices=(_PEOPLE - {"agent"}) | (_TIMES - {"weekday"}),
     organisation="tm.organisation_id",
-    rows=(_PERIODS, _SPANS),
+    rows=(_PERIODS, _SPANS, _STAFF),
 )
 # Talks of agents: what segments of calls say. A call may have several.
 TALKS = Relation(
     name="agents' talks",
     tables="segment x JOIN attempt a ON a.id = x.attempt_id JOIN campaign c ON c.id = a.campaign_id"
-    " JOIN agent g ON g.number = x.agent LEFT JOIN team tm ON tm.id = g.team_id",
+    " JOIN agent g ON g.number = x.agent",
     where="x.kind = 'agent' AND x.ended_at IS NOT NULL",
     moment="x.started_at",
-    joins=(_ORGANISATION,),
+    joins=(_TEAM_WHEN_BEGUN, _ORGANISATION),
     slices=_PEOPLE | _TIMES | {"hour", "campaign"},
     organisation="tm.organisation_id",
 )
@@ -155,7 +170,7 @@ HANDLED = Relation(
     " AND b.agent_id = x.agent_id AND NOT EXISTS (SELECT 1 FROM agent_state_change n"
     " WHERE n.agent_id = b.agent_id AND n.number = b.number + 1))",
     moment="x.at",
-    joins=(_ORGANISATION,),
+    joins=(_TEAM_THEN, _ORGANISATION),
     slices=_PEOPLE | _TIMES | {"hour", "campaign"},
     organisation="tm.organisation_id",
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ivr.metrics.metric import Relation
+from ivr.metrics.team_of import team_of
 
 _OF_CAMPAIGN = frozenset({"campaign", "organisation", "segment", "day", "week", "month"})
 _OF_CALLS = _OF_CAMPAIGN | {"hour", "weekday", "attempt", "arm", "grade", "trunk", "agent", "team"}
@@ -22,7 +23,10 @@ _NUMBER_OF_CALL = (
 )
 _CALL_JOINS = (
     ("g", f"LEFT JOIN agent g ON g.number = {_NUMBER_OF_CALL}"),
-    ("tm", f"LEFT JOIN agent tg ON tg.number = {_NUMBER_OF_CALL} LEFT JOIN team tm ON tm.id = tg.team_id"),
+    (
+        "tm",
+        f"LEFT JOIN agent tg ON tg.number = {_NUMBER_OF_CALL} {team_of('tg', 'LOCAL_DAY(a.started_at)')}",
+    ),
     _CONFIRMATION,
     ("t", "JOIN task t ON t.id = a.task_id"),
     ("p", "JOIN task pt ON pt.id = a.task_id JOIN contact p ON p.id = pt.contact_id"),

@@ -38,13 +38,28 @@ class Agent(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     number: Mapped[str] = mapped_column(String(AGENT_NUMBER_CHARS), unique=True)  # said to callees, in all reports
     name: Mapped[str]
-    team_id: Mapped[int | None] = mapped_column(ForeignKey("team.id"), index=True)
+    team_id: Mapped[int | None] = mapped_column(ForeignKey("team.id"), index=True)  # now; see FormerTeam
     user_id: Mapped[int | None] = mapped_column(ForeignKey("user_account.id"), unique=True)
     phone: Mapped[str] = mapped_column(String(PHONE_CHARS))  # extension, or E.164
     trunk: Mapped[str | None]  # by which trunk; None: the one of the customer's call
     language: Mapped[str | None] = mapped_column(String(5))  # of what they are told; None: the flow's
     hired_on: Mapped[date]
     left_on: Mapped[date | None]  # their last day
+
+
+class FormerTeam(Base):
+    """In which team an agent was before: append-only. On a day they were in the team of the row with the first
+    `until` that isn't before it, the newest of several; on days after all of them in `Agent.team_id`."""
+
+    __tablename__ = "former_team"
+    __table_args__ = (Index("ix_former_team_agent_id_until", "agent_id", "until"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    agent_id: Mapped[int] = mapped_column(ForeignKey("agent.id"))
+    team_id: Mapped[int | None] = mapped_column(ForeignKey("team.id"))  # None: they were in none
+    until: Mapped[date]  # their last day in it
+    entered_at: Mapped[datetime]
+    entered_by: Mapped[str]
 
 
 class AgentSkill(Base):

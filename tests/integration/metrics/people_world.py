@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from ivr.model import (
@@ -21,6 +22,7 @@ from ivr.model import (
     Confirmation,
     ConfirmationState,
     ConfirmedBy,
+    FormerTeam,
     Handling,
     HandlingState,
     HungUpBy,
@@ -52,6 +54,12 @@ class Person:
     team: str | None
     hired_on: date
     left_on: date | None
+    former: tuple[str | None, date] | None = None  # the team before, the last day in it
+
+    def team_on(self, day: date) -> str:
+        if self.former is not None and day <= self.former[1]:
+            return self.former[0] or ""
+        return self.team or ""
 
 
 @dataclass(frozen=True)
@@ -103,7 +111,10 @@ def world(seed: int, zone_name: str, first: date, days: int = 2) -> World:
         hired = first + timedelta(days=dice.choice((-100, -1, 0, 1)))
         left = dice.choice((None, None, first + timedelta(days=dice.randrange(days)), first + timedelta(days=50)))
         team = (None, "north", "south")[number % 3]
-        made.people.append(Person(f"{1001 + number}", team, hired, None if left and left < hired else left))
+        left = None if left and left < hired else left
+        # Two of them move after the first day, one of these from no team at all:
+        former = {1: ("south", first), 2: (None, first)}.get(number)
+        made.people.append(Person(f"{1001 + number}", team, hired, left, former))
     for person in made.people:
         _plan(made, person.number, dice, first, days)
         _day(made, person.number, dice)
@@ -196,6 +207,13 @@ def store(made: World, session: Session, known_until: datetime) -> None:
         )  # fmt: skip
     session.add_all(agents.values())
     session.flush()
+    for one in made.people:
+        if one.former is not None:
+            team, until = one.former
+            session.add(FormerTeam(
+                agent_id=agents[one.number].id, team_id=teams[team].id if team else None, until=until,
+                entered_at=made.since, entered_by="ann",
+            ))  # fmt: skip
     counts = dict.fromkeys(agents, 0)
     for row in made.changes:
         if row.at <= known_until:
@@ -238,6 +256,7 @@ def _store_calls(made: World, session: Session, known_until: datetime, agents: d
             intention=Intention.SUCCESS if call.success and not call.rejected else Intention.DECLINED,
         ))  # fmt: skip
     session.flush()
+    ids = {team.name: team.id for team in session.scalars(select(Team))}
     for call in calls:
         session.add_all(
             Segment(attempt_id=call.id, number=number, kind=SegmentKind.AGENT, agent=agent, started_at=begin,
@@ -249,17 +268,20 @@ def _store_calls(made: World, session: Session, known_until: datetime, agents: d
                 agent_id=agents[call.dialled_by].id, flow_version_id=campaigns[call.campaign].flow_version_id,
                 state=HandlingState.DONE, began_at=call.started_at, ended_at=ended_at(call),
             ))  # fmt: skip
-        _store_words(made, session, call, card.id, agents)
+        _store_words(made, session, call, card.id, ids)
     session.flush()
 
 
-def _store_words(made: World, session: Session, call: Call, card_id: int, agents: dict[str, Agent]) -> None:
+def _store_words(made: World, session: Session, call: Call, card_id: int, teams: dict[str, int]) -> None:
     """What was said of a call afterwards."""
+    day = call.started_at.astimezone(made.zone).date()
+    people = {one.number: one for one in made.people}
     for who, grade in call.inspected:
+        team = people[who].team_on(day) if who else ""
         for level in (1, 2) if who and call.again else (1,):
             row = Inspection(
                 attempt_id=call.id, agent=who, day=call.started_at.date(), reason=PickReason.DAILY, level=level,
-                card_id=card_id, team_id=agents[who].team_id if who else None, picked_at=made.until,
+                card_id=card_id, team_id=teams.get(team), picked_at=made.until,
                 picked_by="plan", scorers=1, within=5.0, grade=grade and QualityGrade(grade),
                 settled_at=made.until if grade else None,
             )  # fmt: skip

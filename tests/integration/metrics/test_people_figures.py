@@ -25,7 +25,7 @@ from ivr.metrics.stretches import Row, cut, stretches
 from ivr.model import AgentState as S
 
 from .conftest import new_books
-from .people_world import TICK_S, Call, World, ended_at, finished, store, world
+from .people_world import TICK_S, Call, Person, World, ended_at, finished, store, world
 
 pytestmark = pytest.mark.integration
 
@@ -67,10 +67,13 @@ def slice_of(by: str | None, local: datetime, agent: str, team: str) -> str:
     return SLICES[by](local, agent, team)
 
 
+def team_on(made: World, agent: str, local: datetime) -> str:
+    return next((one.team_on(local.date()) for one in made.people if one.number == agent), "")
+
+
 @cache
 def ticks(made: World, since: datetime, until: datetime) -> list[Tick]:
     found = []
-    teams = {one.number: one.team or "" for one in made.people}
     for person in made.people:
         rows = [one for one in made.changes if one.agent == person.number]
         shifts = [(begin, end) for agent, begin, end in planned(made) if agent == person.number]
@@ -89,7 +92,7 @@ def ticks(made: World, since: datetime, until: datetime) -> list[Tick]:
             shift = next((one for one in shifts if one[0] <= at < one[1]), None)
             state = row.state if row else S.SIGNED_OUT
             local = at.astimezone(made.zone)
-            found.append(Tick(person.number, teams[person.number], local, state, shift,
+            found.append(Tick(person.number, person.team_on(local.date()), local, state, shift,
                               shift is not None and attended[shift], begins))  # fmt: skip
             at += timedelta(seconds=TICK_S)
     return found
@@ -145,11 +148,10 @@ def by_ticks(made: World, by: str | None, until: datetime) -> Counted:
 
 def by_shifts(made: World, by: str | None, until: datetime) -> Counted:
     days: defaultdict[str, dict[tuple[str, date], bool]] = defaultdict(dict)
-    teams = {one.number: one.team or "" for one in made.people}
     for agent, begin, end in planned(made):
         local = begin.astimezone(made.zone)
         if made.since <= begin < until:
-            of = days[slice_of(by, local, agent, teams[agent])]
+            of = days[slice_of(by, local, agent, team_on(made, agent, local))]
             key = (agent, local.date())
             of[key] = of.get(key, False) or came(made, agent, begin, end)
     return {
@@ -169,16 +171,21 @@ def by_staff(made: World, by: str | None, until: datetime) -> Counted:
         )
     found: Counted = {"staff": {}, "turnover": {}}
     for span, inside in spans.items():
-        groups = {one.team or "" for one in made.people} if by == "team" else {span}
+        groups = {"", "north", "south"} if by == "team" else {span}
         for group in groups:
-            people = [one for one in made.people if by != "team" or (one.team or "") == group]
-            before = {one.number for one in people if one.hired_on < inside[0]
+
+            def of_group(day: date) -> list[Person]:
+                return [one for one in made.people if by != "team" or one.team_on(day) == group]  # noqa: B023 called here
+
+            before = {one.number for one in of_group(inside[0]) if one.hired_on < inside[0]
                       and not (one.left_on and one.left_on < inside[0])}  # fmt: skip
             there = set(before)
             left = 0
             for day in inside:
-                there |= {one.number for one in people if one.hired_on == day}
-                gone = {one.number for one in people if one.left_on == day} & there
+                there &= {one.number for one in of_group(day)}
+                there |= {one.number for one in of_group(day) if one.hired_on <= day}
+                there -= {one.number for one in of_group(day) if one.left_on and one.left_on < day}
+                gone = {one.number for one in of_group(day) if one.left_on == day} & there
                 left += len(gone)
                 there -= gone
             if before or there or left:
@@ -191,13 +198,12 @@ def by_calls(made: World, by: str | None, until: datetime, campaign: str | None)
     """Figures of calls, each put down to the agent who talked last, else to who dialled it."""
     sums: defaultdict[str, defaultdict[str, float]] = defaultdict(lambda: defaultdict(float))
     people: defaultdict[str, set[tuple[str, date]]] = defaultdict(set)
-    teams = {one.number: one.team or "" for one in made.people} | {"": ""}
     for call in finished(made.calls, made.until):
         if not made.since <= call.started_at < until or (campaign and call.campaign != campaign):
             continue
         agent = call.talks[-1][0] if call.talks else call.dialled_by or ""
         local = call.started_at.astimezone(made.zone)
-        slice_ = call.campaign if by == "campaign" else slice_of(by, local, agent, teams[agent])
+        slice_ = call.campaign if by == "campaign" else slice_of(by, local, agent, team_on(made, agent, local))
         here = sums[slice_]
         here["calls"] += 1
         here["talked"] += call.talk_s > 0
@@ -247,13 +253,12 @@ def by_talks(made: World, by: str | None, until: datetime, campaign: str | None)
     talks: defaultdict[str, list[float]] = defaultdict(list)
     handled: defaultdict[str, list[tuple[float, float]]] = defaultdict(list)
     grades: defaultdict[str, list[bool]] = defaultdict(list)
-    teams = {one.number: one.team or "" for one in made.people} | {"": ""}
 
     def put(call: Call, agent: str, begin: datetime) -> str | None:
         if not made.since <= begin < until or (campaign and call.campaign != campaign):
             return None
         local = begin.astimezone(made.zone)
-        return call.campaign if by == "campaign" else slice_of(by, local, agent, teams[agent])
+        return call.campaign if by == "campaign" else slice_of(by, local, agent, team_on(made, agent, local))
 
     for call in finished(made.calls, made.until):
         for agent, grade in call.inspected:
