@@ -20,6 +20,7 @@ from ivr.dialer.routes import NOBODY, NoRoute, Route, Routes
 from ivr.dialer.second_legs import RoutedLegs
 from ivr.dialer.station import OnCall, Station
 from ivr.eligibility import Eligibility
+from ivr.policy.decide import in_window
 from ivr.policy.policy import CampaignRules
 from ivr.session.deps import CallDeps, PlacedAttempt
 from ivr.session.faults import log_fault
@@ -89,6 +90,7 @@ class Caller:
         self._routes = routes
         self._deps = deps
         self._station = station
+        self._unwanted: set[str] = set()  # attempt ids of calls that were given up before they left
         self._held = False  # nothing more is placed …
         self._no_ringing = False  # … and nothing rings any more
         self._stopping = False
@@ -99,8 +101,15 @@ class Caller:
         self._held = True
         if ringing:
             self._no_ringing = True
-            for session in self.sessions.values():
-                session.give_up_ringing()
+            for attempt_id in tuple(self.sessions):
+                self.give_up_ringing(attempt_id)
+
+    def give_up_ringing(self, attempt_id: str) -> None:
+        """End the call unless it has been answered; one that hasn't left doesn't leave."""
+        session = self.sessions.get(attempt_id)
+        if session is not None:
+            self._unwanted.add(attempt_id)
+            session.give_up_ringing()
 
     def resume(self) -> None:
         self._held = self._no_ringing = False
@@ -279,19 +288,33 @@ class Caller:
                 await self._routes.turn(way)
             if isinstance(way, Cause):
                 session.close(way)
-            elif self._stopping or self._no_ringing:
-                session.close(Cause(DialOutcome.CANCELLED, "the run was stopped", "us"))
+            elif (objection := self._objection(placed.attempt)) is not None:
+                session.close(Cause(DialOutcome.CANCELLED, objection, "us"))
             else:
                 await self._originate(placed.attempt, way, session)
             record = await self._until_over(session)
             cause = record.cause or cause
         finally:
             del self.sessions[attempt_id], self._station.sessions[attempt_id]
+            self._unwanted.discard(attempt_id)
             if isinstance(way, Route):
                 refused = self._routes.ended(way, cause)
         # The record has the last word on whether a phone rang: dialling it twice is worse than losing a call.
         rang = record.ringing_at is not None or record.answered_at is not None
         return record, way if refused and not rang and isinstance(way, Route) else None
+
+    def _objection(self, attempt: PlacedAttempt) -> str | None:
+        """What has come up against the call since its attempt was written and it waited for its turn."""
+        now, ends_at = self._deps.clock.now(), self._options.ends_at
+        if self._stopping or self._no_ringing:
+            return "the run was stopped"
+        if attempt.attempt_id in self._unwanted:
+            return "it was given up before it left"
+        if ends_at is not None and ends_at <= now:
+            return "the campaign ended before it left"
+        if not in_window(self._options.rules, attempt.phone, now):
+            return "the calling hours ended before it left"
+        return None
 
     async def _originate(self, attempt: PlacedAttempt, route: Route, session: OnCall) -> None:
         request = OriginateRequest(

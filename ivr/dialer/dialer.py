@@ -142,9 +142,7 @@ class Dialer:
             if done is not None:
                 return done
             for attempt_id in self._pacer.surplus():
-                session = self._caller.sessions.get(attempt_id)
-                if session is not None:
-                    session.give_up_ringing()
+                self._caller.give_up_ringing(attempt_id)
             if pause_s is None or pause_s > 0:
                 await self._wait_for_news(pause_s)
         return False

@@ -141,6 +141,12 @@ def objections(rules: CampaignRules, facts: Facts, now: datetime) -> tuple[Decis
     return tuple(_objections(_Case(rules, facts, now)))
 
 
+def in_window(rules: CampaignRules, phone: str, now: datetime) -> bool:
+    """Whether the policy's calling hours for this number are on: the one rule that a moment's wait can overtake."""
+    policy = rules.policy
+    return policy.windows[rules.purpose].is_open(now, policy.zone_of(phone))
+
+
 def decide_ahead(rules: CampaignRules, facts: Facts, now: datetime) -> Decision:
     """As `decide`; of a number for later, `until` is when no rule will object, as far as is known now.
 

@@ -2,7 +2,11 @@
 
 A call holds a token while its attempt is being written and uses it when it leaves, so that a slow database can't
 turn a steady flow of decisions into a burst of calls. It may hold one that comes within LEAD_S, and then leaves
-when that is there: the time that writing takes is no time in which nobody leaves."""
+when that is there: the time that writing takes is no time in which nobody leaves.
+
+Nobody waits longer than LEAD_S once the call is ready, since what allowed it grows old meanwhile. Where legs to
+agents have taken the tokens of calls that were ready, those leave all the same, and the ones after them make up
+for it."""
 
 from __future__ import annotations
 
@@ -15,7 +19,8 @@ _SLACK = 1e-9  # of floating point
 
 
 class Pace:
-    """At most `1 + per_s * t` calls leave in any `t` seconds (for trunks of up to 10 calls a second)."""
+    """At most `1 + per_s * t` calls leave in any `t` seconds (for trunks of up to 10 calls a second), but for those
+    that legs to agents, or a pace that became slower, overtook."""
 
     def __init__(self, per_s: float, now_s: float) -> None:
         self._per_s = per_s
@@ -66,11 +71,11 @@ class Pace:
         self._held += 1
 
     def use(self, now_s: float) -> float:
-        """A held call is ready: it leaves after so many seconds, when its token is there."""
+        """A held call is ready: it leaves after so many seconds, when its token is there; at most LEAD_S."""
         self._fill(now_s)
         self._held -= 1
         self._tokens -= 1.0
-        return max(0.0, -self._tokens / self._last_per_s) if self._last_per_s > 0.0 else 0.0
+        return min(LEAD_S, max(0.0, -self._tokens / self._last_per_s)) if self._last_per_s > 0.0 else 0.0
 
     def give_back(self) -> None:
         """A held call doesn't leave after all."""

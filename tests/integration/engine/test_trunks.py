@@ -2,174 +2,30 @@
 
 from __future__ import annotations
 
-import asyncio
 import sqlite3
-import uuid
 from collections import Counter
 from collections.abc import Callable
-from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
-from pathlib import Path
+from functools import partial
 from typing import Any
 
 import pytest
 
-from flows.flow import Flow
 from ivr.dialer.trunk_routes import (
-    LaneTrunk,
     RoutingError,
-    TrunkAccount,
-    TrunkRoutes,
     check_caller_ids,
-    recently_shown,
 )
-from ivr.rehearsal import DEFAULT_START, stage_observer
-from ivr.results import AttemptResult, Results
-from ivr.run import Parts, Run, run_campaign
-from ivr.session.progress import CallPlaced, ProgressEvent, TrunkChanged
-from ivr.virtual_loop import VirtualClock, VirtualLoop, run_virtual
-from trunk.carrier import Carrier, CarrierConfig
-from trunk.carrier.callees import CalleeBook
-from trunk.carrier.callees_file import load_callees
-from trunk.ports import CallHandler, Cause, DialOutcome, OriginateRequest, TrunkError
-from trunk.routing.rules import BreakerRules, CallerIdRules, TrunkRules
+from ivr.virtual_loop import VirtualLoop
+from tests.integration.engine.trunks import CONGESTED, WELL, Ran, Several, ran_over, rules
+from trunk.ports import Cause, DialOutcome
+from trunk.routing.rules import BreakerRules, CallerIdRules
 
 pytestmark = pytest.mark.integration
-
-ANSWERS = "does: [{on: consent, keys: '1'}, {on: rating, keys: '5'}]"
-WELL = f"defaults: {{ring_s: 3, {ANSWERS}}}\n"
-CONGESTED = "defaults: {pickup: congestion}\n"
-
-
-class Pbx(Carrier):
-    """A carrier that can lose its connection and every call with it, and that notes what it was asked to dial."""
-
-    def __init__(self, name: str, book: CalleeBook, channels: int) -> None:
-        super().__init__(book, CarrierConfig(channels=channels))
-        self.name = name
-        self.linked = True
-        self.dialled: list[tuple[float, OriginateRequest]] = []
-        self.strangers: set[str] = set()  # calls that a dead process has left
-        self.dropped: set[str] = set()
-
-    @property
-    def in_service(self) -> bool:
-        return self.linked and super().in_service
-
-    async def originate(self, request: OriginateRequest, handler: CallHandler) -> Any:
-        if not self.linked:
-            raise TrunkError("the PBX is away")
-        self.dialled.append((asyncio.get_running_loop().time(), request))
-        return await super().originate(request, handler)
-
-    async def reconcile(self) -> frozenset[str]:
-        if not self.linked:
-            raise TrunkError("the PBX is away")
-        return await super().reconcile() | self.strangers
-
-    async def drop(self, attempt_ids: frozenset[str]) -> None:
-        self.dropped |= self.strangers & attempt_ids
-        self.strangers -= attempt_ids
-
-    def lose(self) -> None:
-        self.set_linked(False)
-        for call in tuple(self._calls):
-            call.refuse(Cause(DialOutcome.UNKNOWN, "lost in the trunk: it died", "network"))
-
-    def come_back(self) -> None:
-        self.set_linked(True)
-
-    def set_linked(self, linked: bool) -> None:
-        self.linked = linked
-        self._set_open(self._open)  # tells those who watch
-
-
-Books = list[tuple[TrunkRules, str]]  # trunks and their callees
-
-
-@dataclass
-class Several:
-    """`ivr.run.Network` over such carriers; `then` may plan what happens to them."""
-
-    books: Books
-    database: Path
-    then: Callable[[VirtualLoop, Several], None] = lambda loop, network: None
-    by: str = "test"
-    seed: int | None = 1
-    trunks: dict[str, Pbx] = field(default_factory=dict)
-
-    async def reach(self, stack: AsyncExitStack, flow: Flow) -> tuple[TrunkError, ...]:
-        return ()
-
-    async def open(self, stack: AsyncExitStack, parts: Parts) -> TrunkRoutes:
-        lanes = []
-        for rules, text in self.books:
-            book = self.database.with_name(f"{rules.name}.yaml")
-            book.write_text(text, encoding="utf-8")
-            trunk = self.trunks[rules.name] = Pbx(rules.name, load_callees(book), rules.channels)
-            stack.push_async_callback(trunk.close)
-            await parts.clock.outside(trunk.start())
-            parts.bus.subscribe(stage_observer(trunk))
-            lanes.append(LaneTrunk(trunk, rules))
-        past = await recently_shown(parts.database)
-        account = TrunkAccount(lanes, parts.clock, parts.bus, past)
-        stack.callback(account.close)
-        loop = asyncio.get_running_loop()
-        assert isinstance(loop, VirtualLoop)
-        self.then(loop, self)
-        return account.routes(parts.flow.purpose)
-
-    def attempt_id(self, phone: str, number: int) -> str:
-        return str(uuid.uuid5(uuid.NAMESPACE_URL, f"{phone}/{number}"))
-
-
-@dataclass
-class Ran:
-    results: Results
-    network: Several
-    events: list[tuple[float, ProgressEvent]]
-
-    def of(self, phone: str) -> list[AttemptResult]:
-        return [attempt for attempt in self.results.attempts if attempt.phone == phone]
-
-    def news(self) -> list[tuple[str, str]]:
-        return [(e.trunk, e.reason) for _, e in self.events if isinstance(e, TrunkChanged)]
-
-    def dialled(self) -> Counter[str]:
-        """Calls that reached any network, by number."""
-        return Counter(request.phone for trunk in self.network.trunks.values() for _, request in trunk.dialled)
-
-    def begun_s(self) -> list[float]:
-        return [at_s for at_s, event in self.events if isinstance(event, CallPlaced)]
 
 
 @pytest.fixture
 def calls(bench: Any) -> Callable[..., Ran]:
-    """`calls(contacts, trunks and callees, then, …)` runs the low-balance flow over those trunks."""
-
-    def run(
-        contacts: int,
-        books: Books,
-        then: Callable[[VirtualLoop, Several], None] = lambda loop, network: None,
-        **changes: Any,
-    ) -> Ran:
-        options = bench.options([{}] * contacts, **changes)
-        network = Several(books, options.database, then)
-        events: list[tuple[float, ProgressEvent]] = []
-
-        def observe(event: ProgressEvent) -> None:
-            events.append((asyncio.get_running_loop().time(), event))
-
-        def begin(clock: VirtualClock) -> Any:
-            return run_campaign(options, Run(f"sqlite:///{options.database}", network, clock, observe))
-
-        return Ran(run_virtual(begin, DEFAULT_START), network, events)
-
-    return run
-
-
-def rules(name: str, **changes: Any) -> TrunkRules:
-    return TrunkRules(**{"name": name, "channels": 50, "calls_per_s": 100.0, **changes})
+    """`calls(contacts, trunks and callees, then, …)`: see `ran_over`."""
+    return partial(ran_over, bench)
 
 
 # ---- fail-over ------------------------------------------------------------------------------------------------

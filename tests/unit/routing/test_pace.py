@@ -36,6 +36,29 @@ def test_no_stretch_of_time_sees_more_calls_leave_than_its_share(
             assert count <= 1 + per_s * (end_s - begin_s) + 1e-6
 
 
+@given(
+    steps=st.lists(
+        st.tuples(st.sampled_from(["hold", "use", "leg", "slower", "faster"]), st.floats(0, 0.7)), max_size=80
+    )
+)
+def test_nobody_who_is_ready_waits_longer_than_its_answer_keeps(steps: list[tuple[str, float]]) -> None:
+    """Whatever legs to agents take meanwhile, and however slow the pace becomes."""
+    pace, now_s, held = Pace(4.0, 0.0), 0.0, 0
+    for step, later_s in steps:
+        now_s += later_s
+        if step == "hold" and pace.free(now_s) > 0:
+            pace.hold(now_s)
+            held += 1
+        elif step == "use" and held:
+            assert pace.use(now_s) <= LEAD_S
+            held -= 1
+        elif step == "leg":
+            pace.overdraw(now_s)
+            pace.use(now_s)
+        elif step in ("slower", "faster"):
+            pace.change(0.5 if step == "slower" else 10.0, now_s)
+
+
 @given(per_s=st.floats(0.5, 40), waits=st.lists(st.floats(0, 3), min_size=1, max_size=40))
 def test_after_the_wait_that_it_names_a_call_may_begin(per_s: float, waits: list[float]) -> None:
     pace, now_s = Pace(per_s, 0.0), 0.0
@@ -92,5 +115,5 @@ def test_calls_that_hold_a_token_when_the_pace_becomes_nothing_leave_one_by_one(
     for _ in range(4):
         pace.hold(0.0)
     pace.change(0.0, 0.0)
-    assert [round(pace.use(0.0), 3) for _ in range(4)] == pytest.approx([0.1, 0.2, 0.3, 0.4], abs=0.1)
+    assert [round(pace.use(0.0), 3) for _ in range(4)] == pytest.approx([0.1, 0.2, 0.3, LEAD_S])
     assert pace.free(60.0) <= 0
