@@ -14,12 +14,14 @@ import sys
 import time
 import uuid
 from array import array
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from itertools import cycle
 from pathlib import Path
 
 import numpy as np
 
+from bench.lateness import lateness
 from speech.audio import FRAME_BYTES, FRAME_S, SAMPLE_RATE_HZ, alaw_round_trip
 from speech.audio.files import read_audio
 from trunk.asterisk.audioframes import AUDIO_HEADER, Kind
@@ -31,6 +33,7 @@ DRAIN_PARTS = 50  # of the calls: one part in 20 ms, so each call about once a s
 HISS_RMS = 30  # of ±32768: about -61 dBFS, a quiet line's
 NOISE_FRAMES = 97
 PACKET_BYTES = len(AUDIO_HEADER) + FRAME_BYTES
+_SEQUENCE = np.uint64(0xFFFF)
 SAYING = Path(__file__).parents[1] / "tests" / "callers" / "ko" / "espeak_f" / "00_네.wav"
 
 
@@ -46,18 +49,15 @@ class Line:
     received: int = 0  # bytes
 
 
-def lateness_ms(arrivals_s: array[float]) -> list[float]:
-    """How late each frame of a call came, against the call's own earliest schedule; a tick that was left out shows
-    as a frame a period or more late, and the schedule goes on from it."""
-    if not arrivals_s:
+def lateness_ms(probes: Iterable[array[float]]) -> list[float]:
+    """How late each frame of these calls came, by `bench.lateness`."""
+    came = [np.asarray(arrivals_s) for arrivals_s in probes]
+    whose = [
+        np.arange(len(one), dtype=np.uint64) & _SEQUENCE | np.uint64(call << 16) for call, one in enumerate(came)
+    ]
+    if not any(map(len, came)):
         return []
-    phases = [at_s - number * FRAME_S for number, at_s in enumerate(arrivals_s)]
-    due_s = min(phases[:50])
-    late = []
-    for at_s in arrivals_s:
-        late_s = max(0.0, at_s - due_s)
-        late.append(late_s * 1000)
-        due_s += FRAME_S * (1 + int(late_s / FRAME_S))
+    late: list[float] = lateness(np.concatenate(came), np.concatenate(whose)).late_ms.tolist()
     return late
 
 
@@ -176,7 +176,7 @@ class Load:
 
     def _report(self) -> dict[str, float]:
         seconds, cpu_s = time.monotonic() - self._marked[0], time.process_time() - self._marked[1]
-        late = [ms for line in self._lines.values() for ms in lateness_ms(line.arrivals_s)] or [0.0]
+        late = lateness_ms(line.arrivals_s for line in self._lines.values() if line.probe) or [0.0]
         p50, p99, most = np.percentile(late, (50, 99, 100)).tolist()
         calls = max(1, len(self._lines))
         received = sum(line.received for line in self._lines.values()) / PACKET_BYTES

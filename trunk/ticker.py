@@ -1,8 +1,9 @@
 """One 20 ms media clock for all calls of a trunk: one loop callback per tick serves every call.
 
-Deadlines are absolute (start + n · period) on the loop's own time, so nothing drifts. A tick that comes a whole
-period late or more skips what it missed, and counts it: catching up would make it later still. The clock starts
-with the first member and stops with the last; it owns nothing but its timer."""
+Deadlines are absolute (start + n · period) on the loop's own time, so nothing drifts. A tick that comes late is
+caught up, and so are those behind it: a moment's jitter is less to a callee than a hole, after which everything is
+later for good. From PATIENCE periods on what was missed is skipped and counted: catching up would make it later
+still. The clock starts with the first member and stops with the last; it owns nothing but its timer."""
 
 from __future__ import annotations
 
@@ -12,6 +13,7 @@ from typing import Generic, TypeVar
 
 from speech.audio import FRAME_S
 
+PATIENCE = 3  # periods, 60 ms: what jitter buffers commonly hold
 M = TypeVar("M")
 
 
@@ -59,7 +61,9 @@ class Ticker(Generic[M]):
     def _tick(self) -> None:
         assert self._loop is not None
         late_s = self._loop.time() - (self._start_s + self._number * self._period_s)
-        missed = max(0, int(late_s / self._period_s))
+        missed = int(late_s / self._period_s)
+        if missed < PATIENCE:
+            missed = 0
         self.missed_ticks += missed
         self.ticks += 1
         self._number += 1 + missed

@@ -8,10 +8,11 @@ from pathlib import Path
 import click
 
 from bench.capacity.chart import write_chart
-from bench.capacity.figures import Answers, Costs, costs, judge, lateness, right_alone, setups_per_s
+from bench.capacity.figures import Answers, Costs, costs, judge, right_alone, setups_per_s
 from bench.capacity.people import ALONE_SAYS, Callee, callee, recordings
 from bench.capacity.run import Asked, Outcome, run
 from bench.capacity.search import Step, most_calls, steps
+from bench.lateness import lateness
 from bench.result import BenchResult, Limit
 from ivr.errors import IvrError
 from ivr.i18n import translate

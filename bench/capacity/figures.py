@@ -1,4 +1,4 @@
-"""What a capacity run comes to: lateness of frames, answers right, cost of each part. Pure arithmetic."""
+"""What a capacity run comes to: answers right, cost of each part. Pure arithmetic."""
 
 from __future__ import annotations
 
@@ -7,48 +7,11 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from bench.capacity.meters import Reading
 from bench.capacity.people import KEY_VALUES, Callee, Recorded, phone_of
 from bench.capacity.rows import Stored
 
-FRAME_S = 0.02
 PARTS = ("engine", "decoding", "asterisk", "generator", "database")
-
-
-@dataclass(frozen=True, slots=True)
-class Lateness:
-    """Of every frame against the earliest of its call in the same second: a robot's clock that skips a beat makes
-    the rest of that second late."""
-
-    at: NDArray[np.float64]  # s since the epoch
-    late_ms: NDArray[np.float64]
-
-    def between(self, begin_at: float, end_at: float) -> NDArray[np.float64]:
-        return self.late_ms[(self.at >= begin_at) & (self.at < end_at)]
-
-
-def lateness(came: NDArray[np.float64], whose: NDArray[np.uint64]) -> Lateness:
-    """`came`: when each frame came; `whose`: its call's index · 65536 + its RTP sequence number."""
-    if not len(came):
-        return Lateness(came, came)
-    call = (whose >> np.uint64(16)).astype(np.int64)
-    order = np.argsort(call, kind="stable")
-    call, at = call[order], came[order]
-    sequence = (whose[order] & np.uint64(0xFFFF)).astype(np.int64)
-    step = np.diff(sequence, prepend=sequence[0])
-    step = np.where(step < -32768, step + 65536, np.where(step > 32768, step - 65536, step))
-    first = np.diff(call, prepend=call[0] - 1) != 0
-    step[first] = 0
-    number = np.cumsum(step)  # one count over all calls is as good as one per call: only differences count
-    due = at - FRAME_S * number
-    second = np.floor(at - at.min()).astype(np.int64)
-    group = np.cumsum(first | (np.diff(second, prepend=second[0]) != 0)) - 1
-    earliest = np.full(group[-1] + 1, np.inf)
-    np.minimum.at(earliest, group, due)
-    return Lateness(at, (due - earliest[group]) * 1000)
 
 
 @dataclass(frozen=True, slots=True)

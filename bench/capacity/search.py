@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bench.capacity.figures import costs, lateness
+from bench.capacity.figures import costs
 from bench.capacity.run import Outcome
+from bench.lateness import lateness
 
 STEP_S = 10.0
 

@@ -2,13 +2,14 @@
 
 Owns the sockets, the frames that wait and the pace; whose call a socket belongs to is told by `expect`, and what
 is said on it by that call's `AudioLeg`. Asterisk paces nothing and queues nothing: a frame that is written is on
-its way to the callee at once, so exactly one is written per tick, silence when there is nothing to say.
+its way to the callee at once, so as many are written as time has passed, silence when there is nothing to say.
 
 The loop watches a socket until it has said whose it is, and again when it is being closed. In between the clock
-polls it: one write per tick and one read on every second tick, so that a frame that comes wakes nobody up
-(docs/decisions/0158). Half of the calls are heard on each tick, two frames of each: a call's memory is fetched
-half as often, and what is heard is answered up to 20 ms later (docs/decisions/0191). Nothing is made per frame
-but the frame. A fault of one socket or one leg ends that one with a log line."""
+polls it, so that a frame that comes wakes nobody up (docs/decisions/0158): half of the calls on each tick, two
+frames of each heard by one read (docs/decisions/0191) and two said by one write, in packets of 20 ms each, which
+the callee's jitter buffer takes apart (docs/decisions/0194). Where something inside Asterisk wants them 20 ms
+apart, the second one is said a tick later: `spread`. A fault of one socket or one leg ends that one with a log
+line."""
 
 from __future__ import annotations
 
@@ -49,8 +50,8 @@ class AudioLeg(Protocol):
         """Once for each `on_socket_open`: after a bridge, a hang-up or a fault; it doesn't say which."""
 
     def on_frame(self, frame: bytes) -> bytes | None:
-        """Fifty times a second while the socket is open, two at a time: 320 bytes s16le heard in, 320 to say out;
-        None is silence."""
+        """Fifty times a second while the socket is open, two at a time: 320 bytes s16le heard in, 320 to say out
+        for the same 20 ms; None is silence."""
 
     def on_key(self, key: str) -> None:
         """0-9 * # A-D, once per press, at its end."""
@@ -67,7 +68,7 @@ class AudioSocketLimits:
     )
     spare_frames: int = 1  # that many may wait for long; a stall's backlog is shed down to it
     shed_after_ticks: int = 25  # one frame is shed when more than the spare ones have waited for so long
-    refused_ticks: int = 50  # in a row on which the peer took no audio, 1 s: beyond, its leg is dropped
+    refused_frames: int = 50  # in a row that the peer didn't take, 1 s: beyond, its leg is dropped
     send_buffer_bytes: int = 16384  # the kernel's, per socket, so that it doesn't hide a minute of stale audio
     close_grace_s: float = 1.0  # for the last bytes to be taken
 
@@ -83,8 +84,9 @@ class AudioSocketServer:
         self._open: dict[uuid.UUID, _Socket] = {}  # named, being served
         self._unnamed: set[_Socket] = set()  # which haven't said whose they are
         self._sockets: set[_Socket] = set()  # every connection, until it is lost
-        self._halves = [0, 0]  # how many are heard on even ticks, and on odd ones
-        self._ticker: Ticker[_Socket] = Ticker(_serve)
+        self._halves = [0, 0]  # how many are served on even ticks, and on odd ones
+        self._spread: set[uuid.UUID] = set()
+        self._ticker: Ticker[_Socket] = Ticker(self._serve)
         self._listeners: list[sockets.socket] = []
 
     async def start(self) -> None:
@@ -134,9 +136,20 @@ class AudioSocketServer:
         if self._legs.setdefault(socket_id, leg) is not leg:
             raise ValueError(f"audio socket {socket_id} is expected already")
 
+    def spread(self, socket_id: uuid.UUID) -> None:
+        """From now on this id's frames are said 20 ms apart: Asterisk records the call, or somebody listens to it.
+
+        What it records by waits 40 ms for the other side's frame: two at once every 40 ms would be late as soon as
+        we are a little, and it would put silence in their place."""
+        self._spread.add(socket_id)
+        open_socket = self._open.get(socket_id)
+        if open_socket is not None:
+            open_socket.spread = True
+
     def forget(self, socket_id: uuid.UUID) -> None:
         """The leg hears nothing any more, not even that its socket was closed. Harmless for an unknown id."""
         self._legs.pop(socket_id, None)
+        self._spread.discard(socket_id)
         open_socket = self._open.get(socket_id)
         if open_socket is not None:
             open_socket.leave()
@@ -147,6 +160,14 @@ class AudioSocketServer:
         for connection in tuple(self._sockets):
             connection.abort()
         self._legs.clear()
+
+    def _serve(self, connections: tuple[_Socket, ...]) -> None:
+        half = self._ticker.ticks % 2
+        for connection in connections:
+            if connection.half == half:
+                connection.tick()
+            elif connection.later is not None:
+                connection.say_later()
 
     def _stop_listening(self) -> None:
         loop = asyncio.get_running_loop()
@@ -190,9 +211,9 @@ class AudioSocketServer:
             raise MalformedFrameError("this id has an open socket")
         self._unnamed.discard(connection)
         self._open[socket_id] = connection
-        half = 0 if self._halves[0] < self._halves[1] else 1
+        connection.half = half = 0 if self._halves[0] < self._halves[1] else 1
+        connection.spread = socket_id in self._spread
         self._halves[half] += 1
-        connection.be_heard(half, now=(self._ticker.ticks + 1) % 2 == half)
         self._ticker.add(connection)
         return leg
 
@@ -207,6 +228,7 @@ class AudioSocketServer:
     def broken(self, socket_id: uuid.UUID) -> None:
         """A fault ends the leg: were the dialplan to come back with the id, it would be refused and hang up."""
         self._legs.pop(socket_id, None)
+        self._spread.discard(socket_id)
 
     def lost(self, connection: _Socket) -> None:
         self._sockets.discard(connection)
@@ -221,7 +243,6 @@ class _Socket:
         "_closing",
         "_frames",
         "_id",
-        "_later",
         "_leg",
         "_limits",
         "_loop",
@@ -229,7 +250,7 @@ class _Socket:
         "_part",
         "_raw",
         "_recv",
-        "_refused_ticks",
+        "_refused_frames",
         "_send",
         "_server",
         "_surplus_ticks",
@@ -237,6 +258,8 @@ class _Socket:
         "_unsent",
         "_whole",
         "half",
+        "later",
+        "spread",
     )
 
     def __init__(self, server: AudioSocketServer, raw: sockets.socket) -> None:
@@ -245,14 +268,15 @@ class _Socket:
         self._loop = asyncio.get_running_loop()
         self._raw = raw
         self._recv, self._send = raw.recv, raw.send
-        self.half = 0  # of the ticks on which it is heard: even or odd ones
+        self.half = 0  # of the ticks on which it is served: even or odd ones
+        self.spread = False  # its frames are said 20 ms apart …
+        self.later: bytes | None = None  # … this one on the next tick
         self._parser = FrameParser()
         self._frames: deque[bytes] = deque()  # 320 bytes each; bounded in _take_audio
-        self._later: bytes | None = None  # the frame to say on the next tick
         self._whole = True  # nothing is left of a frame that came in part
         self._part = b""  # of a frame, where the peer's packets aren't 20 ms long
-        self._unsent = b""  # of a frame that the peer took in part
-        self._refused_ticks = 0
+        self._unsent = b""  # of what the peer took in part
+        self._refused_frames = 0
         self._surplus_ticks = 0
         self._calm_frames = server.limits.spare_frames + 2  # that may wait when two are heard
         self._id: uuid.UUID | None = None
@@ -277,40 +301,28 @@ class _Socket:
         )
         self._loop.add_reader(raw, self._on_readable)
 
-    def be_heard(self, half: int, *, now: bool) -> None:
-        """It is served from the next tick on; `now`: it is heard on that one, else it says silence there."""
-        self.half = half
-        self._later = None if now else SILENCE_FRAME
-
     def tick(self) -> None:
-        """Say a frame. On every second tick also read what has come, and have the leg hear two frames of it: the
-        second one's answer is what is said on the next tick."""
+        """Read what has come, have the leg hear two frames of it, and say what it answers."""
         if self._closing:  # by an earlier leg's answer on this same tick
             return
-        said = self._later
+        said = self._converse()
         if said is None:
-            said = self._converse()
-            if said is None:
-                return
+            return
+        first, second = said
+        if self.spread:
+            self.later = second
+            self._say(AUDIO_HEADER + first)
         else:
-            self._later = None
-        packet = AUDIO_HEADER + said
-        try:
-            if self._unsent:
-                self._write_rest()
-            if not self._unsent:
-                sent = self._send(packet)
-                if sent < _PACKET_BYTES:
-                    self._unsent = packet[sent:]
-            self._refused_ticks = 0
-        except BlockingIOError:  # this frame is left out: later it would be stale
-            self._refuse()
-        except OSError:
-            self._gone()
+            self._say(b"".join((AUDIO_HEADER, first, AUDIO_HEADER, second)))
 
-    def _converse(self) -> bytes | None:
-        """Hear two frames. Returns the frame to say to the first; `_later` is the one to say to the second. None:
-        it is over."""
+    def say_later(self) -> None:
+        """Say the second one of two frames."""
+        later, self.later = self.later, None
+        if later is not None and not self._closing:
+            self._say(AUDIO_HEADER + later)
+
+    def _converse(self) -> tuple[bytes, bytes] | None:
+        """Hear two frames. Returns what is to be said to each; None: it is over."""
         first = second = SILENCE_FRAME
         frames = self._frames
         try:
@@ -339,13 +351,13 @@ class _Socket:
             leg = self._leg
             if leg is None:
                 return None
-            self._later = later = leg.on_frame(second) or SILENCE_FRAME
+            later = leg.on_frame(second) or SILENCE_FRAME
             if len(said) != FRAME_BYTES or len(later) != FRAME_BYTES:
                 raise ValueError(f"a frame to say has {FRAME_BYTES} bytes")
         except Exception as error:  # noqa: BLE001 one leg's fault must not stop the clock of the others
             self._fail(error)
             return None
-        return None if self._closing else said
+        return None if self._closing else (said, later)
 
     def leave(self) -> None:
         """Close without a word to the leg."""
@@ -471,14 +483,29 @@ class _Socket:
 
     # ---- writing ---------------------------------------------------------------------------------------------
 
+    def _say(self, packets: bytes) -> None:
+        """Send one frame or two, each with its header."""
+        try:
+            if self._unsent:
+                self._write_rest()
+            if not self._unsent:
+                sent = self._send(packets)
+                if sent < len(packets):
+                    self._unsent = packets[sent:]
+            self._refused_frames = 0
+        except BlockingIOError:  # these frames are left out: later they would be stale
+            self._refuse(len(packets) // _PACKET_BYTES)
+        except OSError:
+            self._gone()
+
     def _write_rest(self) -> None:
         """A frame begun has to be finished before the next one. Raises OSError like `send`."""
         self._unsent = self._unsent[self._send(self._unsent) :]
 
-    def _refuse(self) -> None:
-        """The peer took nothing on this tick."""
-        self._refused_ticks += 1
-        if self._refused_ticks > self._limits.refused_ticks:
+    def _refuse(self, frames: int) -> None:
+        """The peer took none of them."""
+        self._refused_frames += frames
+        if self._refused_frames > self._limits.refused_frames:
             self._break("the peer doesn't take its audio", at_once=True)
 
     # ---- the end ---------------------------------------------------------------------------------------------
@@ -553,8 +580,3 @@ class _Socket:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-
-
-def _serve(connections: tuple[_Socket, ...]) -> None:
-    for connection in connections:
-        connection.tick()

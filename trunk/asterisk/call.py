@@ -102,6 +102,7 @@ class AsteriskCall:
 
     def record(self, path: Path) -> None:
         self._monitor.record(path)
+        self._pbx.audio.spread(self.socket_id)
         if self._talked:
             self._monitor.begin()
 
@@ -132,6 +133,7 @@ class AsteriskCall:
         if not self._talked:
             raise ValueError("only a call that is answered and not over can be listened to")
         tap = AsteriskTap(self._pbx, self.attempt_id, mode, tapping, bridged=self._state is _State.BRIDGED)
+        self._pbx.audio.spread(self.socket_id)
         tap.start()
         return tap
 

@@ -38,6 +38,7 @@ class AsteriskTap:
 
     def start(self) -> None:
         self._pbx.adopt(self, self._socket_id, self)
+        self._pbx.audio.spread(self._socket_id)  # what is said goes into the call's own frames
         self._pbx.spawn(self._originate())
 
     def close(self) -> None:

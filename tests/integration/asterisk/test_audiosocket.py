@@ -6,7 +6,7 @@ import asyncio
 import logging
 import socket
 import uuid
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from itertools import pairwise
@@ -23,6 +23,7 @@ pytestmark = [pytest.mark.integration, pytest.mark.real_time, pytest.mark.alone]
 
 ID = uuid.UUID("11111111-2222-4333-8444-555555555555")
 LIMITS = AudioSocketLimits()
+PACKET_BYTES = 3 + FRAME_BYTES
 Run = Callable[[Callable[[], Coroutine[Any, Any, None]]], None]
 
 
@@ -122,6 +123,25 @@ async def peer_of(server: AudioSocketServer) -> AsyncIterator[Peer]:
         peer.writer.transport.abort()
 
 
+@asynccontextmanager
+async def heard_raw(server: AudioSocketServer) -> AsyncIterator[Callable[[], Awaitable[bytes]]]:
+    """Asterisk's end of a socket with its id said; the function reads what there is."""
+    with socket.socket() as plain:
+        plain.setblocking(False)
+        host, port = server.address.split(":")
+        loop = asyncio.get_running_loop()
+        await loop.sock_connect(plain, (host, int(port)))
+        plain.send(b"\x01\x00\x10" + ID.bytes)
+        yield lambda: loop.sock_recv(plain, 1 << 16)
+
+
+def assert_whole(came: bytes) -> None:
+    """Frames that say 1, 2, 3 … and silence after 100."""
+    packets = [came[at : at + PACKET_BYTES] for at in range(0, len(came), PACKET_BYTES)]
+    assert [packet[:3] for packet in packets] == [b"\x10\x01\x40"] * len(packets)
+    assert [packet[3:] for packet in packets[:100]] == [pcm(value + 1) for value in range(min(100, len(packets)))]
+
+
 def pcm(value: int) -> bytes:
     return value.to_bytes(2, "little") * (FRAME_BYTES // 2)
 
@@ -144,7 +164,7 @@ class TestAudio:
 
         run(main)
 
-    def test_two_frames_are_heard_on_every_second_tick_and_one_is_said_on_each(self, run: Run) -> None:
+    def test_two_frames_are_heard_on_every_second_tick_of_a_call_s_own(self, run: Run) -> None:
         async def main() -> None:
             async with serving() as server, peer_of(server) as one, peer_of(server) as other:
                 heard_at: dict[uuid.UUID, list[int]] = {ID: [], uuid.UUID(int=2): []}
@@ -168,10 +188,52 @@ class TestAudio:
                     assert all(after[0] - before[0] == 2 for before, after in pairwise(pairs))
                 odd_ones = {ticks[0] % 2 for ticks in heard_at.values()}
                 assert odd_ones == {0, 1}  # not all calls are heard on the same ticks
-                said_before = server.ticks
-                for _ in range(6):
-                    await one.frame()
-                assert server.ticks - said_before <= 6  # one frame per tick, and those that were there
+
+        run(main)
+
+    def test_two_frames_are_said_at_once_and_in_their_order(self, run: Run) -> None:
+        async def main() -> None:
+            async with serving() as server:
+                leg = Leg()
+                leg.say = [pcm(value) for value in range(1, 101)]
+                server.expect(ID, leg)
+                async with heard_raw(server) as read:
+                    came = [await read() for _ in range(20)]
+                assert {len(data) % (2 * PACKET_BYTES) for data in came} == {0}
+                assert_whole(b"".join(came))
+
+        run(main)
+
+    @pytest.mark.parametrize("when", ["before the socket", "while it is open"])
+    def test_frames_are_said_apart_where_asterisk_records(self, run: Run, when: str) -> None:
+        async def main() -> None:
+            async with serving() as server:
+                leg = Leg()
+                leg.say = [pcm(value) for value in range(1, 101)]
+                server.expect(ID, leg)
+                if when == "before the socket":
+                    server.spread(ID)
+                async with heard_raw(server) as read:
+                    came = [await read()]
+                    if when == "while it is open":
+                        assert len(came[0]) == 2 * PACKET_BYTES
+                        server.spread(ID)
+                    came += [await read() for _ in range(30)]
+                alone = sum(len(data) == PACKET_BYTES for data in came)
+                assert alone >= 10  # where this machine is late, more than one has come
+                assert_whole(b"".join(came))
+
+        run(main)
+
+    def test_a_forgotten_id_s_frames_are_no_longer_said_apart(self, run: Run) -> None:
+        async def main() -> None:
+            async with serving() as server:
+                server.expect(ID, Leg())
+                server.spread(ID)
+                server.forget(ID)
+                server.expect(ID, Leg())
+                async with heard_raw(server) as read:
+                    assert {len(await read()) % (2 * PACKET_BYTES) for _ in range(4)} == {0}
 
         run(main)
 
@@ -259,7 +321,7 @@ class TestAudio:
 
     def test_who_reads_late_loses_frames_but_no_part_of_one(self, run: Run) -> None:
         async def main() -> None:
-            limits = replace(LIMITS, refused_ticks=10**6, send_buffer_bytes=2000)
+            limits = replace(LIMITS, refused_frames=10**6, send_buffer_bytes=2000)
             async with serving(limits) as server:
                 leg = Leg()
                 leg.say = [pcm(value % 100 + 1) for value in range(10**4)]
@@ -512,7 +574,7 @@ class TestFaults:
 
     def test_who_does_not_read_is_dropped(self, run: Run, caplog: pytest.LogCaptureFixture) -> None:
         async def main() -> None:
-            limits = replace(LIMITS, refused_ticks=5, send_buffer_bytes=2000)
+            limits = replace(LIMITS, refused_frames=5, send_buffer_bytes=2000)
             async with serving(limits) as server:
                 leg = Leg()
                 server.expect(ID, leg)
@@ -530,7 +592,7 @@ class TestFaults:
 
     def test_who_takes_the_last_bytes_never_is_dropped_all_the_same(self, run: Run) -> None:
         async def main() -> None:
-            limits = replace(LIMITS, refused_ticks=10**6, send_buffer_bytes=2000, close_grace_s=0.1)
+            limits = replace(LIMITS, refused_frames=10**6, send_buffer_bytes=2000, close_grace_s=0.1)
             async with serving(limits) as server:
                 leg = Leg()
                 leg.say = [pcm(1)] * 10**5

@@ -11,12 +11,13 @@ from numpy.typing import NDArray
 
 from bench.capacity import line
 from bench.capacity.chart import chart_option
-from bench.capacity.figures import costs, judge, judge_keys, lateness, right_alone, setups_per_s
+from bench.capacity.figures import costs, judge, judge_keys, right_alone, setups_per_s
 from bench.capacity.flow import source
 from bench.capacity.meters import Reading, machine_s
 from bench.capacity.people import Recorded, callee, key_of, number_of, phone_of
 from bench.capacity.rows import Stored
 from bench.capacity.search import Step, most_calls
+from bench.lateness import lateness
 from flows.loader import loads
 from tests.softphone.rtp import parse_event
 
@@ -72,6 +73,16 @@ def test_a_skipped_beat_is_late_for_the_rest_of_its_second_only() -> None:
     skipping = [100.0 + 0.02 * number + (0.02 if number >= 30 else 0.0) for number in range(100)]
     found = lateness(*_frames({0: (0, skipping)}))
     assert np.sum(found.late_ms > 19) == 19  # frames 30 to 48; 49 is of the next second
+
+
+def test_of_two_that_come_at_once_the_second_is_early_and_the_first_not_late() -> None:
+    pairs = [100.0 + 0.04 * (number // 2) for number in range(40)]
+    late = [at + (0.015 if number in (12, 13) else 0.0) for number, at in enumerate(pairs)]
+    found = lateness(*_frames({0: (1, pairs), 1: (8, late)}))
+    assert sorted(np.round(found.late_ms, 3))[-2:] == [0.0, 15.0]  # the second one of that pair still is in time
+    skipping = [at + (0.04 if number >= 20 else 0.0) for number, at in enumerate(pairs)]
+    found = lateness(*_frames({0: (1, skipping)}))
+    assert [round(late_ms) for late_ms in found.late_ms[20:24]] == [40, 20, 40, 20]
 
 
 def test_keys_count_in_their_order() -> None:

@@ -98,6 +98,24 @@ def test_what_a_stall_missed_is_skipped_and_counted() -> None:
     run(main)
 
 
+def test_what_is_late_for_a_moment_is_caught_up() -> None:
+    async def main(loop: StallingLoop) -> None:
+        times: list[float] = []
+
+        def serve(_members: tuple[str, ...]) -> None:
+            times.append(round(loop.time(), 6))
+            if len(times) == 2:
+                loop.stall(0.07)  # from 0.04 to 0.11: the ticks of 0.06, 0.08 and 0.1 are late
+
+        ticker: Ticker[str] = Ticker(serve)
+        ticker.add("a")
+        await asyncio.sleep(0.15)
+        assert times == [0.02, 0.04, 0.11, 0.11, 0.11, 0.12, 0.14]
+        assert ticker.missed_ticks == 0
+
+    run(main)
+
+
 def test_members_may_leave_while_being_served() -> None:
     async def main(loop: StallingLoop) -> None:
         def serve(members: tuple[str, ...]) -> None:
