@@ -16,7 +16,7 @@ from ivr.cli.with_database import operator, with_database
 from ivr.database import Database, Place
 from ivr.desk import roster, shifts
 from ivr.desk.telling import InLine, line
-from ivr.desk.views import AgentView, QueueView, day_of, everybody, queues
+from ivr.desk.views import AgentView, QueueView, day_of, everybody, queues, teams_of
 from ivr.desk.words import stage_word, state_word
 from ivr.i18n import translate
 from ivr.session.progress import masked
@@ -34,13 +34,14 @@ def command() -> None:
 
 @command.command(help=translate("Take in a roster (YAML): teams, queues, agents and what they can do."))
 @click.argument("file", type=FILE)
+@TIMEZONE
 @DATABASE
-def load(file: Path, db: Place | None) -> None:
-    spec = roster.load(file)
+def load(file: Path, timezone: str, db: Place | None) -> None:
+    spec, zone = roster.load(file), ZoneInfo(zone_of(timezone))
 
     async def work(database: Database) -> roster.Loaded:
         now = database.clock.now()
-        return await database.run(lambda session: roster.take(session, spec, operator(), now))
+        return await database.run(lambda session: roster.take(session, spec, operator(), now, zone))
 
     loaded = with_database(db, work)
     click.echo(translate("Added: {added}, changed: {changed}, as before: {same}.", added=loaded.added,
@@ -93,6 +94,21 @@ def show(db: Place | None) -> None:
         told = "Queue {queue}: skill {skill}, agents who are ready: {free}, customers who wait: {waiting}"
         click.echo(translate(told, queue=one.name, skill=one.skill, free=one.free, waiting=one.waiting))
     _show_line(with_database(db, customers), now)
+
+
+@command.command("teams", help=translate("Show in which teams an agent was when."))
+@click.argument("agent")
+@DATABASE
+def teams_(agent: str, db: Place | None) -> None:
+    stays = with_database(
+        db, lambda database: database.read(lambda session: teams_of(session, agent)), must_exist=True
+    )
+    table = Table()
+    for heading in ("from", "until", "team"):
+        table.add_column(translate(heading))
+    for one in stays:
+        table.add_row(str(one.since), str(one.until or ""), one.team or "–")
+    Console().print(table)
 
 
 @command.command(help=translate("Show an agent's day: what they did from when to when."))

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
@@ -15,10 +16,13 @@ from sqlalchemy.orm import Session
 from flows.findings import Finding, FlowLoadError, listed, nearest
 from flows.source import Source, read
 from ivr.desk.errors import DeskError
+from ivr.desk.former_teams import Entered, Stay, change
 from ivr.desk.presence import presence_of
-from ivr.desk.schema import SCHEMA_VERSION, AgentSpec, QueueSpec, RosterSpec, TeamSpec
+from ivr.desk.schema import SCHEMA_VERSION, AgentSpec, FormerTeamSpec, QueueSpec, RosterSpec, TeamSpec
 from ivr.documents import DocumentKind, error
 from ivr.model import Agent, AgentSkill, AuditEntry, Organisation, Queue, Team, User
+
+DEFAULT_ZONE = ZoneInfo("Asia/Shanghai")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +59,7 @@ def _as_text(value: Any, key: str) -> Any:
 _KIND = DocumentKind(
     RosterSpec,
     SCHEMA_VERSION,
-    {"": RosterSpec, "teams": TeamSpec, "queues": QueueSpec, "agents": AgentSpec},
+    {"": RosterSpec, "teams": TeamSpec, "queues": QueueSpec, "agents": AgentSpec, "former_teams": FormerTeamSpec},
     template="a roster is a mapping, this is {kind}",
     fix="begin with `schema: 1` and `agents:`",
     prepare=_in_text,
@@ -76,12 +80,14 @@ def loads(data: bytes, file: str = "<roster>") -> RosterSpec:
     return roster.spec
 
 
-def take(session: Session, spec: RosterSpec, who: str, now: datetime) -> Loaded:
-    """Write a roster: whoever isn't in it stays as they are. Raises DeskError: an organisation, a user or a team's
-    leader that there isn't."""
+def take(session: Session, spec: RosterSpec, who: str, now: datetime, zone: ZoneInfo = DEFAULT_ZONE) -> Loaded:
+    """Write a roster: whoever isn't in it stays as they are. Whoever is in another team than before moved on this
+    day of `zone`, unless the file says when. Raises DeskError: an organisation, a user or a team's leader that
+    there isn't, or former teams that can't be."""
     teams = _teams(session, spec)
+    entered = Entered(who, now, now.astimezone(zone).date())
     counts = [_put(session, Queue, {"name": name}, _queue(name, queue)) for name, queue in spec.queues.items()]
-    counts += [_agent(session, number, agent, teams, now) for number, agent in spec.agents.items()]
+    counts += [_agent(session, number, agent, teams, entered) for number, agent in spec.agents.items()]
     for name, team in spec.teams.items():
         if team.leader is not None and not _there(session, Agent.number, team.leader):
             raise DeskError("The team {team} is led by {number}: there is no such agent.", team=name,
@@ -94,11 +100,15 @@ def take(session: Session, spec: RosterSpec, who: str, now: datetime) -> Loaded:
 
 def _unknown_teams(spec: RosterSpec, source: Source) -> Iterable[Finding]:
     for number, agent in spec.agents.items():
-        if agent.team is not None and agent.team not in spec.teams:
-            near = nearest(agent.team, spec.teams)
+        named: list[tuple[tuple[str | int, ...], str | None]] = [(("team",), agent.team)]
+        named += [(("former_teams", at, "team"), one.team) for at, one in enumerate(agent.former_teams or ())]
+        for where, name in named:
+            if name is None or name in spec.teams:
+                continue
+            near = nearest(name, spec.teams)
             fix = "did you mean {near}?" if near else "add it to `teams`; there are: {names}"
-            yield error(source, ("agents", number, "team"), "unknown_team", "there is no team {name}", fix,
-                           name=agent.team, near=near, names=listed(spec.teams))  # fmt: skip
+            yield error(source, ("agents", number, *where), "unknown_team", "there is no team {name}", fix,
+                           name=name, near=near, names=listed(spec.teams))  # fmt: skip
 
 
 def _shared_phones(spec: RosterSpec, source: Source) -> Iterable[Finding]:
@@ -128,13 +138,20 @@ def _queue(name: str, spec: QueueSpec) -> dict[str, object]:
     return spec.model_dump() | {"skill": spec.skill or name}
 
 
-def _agent(session: Session, number: str, spec: AgentSpec, teams: Mapping[str, int], now: datetime) -> str:
-    values: dict[str, object] = spec.model_dump(exclude={"team", "skills", "user"})
+def _agent(session: Session, number: str, spec: AgentSpec, teams: Mapping[str, int], entered: Entered) -> str:
+    values: dict[str, object] = spec.model_dump(exclude={"team", "former_teams", "skills", "user"})
     values["team_id"] = None if spec.team is None else teams[spec.team]
     values["user_id"] = _id_of(session, User, spec.user)
+    before = session.scalar(select(Agent.team_id).where(Agent.number == number))
     became = _put(session, Agent, {"number": number}, values)
-    agent_id = session.scalars(select(Agent.id).where(Agent.number == number)).one()
-    presence_of(session, agent_id, now)  # everybody has one: signed out, to begin with
+    agent = session.scalars(select(Agent).where(Agent.number == number)).one()
+    agent_id = agent.id
+    stated = _stays(spec, teams)
+    if became == "added":
+        before = agent.team_id
+    if change(session, agent, before, stated, entered) and became == "same":
+        became = "changed"
+    presence_of(session, agent_id, entered.now)  # everybody has one: signed out, to begin with
     wanted = dict(spec.skills)
     rows = session.execute(select(AgentSkill.skill, AgentSkill.level).where(AgentSkill.agent_id == agent_id))
     if dict(rows.all()) == wanted:
@@ -142,6 +159,12 @@ def _agent(session: Session, number: str, spec: AgentSpec, teams: Mapping[str, i
     session.execute(delete(AgentSkill).where(AgentSkill.agent_id == agent_id))
     session.add_all(AgentSkill(agent_id=agent_id, skill=skill, level=level) for skill, level in wanted.items())
     return "changed" if became == "same" else became
+
+
+def _stays(spec: AgentSpec, teams: Mapping[str, int]) -> tuple[Stay, ...] | None:
+    if spec.former_teams is None:
+        return None
+    return tuple(Stay(None if one.team is None else teams[one.team], one.until) for one in spec.former_teams)
 
 
 def _put(session: Session, model: Any, key: Mapping[str, object], values: Mapping[str, object]) -> str:

@@ -54,10 +54,16 @@ class QueueSpec(Frozen):
     monitoring_told: bool = True
 
 
+class FormerTeamSpec(Frozen):
+    team: Name | None = None
+    until: date  # the last day in it
+
+
 class AgentSpec(Frozen):
     name: Named
     phone: Phone
     team: Name | None = None
+    former_teams: Annotated[tuple[FormerTeamSpec, ...], Field(max_length=100)] | None = None  # None: as on record
     skills: dict[Name, Level] = Field(default_factory=dict, max_length=50)
     hired_on: date
     left_on: date | None = None
@@ -70,6 +76,13 @@ class AgentSpec(Frozen):
         if self.left_on is not None and self.left_on < self.hired_on:
             raise rule_error("left_on {left} is before hired_on {hired}", left=str(self.left_on),
                              hired=str(self.hired_on))  # fmt: skip
+        return self
+
+    @model_validator(mode="after")
+    def _one_team_after_the_other(self) -> Self:
+        days = [one.until for one in self.former_teams or ()]
+        if days != sorted(set(days)):
+            raise rule_error("former_teams stand in their order, each with a later `until`")
         return self
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from itertools import pairwise
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from ivr.desk.former_teams import former
 from ivr.desk.presence import find
 from ivr.model import (
     Agent,
@@ -43,6 +44,15 @@ class QueueView:
     skill: str
     free: int  # agents who are ready
     waiting: int  # customers
+
+
+@dataclass(frozen=True, slots=True)
+class InTeam:
+    """An agent was in a team from `since` until `until`, both days included."""
+
+    since: date
+    until: date | None  # None: they still are
+    team: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +113,21 @@ def queues(session: Session) -> tuple[QueueView, ...]:
     )
     rows = session.execute(select(Queue.name, Queue.skill, ready, waiting).order_by(Queue.priority, Queue.name))
     return tuple(QueueView(*row) for row in rows)
+
+
+def teams_of(session: Session, number: str) -> tuple[InTeam, ...]:
+    """In which teams an agent was, the first first. Raises DeskError."""
+    agent = find(session, number)
+    names: dict[int | None, str] = dict(session.execute(select(Team.id, Team.name)).all())
+    found: list[InTeam] = []
+    since = agent.hired_on
+    stays = [(one.team_id, one.until) for one in former(session, agent.id)]
+    for team_id, until in (*stays, (agent.team_id, agent.left_on)):
+        if until is not None and until < since:
+            continue  # before they were hired
+        found.append(InTeam(since, until, names.get(team_id)))
+        since = since if until is None else until + timedelta(days=1)
+    return tuple(found)
 
 
 def day_of(session: Session, number: str, begin: datetime, end: datetime) -> tuple[Stretch, ...]:

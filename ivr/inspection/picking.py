@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 
 from ivr.database import Database
 from ivr.database.locks import lock_name
+from ivr.desk.former_teams import team_on
 from ivr.inspection import successes
 from ivr.inspection.candidates import candidates, earlier
 from ivr.inspection.errors import InspectionError
@@ -147,7 +148,7 @@ def _new(session: Session, fresh: _Fresh, plan: PlanInUse, now: datetime) -> Ins
         attempt_id=attempt_id,
         agent=agent,
         level=fresh.level,
-        team_id=session.scalar(select(Agent.team_id).where(Agent.number == agent)) if agent else None,
+        team_id=_team(session, agent, fresh.day),
         day=fresh.day,
         reason=fresh.reason,
         why=fresh.why,
@@ -162,6 +163,11 @@ def _new(session: Session, fresh: _Fresh, plan: PlanInUse, now: datetime) -> Ins
     session.add(row)
     session.flush()
     return row
+
+
+def _team(session: Session, number: str, day: date) -> int | None:
+    agent = session.scalars(select(Agent).where(Agent.number == number)).one_or_none()
+    return None if agent is None else team_on(session, agent, day)
 
 
 def _last_agent(session: Session, attempt_id: str) -> str:

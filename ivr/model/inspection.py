@@ -90,7 +90,7 @@ class Inspection(Base):
     attempt_id: Mapped[str] = mapped_column(ForeignKey("attempt.id"))
     agent: Mapped[str] = mapped_column(String(AGENT_NUMBER_CHARS))  # whose part of the call; "": the robot's
     level: Mapped[int] = mapped_column(default=1, server_default="1")  # 2: the next level up looks for itself
-    team_id: Mapped[int | None] = mapped_column(ForeignKey("team.id"), index=True)  # the agent's, when picked
+    team_id: Mapped[int | None] = mapped_column(ForeignKey("team.id"), index=True)  # the agent's, on that day
     day: Mapped[date]  # of the call, in the plan's time zone
     reason: Mapped[PickReason] = mapped_column(text_enum(PickReason))
     drawn: Mapped[bool] = mapped_column(default=False, server_default=false())  # is one of the day's draw

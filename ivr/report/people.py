@@ -13,13 +13,14 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from ivr.desk.former_teams import teams_between
 from ivr.metrics.book import metric, metrics
 from ivr.metrics.filters import Filter, check, period
 from ivr.metrics.measure import Question, Spans, measure_all
 from ivr.metrics.metric import Metric
 from ivr.metrics.periods import periods
 from ivr.metrics.stretches import Row, Stretch, cut, stretches
-from ivr.model import Agent, AgentStateChange, Team
+from ivr.model import Agent, AgentStateChange
 from ivr.report.build import ReportError
 from ivr.report.period import Every, period_of
 from ivr.report.ranking import Ranked, Wanted, ranked
@@ -57,7 +58,7 @@ class OfAgent:
 
     number: str
     name: str
-    team: str | None
+    team: str | None  # all of the period, in their order
     figures: Figures
     ranks: dict[str, int]  # of COMBINED and of success value
     pace: Pace | None  # mean talk time and calls per hour, against the median
@@ -115,12 +116,16 @@ def people_report(session: Session, wanted: PeopleWanted) -> PeopleReport:
 def _people(
     session: Session, teams: tuple[str, ...], first: date, last: date
 ) -> dict[str, tuple[Agent, str | None]]:
-    """Agents employed at some time of the period, by number."""
-    query = select(Agent, Team.name).outerjoin(Team, Team.id == Agent.team_id).order_by(Agent.number)
-    query = query.where(Agent.hired_on <= last, Agent.left_on.is_(None) | (Agent.left_on >= first))
-    if teams:
-        query = query.where(Team.name.in_(teams))
-    return {agent.number: (agent, team) for agent, team in session.execute(query)}
+    """Agents employed at some time of the period, by number, each with their teams of it; of some `teams`, those
+    who were in one of them on a day of the period."""
+    query = select(Agent).where(Agent.hired_on <= last, Agent.left_on.is_(None) | (Agent.left_on >= first))
+    of_agents = teams_between(session, first, last)
+    found: dict[str, tuple[Agent, str | None]] = {}
+    for agent in session.scalars(query.order_by(Agent.number)):
+        names = of_agents[agent.id]
+        if not teams or set(names) & set(teams):
+            found[agent.number] = (agent, ", ".join(name or "–" for name in names) if any(names) else None)
+    return found
 
 
 def _figures(

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
 from sqlalchemy import func, select
+from sqlalchemy.orm import Session
 
 from flows.findings import FlowLoadError
 from ivr.database import Database
 from ivr.desk import roster, shifts
 from ivr.desk.errors import DeskError
+from ivr.desk.former_teams import team_on, teams_between
 from ivr.desk.presence import Change, choose, find
-from ivr.desk.views import QueueView, day_of, everybody, queues
-from ivr.model import Agent, AgentState, AuditEntry, Shift
+from ivr.desk.views import QueueView, day_of, everybody, queues, teams_of
+from ivr.model import Agent, AgentState, AuditEntry, FormerTeam, Shift, Team
 
 pytestmark = pytest.mark.integration
 NOW = datetime(2026, 11, 2, 1, tzinfo=UTC)
@@ -147,3 +149,70 @@ def test_a_file_that_is_no_plan_is_refused(tmp_path: Path) -> None:
         shifts.read(path, ZONE)
     with pytest.raises(DeskError, match="can't be read"):
         shifts.read(tmp_path / "none.csv", ZONE)
+
+
+async def teams(db: Database, number: str = "1002") -> list[tuple[str, str, str | None]]:
+    stays = await db.read(lambda session: teams_of(session, number))
+    return [(f"{one.since}", f"{one.until or ''}", one.team) for one in stays]
+
+
+MOVED = ROSTER.replace("  north: {leader: 1001}", "  north: {leader: 1001}\n  south: {}").replace(
+    '"+8613900000002", team: north', '"+8613900000002", team: south'
+)
+
+
+def with_former(text: str) -> str:
+    return MOVED.replace("team: south,", f"team: south, former_teams: {text},")
+
+
+async def test_who_moves_was_in_the_old_team_until_yesterday(db: Database) -> None:
+    await take(db)
+    assert await teams(db) == [("2025-06-01", "", "north")]
+    for _ in range(2):  # taken again, nothing is new
+        await take(db, MOVED)
+        assert await teams(db) == [("2025-06-01", "2026-11-01", "north"), ("2026-11-02", "", "south")]
+    await take(db, MOVED.replace("team: south,", ""))  # again on that day
+    assert await teams(db) == [("2025-06-01", "2026-11-01", "north"), ("2026-11-02", "", None)]
+
+
+async def test_a_roster_says_since_when_and_is_believed_the_last_time(db: Database) -> None:
+    await take(db)
+    march = with_former("[{team: north, until: 2026-03-14}]")
+    assert await take(db, march) == roster.Loaded(added=0, changed=1, same=3)
+    assert await take(db, march) == roster.Loaded(added=0, changed=0, same=4)
+    assert await take(db, MOVED) == roster.Loaded(added=0, changed=0, same=4)  # says nothing: what was said stays
+    assert await teams(db) == [("2025-06-01", "2026-03-14", "north"), ("2026-03-15", "", "south")]
+    for until in ("2026-03-20", "2026-03-09"):  # put right, later and earlier
+        await take(db, with_former(f"[{{team: north, until: {until}}}]"))
+        for day, team in (("2026-03-09", "north"), ("2026-03-21", "south"), (until, "north")):
+            assert await team_name(db, date.fromisoformat(day)) == team
+    assert await team_name(db, date(2026, 3, 14)) == "south"
+    rows = await db.read(lambda session: session.scalar(select(func.count(FormerTeam.id))))
+    assert rows == 5  # nothing was taken away
+    shown = await db.read(lambda session: teams_between(session, date(2026, 3, 1), date(2026, 3, 31)))
+    assert sorted(shown.values()) == [("north",), ("north", "south")]
+
+
+async def team_name(db: Database, day: date) -> str | None:
+    """Of agent 1002."""
+
+    def work(session: Session) -> str | None:
+        return session.scalar(select(Team.name).where(Team.id == team_on(session, find(session, "1002"), day)))
+
+    return await db.read(work)
+
+
+async def test_former_teams_that_cannot_be(db: Database) -> None:
+    await take(db)
+    with pytest.raises(DeskError, match="1002, former_teams: 2026-11-02 isn't over yet"):
+        await take(db, with_former("[{team: north, until: 2026-11-02}]"))
+    with pytest.raises(DeskError, match="1002 was in another team until now: add it to former_teams"):
+        await take(db, with_former("[{until: 2026-03-14}]"))
+    for text, said in (
+        ("[{team: west, until: 2026-03-14}]", "there is no team west"),
+        ("[{team: north, until: 2026-03-14}, {until: 2026-03-14}]", "stand in their order"),
+        ("[{team: north, til: 2026-03-14}]", "til"),
+    ):
+        with pytest.raises(FlowLoadError, match=said):
+            roster.loads(with_former(text).encode())
+    assert await teams(db) == [("2025-06-01", "", "north")]
