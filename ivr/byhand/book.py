@@ -7,13 +7,13 @@ from datetime import datetime
 from threading import Lock
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from flows.flow import Flow
 from flows.loader import load_document as load_flow
 from ivr.campaigns.running import rules_of
-from ivr.model import Agent, Campaign, CampaignState, FlowVersion, HandledBy, PeopleMode, Team
+from ivr.model import Campaign, CampaignState, FlowVersion, HandledBy, PeopleMode
 from ivr.policy.policy import CampaignRules
 from ivr.strategy import Strategy, default_strategy
 from ivr.strategy import load_document as load_strategy
@@ -22,6 +22,11 @@ from ivr.strategy.learning import hours_for
 from ivr.strategy.split import arm_of
 
 KEPT_FLOWS = 64
+_RUNNING = select(Campaign).where(
+    Campaign.state == CampaignState.RUNNING,
+    Campaign.handled_by == HandledBy.PEOPLE,
+    Campaign.people_mode == bindparam("mode", type_=Campaign.people_mode.type),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,30 +55,24 @@ class Book:
         self._campaigns: dict[int, tuple[tuple[Any, ...], ByHand]] = {}
         self._flows: dict[int, Flow] = {}
 
-    def open_for(self, session: Session, agent: Agent, mode: PeopleMode) -> tuple[ByHand, ...]:
-        """The running campaigns of that mode whose tasks the agent may have, the most urgent first."""
-        team = None if agent.team_id is None else session.get_one(Team, agent.team_id).name
-        ids = session.scalars(
-            select(Campaign.id).where(
-                Campaign.state == CampaignState.RUNNING,
-                Campaign.handled_by == HandledBy.PEOPLE,
-                Campaign.people_mode == mode,
-            )
-        ).all()
-        found = [one for one in (self.campaign(session, campaign_id) for campaign_id in ids) if one.is_for(team)]
+    def open_for(self, session: Session, team: str | None, mode: PeopleMode) -> tuple[ByHand, ...]:
+        """The running campaigns of that mode whose tasks that team's people may have, the most urgent first."""
+        with self._lock:
+            every = [self._of(session, row) for row in session.scalars(_RUNNING, {"mode": mode})]
+        found = [one for one in every if one.is_for(team)]
         return tuple(sorted(found, key=lambda one: (one.strategy.spec.priority, one.id)))
 
     def campaign(self, session: Session, campaign_id: int) -> ByHand:
         with self._lock:
-            return self._campaign(session, campaign_id)
+            return self._of(session, session.get_one(Campaign, campaign_id))
 
     def flow(self, session: Session, flow_version_id: int) -> Flow:
         """A version of a flow, which never changes."""
         with self._lock:
             return self._flow(session, flow_version_id)
 
-    def _campaign(self, session: Session, campaign_id: int) -> ByHand:
-        row = session.get_one(Campaign, campaign_id)
+    def _of(self, session: Session, row: Campaign) -> ByHand:
+        campaign_id = row.id
         key = (
             (row.flow_version_id, row.policy, row.strategy),
             (row.people_mode, tuple(row.teams), row.ends_at, row.name),

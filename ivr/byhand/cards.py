@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from flows.sprint import AnswerTaken, DispositionSet, Scalar
@@ -73,29 +73,44 @@ class Held:
 
 def held_of(session: Session, book: Book, handling: Handling) -> Held:
     """Raises FlowError for a script that can't be begun: the contact lacks something."""
+    return _held(session, book, handling, session.get_one(Agent, handling.agent_id).number)
+
+
+def _held(session: Session, book: Book, handling: Handling, number: str) -> Held:
     flow = book.flow(session, handling.flow_version_id)
     entries = tuple(Entry.of(kept) for kept in handling.entries)
     script = replay(flow, Start.of(handling.start), handling.began_at, entries)
-    return Held(handling.id, session.get_one(Agent, handling.agent_id).number, script, entries)
+    return Held(handling.id, number, script, entries)
+
+
+# Put together once: it is asked for whenever an agent looks.
+_ABOUT = (
+    select(Agent.number, Campaign.name, Task.next_why, Task.attempts)
+    .select_from(Handling)
+    .join(Agent, Agent.id == Handling.agent_id)
+    .join(Campaign, Campaign.id == Handling.campaign_id)
+    .join(Task, Task.id == Handling.task_id)
+    .where(Handling.id == bindparam("handling"))
+)
 
 
 def card_of(session: Session, book: Book, texts: Texts, handling: Handling) -> Card:
-    held = held_of(session, book, handling)
+    number, campaign, why, attempts = session.execute(_ABOUT, {"handling": handling.id}).one()
+    held = _held(session, book, handling, number)
     script, flow = held.script, held.script.flow
     contact: Mapping[str, Scalar] = handling.start["contact"]
-    task = session.get_one(Task, handling.task_id)
     taken = [event for _, event in script.events if isinstance(event, AnswerTaken)]
     came_to = [event.disposition for _, event in script.events if isinstance(event, DispositionSet)]
     return Card(
         handling_id=handling.id,
-        agent=held.agent,
-        campaign=session.get_one(Campaign, handling.campaign_id).name,
+        agent=number,
+        campaign=campaign,
         flow=flow.title,
         state=handling.state,
         phone=str(contact["phone"]),
         contact={name: masked(contact[name]) for name in contact if name != "phone" and not name.startswith(SLOT)},
-        why=task.next_why,
-        earlier=_earlier(session, handling),
+        why=why,
+        earlier=_earlier(session, handling) if attempts else (),
         said=tuple(Said(one.node, texts.shown(one.prompts, flow.language)) for one in script.page),
         form=form_at(script.session, script.wait),
         answers={event.name: event.input.value for event in taken},

@@ -158,7 +158,7 @@ class PeopleDialer:
             return
         campaign, ready = await self._database.read(self._ready_agents)
         for agent in ready:
-            found = await self._taking.from_campaigns(agent, (campaign,))
+            found = await self._taking.from_campaigns(agent, (campaign,), _id_of)
             if isinstance(found, Nothing):
                 self._idle_until_s = loop_s + IDLE_S
                 return
@@ -231,3 +231,8 @@ class PeopleDialer:
         elif self._held:
             caller.hold(ringing=self._ringing)
         await caller.make()
+
+
+def _id_of(session: Session, handling: Handling) -> int:
+    del session
+    return handling.id

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, exists, or_, select, update
+from sqlalchemy import ColumnElement, and_, bindparam, exists, or_, select, update
 from sqlalchemy.orm import Session
 
 from ivr.byhand.errors import TaskError
-from ivr.desk.presence import Change, move, presence_of
+from ivr.desk.presence import Change, find, move, presence_of
 from ivr.dialer import store
 from ivr.dialer.store.leftovers import AGENTS
 from ivr.model import (
@@ -26,6 +26,7 @@ from ivr.model import (
     HandlingState,
     Task,
     TaskState,
+    Team,
 )
 
 KEY = AGENTS  # begins the lease owners that are people
@@ -40,8 +41,39 @@ def key_of(number: str) -> str:
 
 def open_of(session: Session, agent_id: int, *, lock: bool = False) -> Handling | None:
     """What the agent has."""
-    found = select(Handling).where(Handling.agent_id == agent_id, Handling.ended_at.is_(None))
-    return session.scalars(found.with_for_update() if lock else found).one_or_none()
+    return session.scalars(_OPEN_LOCKED if lock else _OPEN, {"agent": agent_id}).one_or_none()
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """An agent at this moment: what they do, and the task that they have."""
+
+    agent: Agent
+    team: str | None
+    state: AgentState
+    handling: Handling | None
+
+
+# What every agent asks for again and again is put together once.
+_DESK = (
+    select(Agent, Team.name, AgentPresence.state, Handling)
+    .outerjoin(Team, Team.id == Agent.team_id)
+    .outerjoin(AgentPresence, AgentPresence.agent_id == Agent.id)
+    .outerjoin(Handling, and_(Handling.agent_id == Agent.id, Handling.ended_at.is_(None)))
+    .where(Agent.number == bindparam("number"))
+)
+_OPEN = select(Handling).where(Handling.agent_id == bindparam("agent"), Handling.ended_at.is_(None))
+_OPEN_LOCKED = _OPEN.with_for_update()
+
+
+def desk_of(session: Session, number: str) -> Desk:
+    """All of it by one query. Raises DeskError: there is no such agent."""
+    found = session.execute(_DESK, {"number": number}).one_or_none()
+    if found is None:
+        find(session, number)  # says that there is none
+        raise AssertionError(number)
+    agent, team, state, handling = found
+    return Desk(agent, team, state or AgentState.SIGNED_OUT, handling)
 
 
 def held(session: Session, agent: Agent, *states: HandlingState) -> Handling:
@@ -79,10 +111,12 @@ def begin(session: Session, begun: Begun, now: datetime) -> Handling | None:
     """The agent has the task from now on, and looks at it. None: a call has come for them meanwhile, or they have
     gone; the task isn't theirs then, and stays leased."""
     agent = begun.agent
-    presence = presence_of(session, agent.id, now)
-    if open_of(session, agent.id) is not None or presence.state is not AgentState.READY:
+    if open_of(session, agent.id) is not None:
         return None
-    move(session, agent.id, Change(AgentState.PREVIEW, agent.number), now)
+    try:
+        move(session, agent.id, Change(AgentState.PREVIEW, agent.number), now)
+    except ValueError:  # it follows being ready alone, which who asks twice at once is only once
+        return None
     handling = Handling(
         task_id=begun.lease.task_id,
         campaign_id=begun.campaign_id,
@@ -121,6 +155,12 @@ def give_back(session: Session, handling: Handling, now: datetime, again_at: dat
     store.release(session, handling.task_id, again_at, key_of(number))
 
 
+def let_others_have(session: Session, lease: store.Lease) -> None:
+    """It was leased for an agent who has something else now; unless that is what they have, asked for twice."""
+    if session.scalars(select(Task.id).where(Task.id == lease.task_id, _nobody_has())).first() is not None:
+        store.release(session, lease.task_id, None, lease.owner)
+
+
 def back_to_preview(session: Session, handling: Handling, why: str, until: datetime, now: datetime) -> None:
     """The call couldn't be placed: the agent sees the task again, and may dial once more."""
     handling.state, handling.why, handling.until = HandlingState.PREVIEW, why, until
@@ -139,21 +179,25 @@ def _nobody_has() -> ColumnElement[bool]:
     return ~exists().where(Handling.task_id == Task.id, Handling.ended_at.is_(None))
 
 
+_KEPT = (
+    select(Task.campaign_id, Task.id, Contact.id, Contact.phone, Contact.attributes, Task.attempts)
+    .join(Contact, Contact.id == Task.contact_id)
+    .where(
+        Task.campaign_id.in_(bindparam("campaigns", expanding=True)),
+        Task.state == TaskState.LEASED,
+        Task.lease_owner == bindparam("owner"),
+        _nobody_has(),
+    )
+    .order_by(Task.next_at, Task.id)
+    .limit(1)
+)
+
+
 def kept_for(session: Session, agent: Agent, campaigns: list[int]) -> tuple[int, store.Lease] | None:
     """A task that is the agent's and that they don't look at yet: a call back that they promised, or one that
     they got at the moment in which a process died. With its campaign."""
-    found = session.execute(
-        select(Task.campaign_id, Task.id, Contact.id, Contact.phone, Contact.attributes, Task.attempts)
-        .join(Contact, Contact.id == Task.contact_id)
-        .where(
-            Task.campaign_id.in_(campaigns),
-            Task.state == TaskState.LEASED,
-            Task.lease_owner == key_of(agent.number),
-            _nobody_has(),
-        )
-        .order_by(Task.next_at, Task.id)
-        .limit(1)
-    ).first()
+    given = {"campaigns": campaigns, "owner": key_of(agent.number)}
+    found = session.execute(_KEPT, given).first()
     if found is None:
         return None
     campaign_id, task_id, contact_id, phone, attributes, attempts = found

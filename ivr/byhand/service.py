@@ -35,7 +35,7 @@ from ivr.byhand.finishing import OPTED_OUT, Finished, Result, record_of, recordi
 from ivr.byhand.forms import FormKind, form_at, form_of, result_of
 from ivr.byhand.optouts import purposes_of
 from ivr.byhand.script import Entry, done_before, is_for_agent, without_last
-from ivr.byhand.taking import Nothing, Taking
+from ivr.byhand.taking import Late, Nothing, Taking
 from ivr.byhand.texts import Texts
 from ivr.byhand.words import NO_WORKER, NOT_DIALLED, WORKER_GONE
 from ivr.config import Settings
@@ -94,16 +94,18 @@ class Tasks:
 
     async def next(self, number: str, campaign: str | None = None) -> Card | Nothing:
         """The agent's task: the one they have, else the next one. Raises DeskError, TaskError."""
-        await self.tidy(number)
-        found = await self._taking.next(number, PeopleMode.PREVIEW, campaign)
-        return found if isinstance(found, Nothing) else await self._card(found)
+        while True:
+            found = await self._taking.next(number, PeopleMode.PREVIEW, self._look, campaign)
+            if not isinstance(found, Late):
+                return found
+            await self.tidy(number)
 
     async def show(self, number: str) -> Card | None:
         """What the agent has; None: nothing. Raises DeskError."""
 
         def work(session: Session) -> Card | None:
-            has = rows.open_of(session, find(session, number).id)
-            return None if has is None else card_of(session, self._book, self._texts, has)
+            has = rows.desk_of(session, number).handling
+            return None if has is None else self._look(session, has)
 
         return await self._database.read(work)
 
@@ -291,14 +293,17 @@ class Tasks:
         def changed(session: Session, agent: Agent, now: datetime) -> Card:
             handling = work(session, agent, now)
             session.flush()
-            return card_of(session, self._book, self._texts, handling)
+            return self._look(session, handling)
 
         return await self._as_agent(number, changed)
 
     async def _card(self, handling_id: int) -> Card:
         return await self._database.read(
-            lambda session: card_of(session, self._book, self._texts, session.get_one(Handling, handling_id))
+            lambda session: self._look(session, session.get_one(Handling, handling_id))
         )
+
+    def _look(self, session: Session, handling: Handling) -> Card:
+        return card_of(session, self._book, self._texts, handling)
 
     async def _script_of(self, number: str) -> tuple[int, Held]:
         await self.tidy(number)

@@ -5,9 +5,10 @@ agent's to see."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import TypeAlias, TypeVar
 
 from sqlalchemy.orm import Session
 
@@ -20,12 +21,14 @@ from ivr.byhand.script import Start
 from ivr.config import TaskSettings
 from ivr.database import Database
 from ivr.desk.errors import DeskError
-from ivr.desk.presence import Change, find, move, presence_of
+from ivr.desk.presence import Change, move, presence_of
 from ivr.desk.words import state_word
 from ivr.dialer import store
 from ivr.model import Agent, AgentState, Handling, PeopleMode
 from ivr.session.slots import SlotTimes
 
+T = TypeVar("T")
+Look: TypeAlias = Callable[[Session, Handling], T]
 FEW, MORE = 1, 20  # leased at once: one, and more when the policy didn't let that one be called
 ROUNDS = 100  # so many leases in a row that brought nobody, then the agent is told that there is nobody
 
@@ -39,83 +42,117 @@ class Nothing:
 
 
 @dataclass(frozen=True, slots=True)
+class _Nobody:
+    """One campaign has nobody to be called now; `opens_at`: when its window opens, where it is closed."""
+
+    opens_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _For:
+    agent: Agent
+    campaign: ByHand
+
+
+@dataclass(frozen=True, slots=True)
+class Late:
+    """What the agent has has lasted too long: end that first, then ask again."""
+
+
+@dataclass(frozen=True, slots=True)
 class _Standing:
     agent: Agent
-    handling_id: int | None
+    wraps_up: bool
     campaigns: tuple[ByHand, ...]
+    kept: bool  # a task of one of them is the agent's already
 
 
 class Taking:
-    """Hands tasks out. Keep one for as long as the process lives."""
+    """Hands tasks out. Keep one for as long as the process lives.
+
+    `look` is what is wanted of the handling: it is called in the transaction that finds or begins it."""
 
     def __init__(self, database: Database, book: Book, settings: TaskSettings) -> None:
         self._database = database
         self._book = book
         self._settings = settings
 
-    async def next(self, number: str, mode: PeopleMode, only: str | None = None) -> int | Nothing:
-        """Give the agent their next task (of the campaign of that name, if one is named); the handling's id.
+    async def next(
+        self, number: str, mode: PeopleMode, look: Look[T], only: str | None = None
+    ) -> T | Nothing | Late:
+        """Give the agent their next task (of the campaign of that name, if one is named).
 
-        Raises DeskError: there is no such agent, or they aren't ready; TaskError: no such campaign for them."""
-        standing = await self._database.run(lambda session: self._standing(session, number, mode, only))
-        if standing.handling_id is not None:
-            return standing.handling_id
-        return await self._leased(standing.agent, standing.campaigns)
+        Nearly always this is a query, a lease and one transaction. Raises DeskError: there is no such agent, or
+        they aren't ready; TaskError: no such campaign for them."""
+        standing = await self._database.read(lambda session: self._standing(session, number, mode, look, only))
+        if not isinstance(standing, _Standing):
+            return standing
+        agent = standing.agent
+        if standing.wraps_up:
+            await self._database.run(lambda session: self._end_wrap_up(session, agent))
+        if standing.kept:
+            return await self.from_campaigns(agent, standing.campaigns, look)
+        return await self._leased(agent, standing.campaigns, look)
 
-    async def from_campaigns(self, agent: Agent, campaigns: tuple[ByHand, ...]) -> int | Nothing:
+    async def from_campaigns(self, agent: Agent, campaigns: tuple[ByHand, ...], look: Look[T]) -> T | Nothing:
         """As `next`, for an agent who is ready and has nothing."""
-        kept = await self._database.run(lambda session: self._take_kept(session, agent, campaigns))
-        return await self._leased(agent, campaigns) if kept is None else kept
+        kept = await self._database.run(lambda session: self._take_kept(session, agent, campaigns, look))
+        return await self._leased(agent, campaigns, look) if kept is None else kept
 
-    async def _leased(self, agent: Agent, campaigns: tuple[ByHand, ...]) -> int | Nothing:
+    async def _leased(self, agent: Agent, campaigns: tuple[ByHand, ...], look: Look[T]) -> T | Nothing:
         opens: list[datetime] = []
         for campaign in campaigns:
-            found = await self._lease_one(agent, campaign)
-            if isinstance(found, int):
+            found = await self._lease_one(_For(agent, campaign), look)
+            if not isinstance(found, _Nobody):
                 return found
-            if found is not None:
-                opens.append(found)
+            if found.opens_at is not None:
+                opens.append(found.opens_at)
         return Nothing(len(campaigns), min(opens) if campaigns and len(opens) == len(campaigns) else None)
 
-    def _standing(self, session: Session, number: str, mode: PeopleMode, only: str | None) -> _Standing:
-        """What the agent has, or is now given that was kept for them; else the campaigns to lease from."""
-        agent, now = find(session, number), self._database.clock.now()
-        has = rows.open_of(session, agent.id)
-        if has is None:
-            presence = presence_of(session, agent.id, now)
-            if presence.state is AgentState.WRAP_UP:  # who asks for the next one has done with the last
-                move(session, agent.id, Change(AgentState.READY, number), now)
-            if presence.state is not AgentState.READY:
-                raise DeskError(
-                    "Agent {number} isn't ready ({state}); first: ivr agent ready {number}",
-                    number=number,
-                    state=state_word(presence.state),
-                )
-        campaigns = () if has is not None else self._book.open_for(session, agent, mode)
-        if only is not None and has is None:
+    def _standing(
+        self, session: Session, number: str, mode: PeopleMode, look: Look[T], only: str | None
+    ) -> _Standing | T | Late:
+        """What the agent has; else the campaigns to take from."""
+        desk = rows.desk_of(session, number)
+        if desk.handling is not None:
+            until = desk.handling.until
+            late = until is not None and until <= self._database.clock.now()
+            return Late() if late else look(session, desk.handling)
+        if desk.state not in (AgentState.READY, AgentState.WRAP_UP):
+            raise DeskError(
+                "Agent {number} isn't ready ({state}); first: ivr agent ready {number}",
+                number=number,
+                state=state_word(desk.state),
+            )
+        campaigns = self._book.open_for(session, desk.team, mode)
+        if only is not None:
             campaigns = tuple(one for one in campaigns if one.name == only)
             if not campaigns:
                 raise TaskError("{campaign} has no tasks for agent {number} now.", campaign=only, number=number)
-        had = self._take_kept(session, agent, campaigns) if has is None else has.id
-        session.flush()
-        session.expunge(agent)
-        return _Standing(agent, had, campaigns)
+        kept = rows.kept_for(session, desk.agent, [one.id for one in campaigns]) is not None
+        session.expunge(desk.agent)
+        return _Standing(desk.agent, desk.state is AgentState.WRAP_UP, campaigns, kept)
 
-    def _take_kept(self, session: Session, agent: Agent, campaigns: tuple[ByHand, ...]) -> int | None:
+    def _end_wrap_up(self, session: Session, agent: Agent) -> None:
+        """Who asks for the next one has done with the last."""
+        now = self._database.clock.now()
+        if presence_of(session, agent.id, now).state is AgentState.WRAP_UP:
+            move(session, agent.id, Change(AgentState.READY, agent.number), now)
+
+    def _take_kept(self, session: Session, agent: Agent, campaigns: tuple[ByHand, ...], look: Look[T]) -> T | None:
         by_id = {one.id: one for one in campaigns}
         found = rows.kept_for(session, agent, list(by_id))
         if found is None:
             return None
-        handling = self._begin(session, agent, by_id[found[0]], found[1])
-        return None if handling is None else handling.id
+        handling = self._begin(session, _For(agent, by_id[found[0]]), found[1])
+        return None if handling is None else look(session, handling)
 
-    async def _lease_one(self, agent: Agent, campaign: ByHand) -> int | datetime | None:
-        """The handling's id; else when the campaign's window opens, or None: nobody is left to be called now."""
-        count = FEW
+    async def _lease_one(self, of: _For, look: Look[T]) -> T | _Nobody:
+        campaign, count = of.campaign, FEW
         for _ in range(ROUNDS):
             request = store.LeaseRequest(
                 rules=campaign.rules,
-                owner=key_of(agent.number),
+                owner=key_of(of.agent.number),
                 count=count,
                 now=self._database.clock.now(),
                 lease_s=self._settings.preview_s,
@@ -124,48 +161,49 @@ class Taking:
             )
             leased = await store.lease(self._database, request)
             if leased.leases:
-                had = await self._had(agent, campaign, leased.leases)
-                if had is not None:
+                had = await self._had(of, leased.leases, look)
+                if not isinstance(had, _Nobody):
                     return had
             elif not leased.skipped and not leased.put_off:
-                return leased.opens_at
+                return _Nobody(leased.opens_at)
             else:
                 count = MORE
-        return None
+        return _Nobody()
 
-    async def _had(self, agent: Agent, campaign: ByHand, leases: tuple[store.Lease, ...]) -> int | None:
-        had = await self._database.run(lambda session: self._choose(session, agent, campaign, leases))
-        if had == 0:
-            raise DeskError("A call has come for agent {number} meanwhile.", number=agent.number)
+    async def _had(self, of: _For, leases: tuple[store.Lease, ...], look: Look[T]) -> T | _Nobody:
+        had = await self._database.run(lambda session: self._choose(session, of, leases, look))
+        if had is None:
+            raise DeskError("A call has come for agent {number} meanwhile.", number=of.agent.number)
         return had
 
     def _choose(
-        self, session: Session, agent: Agent, campaign: ByHand, leases: tuple[store.Lease, ...]
-    ) -> int | None:
+        self, session: Session, of: _For, leases: tuple[store.Lease, ...], look: Look[T]
+    ) -> T | _Nobody | None:
         """The first of the leased tasks that isn't another agent's promise is theirs, the others are given back.
-        None: all were promised by others, for whom they are kept; 0: the agent isn't ready any more."""
+        `_Nobody`: all were promised by others, for whom they are kept; None: the agent isn't ready any more."""
+        agent = of.agent
         now, kept = self._database.clock.now(), timedelta(seconds=self._settings.callback_s)
         chosen: store.Lease | None = None
         for lease in leases:
             if chosen is not None:
-                store.release(session, lease.task_id, None, lease.owner)
+                rows.let_others_have(session, lease)
                 continue
-            other = rows.promised_by(session, lease.task_id, agent, now - kept)
+            # Who was never tried was never promised anything.
+            other = None if lease.attempts == 0 else rows.promised_by(session, lease.task_id, agent, now - kept)
             if other is None:
                 chosen = lease
             else:
                 rows.keep_for(session, lease.task_id, other, kept)
         if chosen is None:
-            return None
-        handling = self._begin(session, agent, campaign, chosen)
-        if handling is not None:
-            return handling.id
-        store.release(session, chosen.task_id, None, chosen.owner)
-        has = rows.open_of(session, agent.id)
-        return 0 if has is None else has.id
+            return _Nobody()
+        handling = self._begin(session, of, chosen)
+        if handling is None:
+            rows.let_others_have(session, chosen)
+            handling = rows.open_of(session, agent.id)
+        return None if handling is None else look(session, handling)
 
-    def _begin(self, session: Session, agent: Agent, campaign: ByHand, lease: store.Lease) -> Handling | None:
-        now = self._database.clock.now()
+    def _begin(self, session: Session, of: _For, lease: store.Lease) -> Handling | None:
+        agent, campaign, now = of.agent, of.campaign, self._database.clock.now()
         version_id = self._book.version_for(session, campaign, lease.phone)
         entry = self._book.flow(session, version_id).spec.on_callback
         if entry is not None and not (lease.attempts > 0 and store.asked_for(session, lease.task_id)):
