@@ -14,6 +14,7 @@ from ivr.inspection.card import GRADES, items
 from ivr.inspection.kappa import Agreement, agreement
 from ivr.inspection.papers import card_of
 from ivr.inspection.schema import CardSpec
+from ivr.inspection.standing import counts
 from ivr.metrics.statistics import Interval, Share, wilson
 from ivr.model import (
     ActionState,
@@ -37,7 +38,7 @@ GRADE = ""  # the whole call's, beside the points' names
 
 @dataclass(frozen=True, slots=True)
 class Quality:
-    """The settled inspections of one agent, team, campaign or month."""
+    """The inspections of one agent, team, campaign or month that count."""
 
     name: str
     inspected: int
@@ -63,12 +64,11 @@ def month_of(text: str) -> tuple[date, date]:
 
 
 def quality(session: Session, by: By, since: date | None, until: date | None) -> list[Quality]:
-    """Figures of settled inspections of calls from `since` until before `until`, by name. The robot's calls are
-    one line of their own (an empty name) where agents and teams are told apart. A leader for whom faults of others
-    count has a line, too."""
-    counted: list[ColumnElement[bool]] = [Inspection.settled_at.is_not(None)]
-    counted += [Inspection.day >= since] if since else []
-    counted += [Inspection.day < until] if until else []
+    """Figures of inspections that count (`standing.counts`), of calls from `since` until before `until`, by name.
+    The robot's calls are one line of their own (an empty name) where agents and teams are told apart. A leader for
+    whom faults of others count has a line, too."""
+    days: list[ColumnElement[bool]] = [Inspection.day >= since] if since else []
+    days += [Inspection.day < until] if until else []
     name = _name(by)
     rows = _joined(
         by,
@@ -79,12 +79,12 @@ def quality(session: Session, by: By, since: date | None, until: date | None) ->
             func.count().filter(Inspection.grade == QualityGrade.FAIL).label("failed"),
             func.avg(Inspection.score).label("mean"),
         ),
-    ).where(*counted)
+    ).where(counts(), *days)
     faults = _joined(by, select(name, func.count())).join(
         InspectionFault, InspectionFault.inspection_id == Inspection.id
     )
-    faults = faults.where(*counted, InspectionFault.withdrawn_at.is_(None)).group_by(name)
-    of_name = {str(one or ""): count for one, count in session.execute(faults)}
+    faults = faults.where(Inspection.settled_at.is_not(None), *days, InspectionFault.withdrawn_at.is_(None))
+    of_name = {str(one or ""): count for one, count in session.execute(faults.group_by(name))}
     if by == "agent":
         of_name = {"": of_name.get("", 0)} | {
             agent: sum(counts.values()) for agent, counts in faults_by_person(session, since, until).items()

@@ -17,6 +17,7 @@ from ivr.exports.workbook import Column
 from ivr.inspection.card import title_of
 from ivr.inspection.errors import InspectionError
 from ivr.inspection.papers import card_of
+from ivr.inspection.standing import stands
 from ivr.inspection.views import file_of
 from ivr.inspection.words import example_word, grade_word
 from ivr.model import (
@@ -87,7 +88,7 @@ def entries(session: Session, asked: Asked) -> list[Entry]:
         marked = session.execute(rows.where(Inspection.example == example)).all()
         best = Inspection.score.desc() if example is Example.GOOD else Inspection.score
         grades = (QualityGrade.EXCELLENT,) if example is Example.GOOD else (QualityGrade.FAIL,)
-        more = rows.where(Inspection.example.is_(None), Inspection.grade.in_(grades)).order_by(None)
+        more = rows.where(Inspection.example.is_(None), Inspection.grade.in_(grades), stands()).order_by(None)
         left = max(0, asked.fill - len(marked))
         filled = session.execute(more.order_by(best, Inspection.id).limit(left)).all() if left else []
         for row, attempt, campaign, name, team in (*marked, *filled):

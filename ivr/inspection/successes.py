@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from ivr.confirmations import Word, confirm
 from ivr.inspection.card import takes_success
 from ivr.inspection.papers import card_of
+from ivr.inspection.standing import of_same_part, standing
 from ivr.model import (
     Attempt,
     AuditEntry,
@@ -17,7 +18,6 @@ from ivr.model import (
     ConfirmationState,
     ConfirmedBy,
     Inspection,
-    InspectionState,
     Intention,
 )
 
@@ -33,12 +33,16 @@ def hold(session: Session, attempt_id: str, by: str, now: datetime) -> bool:
 
 
 def tell(session: Session, row: Inspection, who: str, now: datetime) -> None:
-    """What a settled inspection says of the success that waits for it: a confirmation, or a rejection. Nothing
-    when it has said so before, and no confirmation of what the customer or somebody else has rejected since: an
-    inspection finds that the call was good, not that the customer still wants it."""
-    if not row.gates or row.state is not InspectionState.SETTLED:
+    """What a settled inspection says of the success that waits for it: a confirmation, or a rejection. Of a part
+    that was inspected at both levels the judgement that stands says it. Nothing when it has been said before, and
+    no confirmation of what the customer or somebody else has rejected since: an inspection finds that the call was
+    good, not that the customer still wants it."""
+    attempt = session.scalars(select(Attempt).where(Attempt.id == row.attempt_id).with_for_update()).one()
+    levels = of_same_part(session, row)
+    judged = standing(levels)
+    if judged is None or not any(one.gates for one in levels):
         return
-    falls = takes_success(card_of(session, row.card_id).spec, row.failed)
+    falls = takes_success(card_of(session, judged.card_id).spec, judged.failed)
     state = ConfirmationState.REJECTED if falls else ConfirmationState.CONFIRMED
     said = session.scalar(
         select(Confirmation.state)
@@ -46,13 +50,12 @@ def tell(session: Session, row: Inspection, who: str, now: datetime) -> None:
         .order_by(Confirmation.id.desc())
         .limit(1)
     )
-    attempt = session.get_one(Attempt, row.attempt_id)
     waits = attempt.pending or attempt.intention is Intention.SUCCESS or _judged(session, attempt.id)
     if said is state or not waits:  # somebody gave it another grade
         return
     if not falls and _rejected_by_another(session, attempt.id):
         return
-    confirm(session, Word(attempt.id, state, ConfirmedBy.INSPECTION, who, f"inspection {row.id}"), now)
+    confirm(session, Word(attempt.id, state, ConfirmedBy.INSPECTION, who, f"inspection {judged.id}"), now)
 
 
 def _rejected_by_another(session: Session, attempt_id: str) -> bool:

@@ -16,7 +16,10 @@ _AT_END = "x.at = 'end'"
 NOTHING = Said("Nothing.")
 _NOT_BEGUN = Said("Shifts that haven't begun, and those after an agent's last day.")
 NOT_THERE = Said("Time signed out.")
-_UNSETTLED = Said("Inspections that aren't settled: nobody has scored them yet, or an appeal is open.")
+_UNSETTLED = Said(
+    "Inspections that aren't settled: nobody has scored them yet, or an appeal is open; the first level's, where "
+    "the level above has settled its own of the same part of a call."
+)
 _OPEN = Said("Calls whose work isn't over yet.")
 
 

@@ -146,14 +146,15 @@ TALKS = Relation(
     slices=_PEOPLE | _TIMES | {"hour", "campaign"},
     organisation="tm.organisation_id",
 )
-# What was inspected: of each part of a call, an agent's or the robot's, at each level. What an agent has appealed
-# against counts when that is decided.
+# What was inspected: of each part of a call, an agent's or the robot's. Of a part that both levels inspected the
+# judgement of the level above stands. What an agent has appealed against counts when that is decided.
 INSPECTED = Relation(
     name="inspections",
     tables="inspection x JOIN attempt a ON a.id = x.attempt_id JOIN campaign c ON c.id = a.campaign_id"
     " LEFT JOIN agent g ON g.number = x.agent LEFT JOIN team tm ON tm.id = x.team_id",
-    where="x.settled_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM inspection_appeal b"
-    " WHERE b.inspection_id = x.id AND b.state = 'open')",
+    where="x.settled_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM inspection b WHERE b.attempt_id = x.attempt_id"
+    " AND b.agent = x.agent AND b.level > x.level AND b.settled_at IS NOT NULL)"
+    " AND NOT EXISTS (SELECT 1 FROM inspection_appeal b WHERE b.inspection_id = x.id AND b.state = 'open')",
     moment="a.started_at",
     joins=(("o", "JOIN above ON above.id = c.organisation_id JOIN organisation o ON o.id = above.ancestor"),),
     slices=_PEOPLE | _TIMES | {"hour", "campaign"},

@@ -19,6 +19,7 @@ from ivr.inspection.files import shipped_plan
 from ivr.inspection.picking import Taking, pick, take
 from ivr.inspection.schema import PlanSpec
 from ivr.inspection.scoring import Sheet, next_one, score
+from ivr.inspection.successes import tell
 from ivr.metrics.book import metric
 from ivr.metrics.measure import Question, measure
 from ivr.model import (
@@ -160,6 +161,30 @@ async def test_an_appeal_gives_a_success_back(db: Database, fixed: datetime) -> 
         assert session.get_one(Attempt, "s1").intention is Intention.SUCCESS
         said = select(Confirmation.state).where(Confirmation.attempt_id == "s1").order_by(Confirmation.id)
         assert session.scalars(said).all() == [ConfirmationState.REJECTED, ConfirmationState.CONFIRMED]
+
+    await db.run(work)
+
+
+async def test_the_level_above_has_the_last_word_on_a_success(db: Database, fixed: datetime) -> None:
+    await db.run(successes)
+    await pick(db, "cli:x", only=DAY)
+
+    def judge(session: Session, by: str, level: int, failed: tuple[str, ...]) -> None:
+        row = take(session, who(session, by), Taking("s1", agent="1001", level=level), TOMORROW)
+        row.scorers = 1
+        score(session, who(session, by), row.id, Sheet(GOOD, failed), TOMORROW)
+
+    def work(session: Session) -> None:
+        judge(session, "ann", 1, ())
+        assert session.get_one(Attempt, "s1").intention is Intention.SUCCESS
+        judge(session, "boss", 2, ("misled",))
+        assert session.get_one(Attempt, "s1").intention is Intention.DECLINED
+        said = select(Confirmation.note).where(Confirmation.attempt_id == "s1").order_by(Confirmation.id.desc())
+        above = session.scalars(select(Inspection.id).where(Inspection.level == 2)).one()
+        assert session.scalars(said).first() == f"inspection {above}"
+        first = session.scalars(select(Inspection).where(Inspection.attempt_id == "s1", Inspection.gates)).one()
+        tell(session, first, "ann", TOMORROW)  # the first level's word comes again, and is no news
+        assert session.get_one(Attempt, "s1").intention is Intention.DECLINED
 
     await db.run(work)
 

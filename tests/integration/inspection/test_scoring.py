@@ -134,6 +134,10 @@ async def test_the_level_above_is_somebody_else(db: Database) -> None:
         assert next_one(session, boss, TOMORROW) is above
         score(session, boss, above.id, Sheet(POOR), TOMORROW)
         assert (row.grade, above.state) == (QualityGrade.EXCELLENT, InspectionState.SETTLED)
+        (line,) = figures.quality(session, "agent", None, None)  # one recording, judged by the level above
+        assert (line.name, line.inspected, line.excellent, line.failed) == ("1001", 1, 0, 1)
+        appeals.appeal(session, who(session, "wang"), above.id, "no", TOMORROW)
+        assert figures.quality(session, "agent", None, None) == []  # nobody knows yet
         robot = take(session, ann, Taking("a", agent=""), TOMORROW)  # another part of the call
         assert next_one(session, ann, TOMORROW) is robot
 

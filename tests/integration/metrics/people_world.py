@@ -45,6 +45,7 @@ from trunk.ports import DialOutcome
 
 S = AgentState
 TICK_S = 60
+OPPOSITE = {"excellent": "pass", "pass": "excellent"}
 OWN = (S.READY, S.BUSY, S.REST, S.TRAINING, S.MEETING)
 
 
@@ -84,8 +85,10 @@ class Call:
     complained: bool = False
     sms: int | None = None
     inspected: list[tuple[str, str | None]] = field(default_factory=list)  # whose part, grade; None: not settled
-    again: bool = False  # the agent's part was inspected at both levels
     appealed: bool = False  # the agent doesn't accept the first level's score, and nobody has decided yet
+    above: str = (
+        ""  # of the second level for the agent's part, which finds the opposite: "open", "settled", "appealed"
+    )
 
 
 @dataclass(eq=False)
@@ -189,7 +192,8 @@ def _call(made: World, agent: str, dice: random.Random, change) -> None:  # type
             call.sms = dice.choice((None, None, 2, 4, 5))
             if dice.random() < 0.4:
                 call.inspected = [(who, dice.choice((None, "excellent", "pass"))) for who in ("", agent)]
-                call.again, call.appealed = number % 2 == 0, number % 3 == 0
+                call.appealed = number % 3 == 0
+                call.above = ("", "open", "settled", "appealed")[number % 4]
     change(S.READY, longest_s=400)
     made.calls.append(call)
 
@@ -278,16 +282,19 @@ def _store_words(made: World, session: Session, call: Call, card_id: int, teams:
     people = {one.number: one for one in made.people}
     for who, grade in call.inspected:
         team = people[who].team_on(day) if who else ""
-        for level in (1, 2) if who and call.again else (1,):
+        levels = [(1, grade, call.appealed)]
+        if who and grade and call.above:
+            levels.append((2, None if call.above == "open" else OPPOSITE[grade], call.above == "appealed"))
+        for level, found, appealed in levels:
             row = Inspection(
                 attempt_id=call.id, agent=who, day=call.started_at.date(), reason=PickReason.DAILY, level=level,
                 card_id=card_id, team_id=teams.get(team), picked_at=made.until,
-                picked_by="plan", scorers=1, within=5.0, grade=grade and QualityGrade(grade),
-                settled_at=made.until if grade else None,
+                picked_by="plan", scorers=1, within=5.0, grade=found and QualityGrade(found),
+                settled_at=made.until if found else None,
             )  # fmt: skip
             session.add(row)
             session.flush()
-            if who and grade and level == 1 and call.appealed:
+            if who and found and appealed:
                 session.add(InspectionAppeal(inspection_id=row.id, by=who, at=made.until, reason="no"))
     if call.rejected:
         session.add(Confirmation(attempt_id=call.id, state=ConfirmationState.REJECTED,

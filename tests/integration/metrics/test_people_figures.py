@@ -25,7 +25,7 @@ from ivr.metrics.stretches import Row, cut, stretches
 from ivr.model import AgentState as S
 
 from .conftest import new_books
-from .people_world import TICK_S, Call, Person, World, ended_at, finished, store, world
+from .people_world import OPPOSITE, TICK_S, Call, Person, World, ended_at, finished, store, world
 
 pytestmark = pytest.mark.integration
 
@@ -263,8 +263,9 @@ def by_talks(made: World, by: str | None, until: datetime, campaign: str | None)
     for call in finished(made.calls, made.until):
         for agent, grade in call.inspected:
             if grade and (slice_ := put(call, agent, call.started_at)) is not None:
-                settled = (1 + call.again - call.appealed) if agent else 1
-                grades[slice_] += [grade == "excellent"] * settled
+                above = agent != "" and call.above in {"settled", "appealed"}  # then its judgement stands
+                appealed = agent != "" and (call.above == "appealed" if above else call.appealed)
+                grades[slice_] += [(OPPOSITE[grade] if above else grade) == "excellent"] * (not appealed)
         for agent, begin, end in call.talks:
             if (slice_ := put(call, agent, begin)) is not None:
                 talks[slice_].append((end - begin).total_seconds())
@@ -342,8 +343,8 @@ async def test_figures_of_calls_by_agent_and_team(db: Database, seed: int, zone:
         for call in finished(made.calls, made.until)
         if any(agent and grade for agent, grade in call.inspected)
     ]
-    assert any(call.again for call in settled)
-    assert any(call.appealed for call in settled)
+    assert {call.above for call in settled} == {"", "open", "settled", "appealed"}
+    assert any(call.appealed and call.above == "settled" for call in settled)
 
     def work(session: Session) -> None:
         for campaign in (None, "spring"):
