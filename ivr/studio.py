@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from flows.flow import Flow
+from flows.nodes import TransferNode
 from ivr.agents import ConfiguredAgents
 from ivr.clock import Clock
 from ivr.config import Settings
@@ -61,7 +62,8 @@ class Studio:
         """The flow's prompts, those that everybody hears made. Raises what can't be said, in one sentence."""
         speaker = Speaker(flow, catalogue or self.catalogue, self.renderer)
         await self.clock.outside(speaker.prepare_shared())
-        await self.clock.outside(prepare_agents(speaker, self.settings.queues))
+        if self.agents is not None and any(isinstance(node, TransferNode) for _, _, _, node in flow.walk()):
+            await self.clock.outside(prepare_agents(speaker, self.settings.queues))
         return speaker
 
     def deps(self, flow: Flow, speaker: Speaker, recognizer: Recognizer, database: Database, bus: Bus) -> CallDeps:

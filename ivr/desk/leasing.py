@@ -84,10 +84,12 @@ def renew(session: Session, worker: str, agents: Iterable[int], now: datetime) -
     )
 
 
-def move_held(session: Session, leased: Leased, change: Change, holder: Holder, now: datetime) -> bool:
-    """The call's next step with its agent. False, and nothing changes: the lease had run out, others decide."""
+def move_held(
+    session: Session, leased: Leased, change: Change, holder: Holder, now: datetime
+) -> AgentState | None:
+    """The call's next step with its agent: the state that they have now. None, and nothing changes: the lease had
+    run out, others decide."""
     presence = session.get(AgentPresence, leased.agent_id, with_for_update=True, populate_existing=True)
     if presence is None or presence.lease_owner != holder.worker or presence.attempt_id != holder.attempt_id:
-        return False
-    move(session, leased.agent_id, change, now)
-    return True
+        return None
+    return move(session, leased.agent_id, change, now)

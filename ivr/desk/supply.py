@@ -2,15 +2,16 @@
 their calls are in.
 
 Queues that the roster doesn't have are those of the settings, with their lists of phones: `others` takes these.
-Who is free is looked up several times a minute, and whenever a call of this process changes it."""
+What calls of this process change is known here at once, so whoever waits in it claims at once; what others change,
+agents included, is looked up every LOOK_EVERY_S."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import AsyncExitStack, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sqlalchemy import select
@@ -21,10 +22,12 @@ from ivr.agents import AWAY, ConfiguredAgents
 from ivr.config import DeskSettings, Settings
 from ivr.database import Database, DatabaseError
 from ivr.desk import waiting
+from ivr.desk.dealing import Dealing
 from ivr.desk.leasing import Holder, Leased, move_held, renew
 from ivr.desk.outlook import mean_talks
 from ivr.desk.presence import Change, end_by_itself
 from ivr.desk.states import CALL
+from ivr.desk.waiting import Claim
 from ivr.model import Agent as AgentRow
 from ivr.model import AgentPresence, AgentSkill, AgentState, Handoff, HandoffResult, HandoffState, Queue
 from ivr.ports import Admission, Agent, Request, Staff, Standing
@@ -35,6 +38,8 @@ MEANS_EVERY_S = 60.0
 AWAY_S = 60.0  # so long an agent is given no call who didn't pick up
 OfRequest = Callable[[Session, Request, datetime], None]
 ENGAGED: frozenset[AgentState] = CALL | {AgentState.WRAP_UP}
+LOOKS = 5  # while calls change what is looked at; then it is left for the next time
+Colleague = tuple[str, AgentState, datetime, frozenset[str]]  # number, state, since, skills
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +48,7 @@ class Seen:
 
     queues: Mapping[str, str]  # name -> skill
     longest_talk_s: float
-    agents: tuple[tuple[str, AgentState, datetime, frozenset[str]], ...]  # number, state, since, skills
+    agents: tuple[Colleague, ...]
     over: bool  # a wrap-up, an absence or a lease has run out
 
 
@@ -70,7 +75,11 @@ class DeskAgents:
         self._means_s = 0.0
         self._held: dict[str, tuple[Leased, Holder]] = {}  # by agent's number
         self._renewed_s = 0.0
-        self._news = asyncio.Event()  # somebody may be free
+        self._dealing = Dealing(database, worker)
+        self._changes = 0  # of what is seen, by calls of this process
+        self._news = (
+            asyncio.Event()
+        )  # somebody may be free; each piece of news ends the event, the next has another
         self._watchers: list[Callable[[], None]] = []
         self._looking: asyncio.Task[None] | None = None
 
@@ -124,7 +133,7 @@ class DeskAgents:
         until_s = loop.time() + wait_s
         asked = False
         while True:
-            self._news.clear()
+            news = self._news  # from before the look: what comes during the claim isn't missed
             if not asked or self._somebody_ready(request, tried):
                 asked = True
                 agent = await self._take(request, tried)
@@ -135,7 +144,7 @@ class DeskAgents:
             if not self._may_come(request, tried):
                 return None
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._news.wait(), min(LOOK_EVERY_S, until_s - loop.time()))
+                await asyncio.wait_for(news.wait(), min(LOOK_EVERY_S, until_s - loop.time()))
 
     async def standing(self, request: Request) -> Standing | None:
         if request.attempt_id not in self._requests:
@@ -145,7 +154,7 @@ class DeskAgents:
 
     def leave(self, request: Request) -> None:
         if self._requests.pop(request.attempt_id, None) is not None:
-            self._news.set()  # who claims for it stops
+            self._tell_news()  # who claims for it stops
 
     async def talking(self, agent: Agent) -> None:
         if agent.number in self._held:
@@ -166,7 +175,6 @@ class DeskAgents:
         await self._move(leased, holder, self._after(leased, holder, status), kept)
         if self._held.get(agent.number) is held:  # else another call has the agent already
             del self._held[agent.number]
-        await self._try_to_look()
 
     def staff(self, queues: Collection[str]) -> Staff:
         skills = {self._seen.queues[name] for name in queues if name in self._seen.queues}
@@ -196,12 +204,11 @@ class DeskAgents:
     # ---- rows -------------------------------------------------------------------------------------------------
 
     async def _take(self, request: Request, tried: frozenset[str]) -> Agent | None:
-        now, holder = self._database.clock.now(), Holder(self._worker, request.attempt_id)
-        leased = await self._database.run(lambda session: waiting.take(session, request, tried, holder, now))
+        leased = await self._dealing.deal(Claim(request, tried))
         if leased is None:
             return None
-        self._held[leased.number] = (leased, holder)
-        await self._try_to_look()
+        self._held[leased.number] = (leased, Holder(self._worker, request.attempt_id))
+        self._note(leased.number, AgentState.RESERVED)
         return Agent(
             number=leased.number,
             phone=leased.phone,
@@ -238,19 +245,21 @@ class DeskAgents:
         """What the database can't be told now comes true when the lease runs out."""
         now, request = self._database.clock.now(), self._requests.get(holder.attempt_id or "")
 
-        def move(session: Session) -> bool:
-            held = move_held(session, leased, change, holder, now)
+        def move(session: Session) -> AgentState | None:
+            became = move_held(session, leased, change, holder, now)
             if request is not None and then is not None:
                 then(session, request, now)
-            return held
+            return became
 
         try:
-            held = await self._database.run(move)
+            became = await self._database.run(move)
         except DatabaseError as error:
             log.warning("agent_not_moved", extra={"agent": leased.number, "reason": type(error).__name__})
             return
-        if not held:
+        if became is None:
             log.warning("agent_lease_lost", extra={"agent": leased.number})
+        elif self._held.get(leased.number) == (leased, holder):  # else another call has the agent already
+            self._note(leased.number, became)
 
     def _after(self, leased: Leased, holder: Holder, status: TransferStatus) -> Change:
         """What an agent does after a call that came to this."""
@@ -291,17 +300,38 @@ class DeskAgents:
         await self._database.run(renew_all)
 
     async def _look(self) -> None:
+        for _ in range(LOOKS):
+            changes = self._changes
+            seen = await self._look_once()
+            if changes == self._changes:  # else it may be older than what is known here
+                self._know(seen)
+                return
+
+    async def _look_once(self) -> Seen:
         now = self._database.clock.now()
         seen = await self._database.read(lambda session: _see(session, now))
         if seen.over:
             await self._database.run(lambda session: self._end_what_is_over(session, now))
             seen = await self._database.read(lambda session: _see(session, now))
+        return seen
+
+    def _note(self, number: str, state: AgentState) -> None:
+        """What a call of this process has done with an agent."""
+        self._changes += 1
+        now = self._database.clock.now()
+        self._know(replace(self._seen, agents=tuple(_changed(self._seen.agents, number, state, now))))
+
+    def _know(self, seen: Seen) -> None:
         if seen == self._seen:
             return
         self._seen = seen
-        self._news.set()
+        self._tell_news()
         for changed in self._watchers:
             changed()
+
+    def _tell_news(self) -> None:
+        self._news.set()
+        self._news = asyncio.Event()
 
     def _end_what_is_over(self, session: Session, now: datetime) -> None:
         waiting.end_of_gone(session, now)
@@ -335,6 +365,15 @@ def _see(session: Session, now: datetime) -> Seen:
         over=any(_past(one.until, now) or _past(one.lease_until, now) for _, one in rows)
         or session.scalars(gone).first() is not None,
     )
+
+
+def _changed(agents: Iterable[Colleague], number: str, state: AgentState, since: datetime) -> Iterator[Colleague]:
+    """The agents as they are when this one does something else from now on."""
+    for one in agents:
+        if one[0] != number:
+            yield one
+        elif state is not AgentState.SIGNED_OUT:
+            yield (number, state, since, one[3])
 
 
 def _past(moment: datetime | None, now: datetime) -> bool:

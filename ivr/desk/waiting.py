@@ -8,6 +8,7 @@ who is gone is out of the line when the lease has run out, and closed by the nex
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import select, update
@@ -22,6 +23,14 @@ from ivr.ports import HandedOver, Request, Standing
 
 LEASE_S = 20.0  # a customer whose worker is gone stands before others for so long
 DESK = "desk"
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A customer who needs an agent now; `tried` are the numbers of those who had their turn."""
+
+    request: Request
+    tried: frozenset[str]
 
 
 def enter(
@@ -55,24 +64,47 @@ def enter(
     return refusal, queue.promise_s
 
 
-def take(session: Session, request: Request, tried: Iterable[str], holder: Holder, now: datetime) -> Leased | None:
-    """Reserve an agent for this customer, if there is one whom nobody before them gets. `tried` had their turn.
+def take(session: Session, claims: Sequence[Claim], worker: str, now: datetime) -> list[Leased | None]:
+    """Reserve an agent for each of these customers for whom there is one whom nobody before them gets.
 
     Who was taken for gone, because the database was out of reach, stands in the line again."""
     lock_name(session, DESK)
-    row = find(session, request)
-    if row is None or row.result not in {None, HandoffResult.WORKER_GONE}:
-        return None
-    row.state, row.result, row.ended_at = HandoffState.WAITING, None, None
-    row.lease_owner, row.lease_until = holder.worker, now + timedelta(seconds=LEASE_S)
-    row.tried = [{"agent": number} for number in sorted(tried)]
+    rows = _rows(session, claims)
+    for claim in claims:
+        row = rows.get(claim.request)
+        if row is not None:
+            _stand(row, claim, worker, now)
     session.flush()
     dealt = deal(in_line(session, now), ready(session))
-    free = dealt.get(row.id)
-    leased = None if free is None else lease(session, free, row.queue, holder, now)
-    if leased is not None:
-        row.state, row.agent, row.found_at = HandoffState.OFFERED, leased.number, now
-    return leased
+    found: list[Leased | None] = []
+    for claim in claims:
+        row = rows.get(claim.request)
+        free = None if row is None else dealt.get(row.id)
+        leased = None
+        if row is not None and free is not None:
+            leased = lease(session, free, row.queue, Holder(worker, row.attempt_id), now)
+        if row is not None and leased is not None:
+            row.state, row.agent, row.found_at = HandoffState.OFFERED, leased.number, now
+        found.append(leased)
+    return found
+
+
+def _rows(session: Session, claims: Sequence[Claim]) -> dict[Request, Handoff]:
+    """Those that aren't over."""
+    attempts = {claim.request.attempt_id for claim in claims}
+    rows = session.scalars(select(Handoff).where(Handoff.attempt_id.in_(attempts)))
+    found = {(row.attempt_id, row.number): row for row in rows if row.result in {None, HandoffResult.WORKER_GONE}}
+    asked = [claim.request for claim in claims]
+    return {one: found[key] for one in asked if (key := (one.attempt_id, one.number)) in found}
+
+
+def _stand(row: Handoff, claim: Claim, worker: str, now: datetime) -> None:
+    """They wait; what is as it was isn't written again."""
+    row.state, row.result, row.ended_at = HandoffState.WAITING, None, None
+    row.lease_owner = worker
+    if row.lease_until is None or row.lease_until < now + timedelta(seconds=LEASE_S / 2):
+        row.lease_until = now + timedelta(seconds=LEASE_S)
+    row.tried = [{"agent": number} for number in sorted(claim.tried)]
 
 
 def deal(line: Sequence[Handoff], free: Sequence[Free]) -> Mapping[int, Free]:

@@ -9,6 +9,7 @@ import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from flows.sprint import PromptRef, TransferWait
 from ivr.config import QueueSettings
@@ -16,6 +17,7 @@ from ivr.model import HandoffResult
 from ivr.ports import Agent, AgentSupply, SecondLegs
 from ivr.session.agent_leg import AgentLeg
 from ivr.session.deps import CallDeps, PlacedAttempt
+from ivr.session.faults import log_fault
 from ivr.session.progress import AgentCalled, NodeReached, PromptBegan, PromptEnded
 from ivr.session.speaker import Speaker
 from ivr.session.staying import Stage, Staying
@@ -67,16 +69,25 @@ class Times:
     talk_s: float = 0.0
 
 
+class Sounds(NamedTuple):
+    """What one agent may hear."""
+
+    whisper: PromptAudio  # who it is, and the keys
+    gone: PromptAudio  # the callee has hung up
+
+
 def leg_id(attempt_id: str, number: int) -> str:
     """The network's id of an attempt's first, second … leg to an agent: the same in every rehearsal."""
     return str(uuid.uuid5(uuid.NAMESPACE_URL, f"{attempt_id}/agent/{number}"))
 
 
 async def prepare_agents(speaker: Speaker, queues: Mapping[str, QueueSettings]) -> None:
-    """Make what every agent hears, so that what can't be said is known before the first call.
+    """Make what every agent hears, in the flow's language and those of the queues, so that what can't be said is
+    known before the first call, and nobody waits for it. What agents of the roster hear in other languages is made
+    while their phone rings.
 
     Raises PromptError or SpeechError, one sentence."""
-    for language in {queue.language for queue in queues.values()}:
+    for language in {None, *(queue.language for queue in queues.values())}:
         for prompt in (KEYS_PROMPT, GONE_PROMPT):
             await speaker.render((prompt,), language)
 
@@ -124,9 +135,18 @@ class Offering:
 
     async def run(self, ring_s: float, bridged: Callable[[str], None]) -> HandoffResult:
         """Ring for so long. The leg's channel is free again when this returns."""
+        sounds = asyncio.create_task(self._sounds())  # made while the phone rings
+        try:
+            return await self._ring(ring_s, sounds, bridged)
+        finally:
+            await asyncio.wait({sounds})
+            if (error := sounds.exception()) is not None:  # who picks up ends by it; who doesn't never knew
+                log_fault(log, "brief_not_made", error, attempt_id=self._callee.attempt.attempt_id)
+
+    async def _ring(
+        self, ring_s: float, sounds: asyncio.Task[Sounds], bridged: Callable[[str], None]
+    ) -> HandoffResult:
         leg, agent = self.leg, self._agent
-        whisper = await self._sound(*((self._wait.brief,) if self._wait.brief else ()), KEYS_PROMPT)
-        gone = await self._sound(GONE_PROMPT)
         attempt_id, now = self._callee.attempt.attempt_id, self._deps.clock.now()
         self._tell(AgentCalled(attempt_id, leg.leg_id, agent.number, agent.phone, now))
         request = OriginateRequest(leg.leg_id, agent.phone, ring_timeout_s=ring_s)
@@ -142,11 +162,16 @@ class Offering:
                 return self._staying.left_as
             if not await leg.picked_up(ring_s + NETWORK_S):
                 return self._why_not_reached()
-            return await self._talk(whisper, gone, bridged)
+            return await self._talk(sounds, bridged)
         finally:
             self.times.rang_at = leg.rang_at
             self._placed = False
             await self._end()
+
+    async def _sounds(self) -> Sounds:
+        """Raises PromptError or SpeechError: the brief can't be said."""
+        brief = (self._wait.brief,) if self._wait.brief else ()
+        return Sounds(await self._sound(*brief, KEYS_PROMPT), await self._sound(GONE_PROMPT))
 
     async def _sound(self, *prompts: PromptRef) -> PromptAudio:
         return await self._deps.clock.outside(self._deps.speaker.render(prompts, self._agent.language))
@@ -157,15 +182,13 @@ class Offering:
         cause = self.leg.cause
         return HandoffResult.NO_ANSWER if cause is None else _UNANSWERED.get(cause.outcome, HandoffResult.NETWORK)
 
-    async def _talk(
-        self, whisper: PromptAudio, gone: PromptAudio, bridged: Callable[[str], None]
-    ) -> HandoffResult:
+    async def _talk(self, sounds: asyncio.Task[Sounds], bridged: Callable[[str], None]) -> HandoffResult:
         """The agent has picked up."""
         self._tell(NodeReached(self.leg.leg_id, WHISPER))
         failed: HandoffResult | None = None
         if self._wait.mode == "warm":
             self._staying.stage = Stage.WHISPER
-            failed = await self._whisper(whisper)
+            failed = await self._whisper((await sounds).whisper)
         if failed is None:
             self.times.accepted_at = self._deps.clock.now()
             self._staying.stage = Stage.BRIDGING
@@ -173,7 +196,7 @@ class Offering:
         else:
             result = failed
         if self._staying.stage is not Stage.TALKING and self._staying.gone:
-            await self.leg.turn(TurnPlan(gone, key_barge_in=False))
+            await self.leg.turn(TurnPlan((await sounds).gone, key_barge_in=False))
         return result
 
     async def _whisper(self, audio: PromptAudio) -> HandoffResult | None:

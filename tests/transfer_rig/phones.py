@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
+import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -54,6 +55,8 @@ class Phones:
         self._on: dict[int, tuple[SipCall, dict[str, Any], Told]] = {}  # customers who are on the line
         self._dead: set[str] = set()
         self._handed_over: dict[str, asyncio.Event] = {}
+        self._rung: dict[str, asyncio.Event] = {}  # by queue: an agent's phone has rung
+        self._told: dict[str, asyncio.Event] = {}  # … an agent hears the brief
 
     async def meet(self, call: SipCall) -> None:
         """The behaviour of everybody."""
@@ -68,6 +71,8 @@ class Phones:
         except CallEndedError:
             pass
         finally:
+            if agent is not None and told.key_s is not None:  # whoever left first: what was heard was heard
+                told.heard_s = _first(call.ear.packets, CUSTOMER_HZ, told.key_s)
             told.answered_s = call.answered_s
             if call.end is not None:
                 told.ended_s, told.end = call.end.at_s, call.end.reason
@@ -77,20 +82,22 @@ class Phones:
             call.reject(480)
             return
         call.ring()
+        _of(self._rung, plan["queue"]).set()
         if plan["does"] == "no_answer":
             await call.ended.wait()
             return
         await _sleep(call, plan["ring_s"])
         call.answer()
+        await Listener(call).sound()  # the brief begins
+        _of(self._told, plan["queue"]).set()
         if plan["does"] == "says_nothing":
             await call.ended.wait()
             return
-        await Listener(call).sound()  # the brief begins
         await _sleep(call, plan["key_after_s"])
         if plan["does"] == "dies_in_whisper":
             self._die(call)
             return
-        call.keys("2" if plan["does"] == "declines" else "1")
+        call.keys("2" if plan["does"] == "declines" else "1", gap_ms=0)  # they speak as soon as they let it go
         if plan["does"] == "declines":
             await call.ended.wait()
             return
@@ -99,11 +106,9 @@ class Phones:
         call.play(tone(AGENT_HZ, round(1000 * plan["talk_s"])))
         if plan["does"] == "dies_in_talk":
             await _sleep(call, 1.5)
-            told.heard_s = _first(call.ear.packets, CUSTOMER_HZ, told.key_s)
             self._die(call)
             return
         await _sleep(call, plan["talk_s"])
-        told.heard_s = _first(call.ear.packets, CUSTOMER_HZ, told.key_s)
         call.hang_up()
         await call.ended.wait()
 
@@ -115,10 +120,14 @@ class Phones:
     async def _customer(self, call: SipCall, plan: dict[str, Any], told: Told) -> None:
         call.ring()
         call.answer()
-        await self._handed(call)  # whoever talks over the greeting is taken for a machine
+        await _until(
+            call, self.handed(call.user.lstrip("+"))
+        )  # whoever talks over the greeting is taken for a machine
         self._on[id(call)] = (call, plan, told)
         try:
             if plan["does"] == "leaves":
+                if plan["once"]:
+                    await _until(call, _of({"rung": self._rung, "told": self._told}[plan["once"]], plan["queue"]))
                 await _sleep(call, plan["after_s"])
                 call.hang_up()
             else:
@@ -127,18 +136,9 @@ class Phones:
             told.heard_s = told.heard_s or _first(call.ear.packets, AGENT_HZ, 0.0)
             del self._on[id(call)]
 
-    async def _handed(self, call: SipCall) -> None:
-        handed = asyncio.ensure_future(self.handed(call.user.lstrip("+")).wait())
-        ended = asyncio.ensure_future(call.ended.wait())
-        await asyncio.wait({handed, ended}, return_when=asyncio.FIRST_COMPLETED)
-        handed.cancel()
-        ended.cancel()
-        if call.end is not None:
-            raise CallEndedError("the call is over")
-
     def handed(self, user: str) -> asyncio.Event:
         """Set when this customer's flow wants a person for them."""
-        return self._handed_over.setdefault(user, asyncio.Event())
+        return _of(self._handed_over, user)
 
     async def _stay(self, call: SipCall, told: Told, *, rates: bool) -> None:
         """Wait, talk with the agent, and when nothing is heard of them any more rate them, or hang up."""
@@ -168,6 +168,20 @@ class Phones:
             else:
                 call.stop()
                 call.play(CUSTOMER_SOUND)
+
+
+def _of(events: dict[str, asyncio.Event], name: str) -> asyncio.Event:
+    return events.setdefault(name, asyncio.Event())
+
+
+async def _until(call: SipCall, event: asyncio.Event) -> None:
+    """Raises CallEndedError when the call ends first."""
+    came, ended = asyncio.ensure_future(event.wait()), asyncio.ensure_future(call.ended.wait())
+    await asyncio.wait({came, ended}, return_when=asyncio.FIRST_COMPLETED)
+    came.cancel()
+    ended.cancel()
+    if call.end is not None:
+        raise CallEndedError("the call is over")
 
 
 async def _sleep(call: SipCall, seconds: float) -> None:
@@ -201,7 +215,7 @@ async def main(port: int, plan: dict[str, Any]) -> None:
         while line := await asyncio.to_thread(sys.stdin.readline):
             phones.handed(line.strip().lstrip("+")).set()
         live = [call.user for call in phone.live if not call.silent]
-    report = {"calls": [asdict(one) for one in phones.told], "live": live}
+    report = {"calls": [asdict(one) for one in phones.told], "live": live, "cpu_s": time.process_time()}
     print(json.dumps(report), flush=True)  # noqa: T201 - read by the parent
 
 

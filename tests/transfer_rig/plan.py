@@ -10,6 +10,7 @@ AgentDoes = Literal[
     "takes", "declines", "no_answer", "rings_long", "says_nothing", "dies_in_whisper", "dies_in_talk", "signs_out"
 ]
 CustomerDoes = Literal["stays", "gives_up", "leaves", "leaves_at_key"]
+Once = Literal["rung", "told"]
 CARE = "care"
 LEFT = frozenset({"left_waiting", "left_ringing", "left_whisper", "left_bridging"})
 # What may come of a call that goes to everybody: who declines or doesn't pick up is followed by somebody else.
@@ -32,7 +33,8 @@ class CustomerPlan:
     phone: str  # E.164
     does: CustomerDoes
     queue: str = CARE
-    after_s: float = 0.0  # `leaves`: from when they are handed over
+    once: Once | None = None  # `leaves`: when their agent's phone rings, or the agent hears who it is
+    after_s: float = 0.0  # `leaves`: so long after that, or after they were handed over
     expected: frozenset[str] = SHARED
 
 
@@ -50,14 +52,15 @@ class Plan:
 
 
 # One agent of their own and one customer (for "dead" a second one, who comes after the phone has died) for each
-# way that must be seen; the times are from when they are handed over.
-ALONE: tuple[tuple[str, AgentDoes, CustomerDoes, float, frozenset[str]], ...] = (
-    ("ringing", "rings_long", "leaves", 4.0, frozenset({"left_ringing"})),
-    ("whisper", "says_nothing", "leaves", 4.0, frozenset({"left_whisper"})),
-    ("bridging", "takes", "leaves_at_key", 0.0, frozenset({"left_whisper", "left_bridging", "talked"})),
-    ("lost", "dies_in_whisper", "stays", 0.0, frozenset({"no_key", "phone_lost"})),
-    ("dead", "dies_in_talk", "gives_up", 0.0, frozenset({"talked"})),
+# way that must be seen.
+ALONE: tuple[tuple[str, AgentDoes, CustomerDoes, Once | None, frozenset[str]], ...] = (
+    ("ringing", "rings_long", "leaves", "rung", frozenset({"left_ringing"})),
+    ("whisper", "says_nothing", "leaves", "told", frozenset({"left_whisper"})),
+    ("bridging", "takes", "leaves_at_key", None, frozenset({"left_whisper", "left_bridging", "talked"})),
+    ("lost", "dies_in_whisper", "stays", None, frozenset({"no_key", "phone_lost"})),
+    ("dead", "dies_in_talk", "gives_up", None, frozenset({"talked"})),
 )
+LEAVES_AFTER_S = 1.0
 
 
 def mixed(agents: int, customers: int) -> Plan:
@@ -92,6 +95,6 @@ def _alone_agents() -> Iterator[AgentPlan]:
 
 
 def _alone_customers() -> Iterator[CustomerPlan]:
-    for index, (queue, _, does, after_s, expected) in enumerate(ALONE):
-        yield CustomerPlan(f"+86139{index + 1:08}", does, queue, after_s, expected)
+    for index, (queue, _, does, once, expected) in enumerate(ALONE):
+        yield CustomerPlan(f"+86139{index + 1:08}", does, queue, once, LEAVES_AFTER_S, expected)
     yield CustomerPlan(f"+86139{len(ALONE) + 1:08}", "stays", "dead", expected=frozenset({"unreachable"}))

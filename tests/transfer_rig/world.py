@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import uvloop
 from sqlalchemy import select
@@ -66,6 +66,14 @@ TRANSFER = """  {queue}:
 """
 
 
+class Called(NamedTuple):
+    """A leg that was placed to an agent."""
+
+    attempt_id: str
+    agent: str
+    placed_s: float
+
+
 @dataclass
 class Ran:
     """What a run left behind."""
@@ -81,7 +89,8 @@ class Ran:
     live: list[str] = field(default_factory=list)  # phones that still hold a call
     channels: int = 0  # of Asterisk, afterwards
     wanted_s: dict[str, float] = field(default_factory=dict)  # phone -> when they wanted a person
-    called: list[tuple[str, str, float]] = field(default_factory=list)  # phone, agent, when their leg was placed
+    called: list[Called] = field(default_factory=list)  # in order
+    cpu_s: dict[str, float] = field(default_factory=dict)  # engine (and this rig), phones
     monotonic_s: float = 0.0  # of the moment `at`, to compare clocks
     at: datetime = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -95,11 +104,14 @@ def ran(rig: AsteriskRig, plan: Plan, folder: Path, var: Path) -> Ran:
     (folder / "plan.json").write_text(json.dumps(plan.as_json()), encoding="utf-8")
     found = Ran(plan)
     with _phones(rig.callee_port, folder / "plan.json") as phones:
+        began_s = time.process_time()
         uvloop.run(_run(_options(rig, plan, folder, var), plan, found, phones))
+        found.cpu_s["engine"] = time.process_time() - began_s
         found.channels = _channels_left(rig)
         report, _ = phones.communicate("", timeout=60)
     said = json.loads(report)
     found.told, found.live = [Told(**one) for one in said["calls"]], said["live"]
+    found.cpu_s["phones"] = said["cpu_s"]
     return found
 
 
@@ -208,7 +220,7 @@ class _Watcher:
                 self._numbers[event.attempt_id] = event.phone
             case AgentCalled():
                 self._legs[event.leg_id] = event.agent
-                self._found.called.append((event.attempt_id, event.agent, time.monotonic()))
+                self._found.called.append(Called(event.attempt_id, event.agent, time.monotonic()))
             case NodeReached(node="bridged") if self._legs.get(event.attempt_id) in self._leavers:
                 self._tasks.append(asyncio.create_task(self._sign_out(self._legs[event.attempt_id])))
             case _:

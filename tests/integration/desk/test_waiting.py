@@ -13,10 +13,10 @@ from sqlalchemy.orm import Session
 
 from ivr.database import Database
 from ivr.desk import roster, supply, waiting
-from ivr.desk.leasing import Holder
 from ivr.desk.presence import Change, choose, find, move
 from ivr.desk.supply import DeskAgents
 from ivr.desk.telling import line
+from ivr.desk.waiting import Claim
 from ivr.model import AgentState, Handoff, HandoffResult, HandoffState
 from ivr.ports import Agent, HandedOver, Request
 
@@ -58,9 +58,8 @@ async def takes(
     db: Database, queue: str, attempt: str, worker: str = "w1", tried: Sequence[str] = (), later_s: float = 0.0
 ) -> str | None:
     """The number of the agent whom they get."""
-    now, holder = db.clock.now() + timedelta(seconds=later_s), Holder(worker, attempt)
-    request = Request(queue, attempt, 1)
-    leased = await db.run(lambda session: waiting.take(session, request, tried, holder, now))
+    now, claim = db.clock.now() + timedelta(seconds=later_s), Claim(Request(queue, attempt, 1), frozenset(tried))
+    (leased,) = await db.run(lambda session: waiting.take(session, [claim], worker, now))
     return None if leased is None else leased.number
 
 
