@@ -1,31 +1,47 @@
 """What rehearsing costs: a campaign answered by keys, with media, VAD, simulated network, database and prompts.
 
 CPU time is the whole process's (loop, database threads, import of the list, shaping of prompts); the synthesiser's
-child process is reported apart. Memory is the process's peak, after a small and after the full run."""
+child process is reported apart. Memory is the process's peak, after a small and after the full run.
+
+With `--minutes` calls are held for so long (virtual time), one after the other on each channel, and memory is read
+all along: whether it grows, and by how much in an hour. People owe a few sums only, so that after the first
+minutes no prompt is new: what grows then is the engine's."""
 
 from __future__ import annotations
 
+import gc
 import json
+import os
 import resource
 import time
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import click
+import numpy as np
 
+from bench.capacity.meters import rss_bytes
 from bench.result import BenchResult, Limit
 from flows import library
 from ivr.config import PathSettings, Settings
 from ivr.i18n import translate
 from ivr.rehearsal import RehearsalOptions, rehearse
+from ivr.session.progress import CallOver, ProgressEvent
 
 LIMIT_MS = 3.0
 LIMIT_GROWTH_MB = 300.0  # from the small run to the full one: two bounded caches of prompts and the list itself
+LIMIT_HOUR_MB = 20.0  # of growth in an hour: less than a hundredth of what a worker has
 SMALL_RUN = 100
+WARM_SHARE = 0.4  # of a run whose memory is watched: until then caches fill
+READINGS = 200  # of memory in such a run
+SUMS, DAYS = 97 * 10, 20  # that people owe, and by when
+FEW_SUMS, FEW_DAYS = 5, 5
+RING_S = (2, 9)
 CALLEES = {
     "defaults": {
-        "ring_s": [2, 9],
+        "ring_s": list(RING_S),
         "noise_snr_db": 30,
         "does": [{"on": "consent", "after_s": 0.6, "keys": "1"}, {"on": "rating", "after_s": 0.6, "keys": "5"}],
     }
@@ -42,11 +58,44 @@ class Run:
     peak_mb: float
 
 
-def run(calls: int, concurrency: int, folder: Path) -> Run:
-    """Rehearse so many calls, each contact with a number, a balance and a date of its own."""
+@dataclass
+class Memory:
+    """Reads the process's memory now and then while calls end. An observer."""
+
+    every: int  # calls
+    over: int = 0
+    begun_at: float = 0.0  # of the first call's end, s since the epoch, virtual
+    readings: list[tuple[float, float]] = field(default_factory=list)  # minutes since then, MB
+
+    def observe(self, event: ProgressEvent) -> None:
+        if not isinstance(event, CallOver):
+            return
+        self.over += 1
+        if self.over % self.every == 0:
+            at = event.record.ended_at.timestamp()
+            self.begun_at = self.begun_at or at
+            self.readings.append(((at - self.begun_at) / 60, rss_bytes(os.getpid()) / 1e6))
+
+    def growth_mb_per_hour(self) -> float:
+        """The slope after the caches have filled, by least squares."""
+        minutes, mb = np.array(self.readings[int(WARM_SHARE * len(self.readings)) :]).T
+        slope, _ = np.polyfit(minutes, mb, 1)
+        return float(slope) * 60
+
+
+def run(
+    calls: int,
+    concurrency: int,
+    folder: Path,
+    observer: Callable[[ProgressEvent], None] | None = None,
+    sums: tuple[int, int] = (SUMS, DAYS),
+) -> Run:
+    """Rehearse so many calls, each contact with a number of its own, and one of so many balances and dates."""
     contacts, callees = folder / f"list{calls}.csv", folder / "callees.yaml"
+    balances, dates = sums
     rows = (
-        f"138{number * 7919 % 100_000_000:08d},{number % 97}.{number % 10}0,2026-01-{10 + number % 20}\n"
+        f"138{number * 7919 % 100_000_000:08d},{number % balances % 97}.{number % balances % 10}0,"
+        f"2026-01-{10 + number % dates}\n"
         for number in range(calls)
     )
     contacts.write_text("phone,balance,pay_by\n" + "".join(rows))
@@ -60,7 +109,7 @@ def run(calls: int, concurrency: int, folder: Path) -> Run:
         concurrency=concurrency,
     )
     wall_s, cpu_s, child_cpu_s = time.monotonic(), time.process_time(), _child_cpu_s()
-    results = rehearse(options)
+    results = rehearse(options, observer)
     assert results.summary.answers["rating"] == {"5": calls}, "every call must be a whole conversation"
     return Run(
         calls=calls,
@@ -80,8 +129,15 @@ def _child_cpu_s() -> float:
 @click.command(help=translate("What rehearsing a campaign costs, answered by keys."))
 @click.option("--calls", type=click.IntRange(min=1), default=1000, show_default=True, help=translate("How many."))
 @click.option("--concurrency", type=click.IntRange(1, 2000), default=50, help=translate("Calls at once."))
-def command(calls: int, concurrency: int) -> BenchResult:
+@click.option(
+    "--minutes",
+    type=click.FloatRange(1, 600),
+    help=translate("Instead of --calls: hold calls for so long, in virtual time, and watch memory."),
+)
+def command(calls: int, concurrency: int, minutes: float | None) -> BenchResult:
     with TemporaryDirectory() as folder:
+        if minutes is not None:
+            return held(concurrency, minutes, Path(folder))
         small = run(min(SMALL_RUN, calls), concurrency, Path(folder))
         full = run(calls, concurrency, Path(folder))
     return BenchResult(
@@ -102,4 +158,34 @@ def command(calls: int, concurrency: int) -> BenchResult:
             "cpu_ms_per_call_s": Limit("at_most", LIMIT_MS),
             "peak_growth_mb": Limit("at_most", LIMIT_GROWTH_MB),
         },
+    )
+
+
+def held(concurrency: int, minutes: float, folder: Path) -> BenchResult:
+    """So many calls at once for so long, and how memory goes on."""
+    sums = (FEW_SUMS, FEW_DAYS)
+    few = run(FEW_SUMS * FEW_DAYS, concurrency, folder, sums=sums)
+    length_s = few.call_s / few.calls + float(np.mean(RING_S))
+    calls = round(60 * minutes * concurrency / length_s)
+    memory = Memory(max(1, calls // READINGS))
+    gc.collect()
+    before_mb = rss_bytes(os.getpid()) / 1e6
+    full = run(calls, concurrency, folder, memory.observe, sums)
+    warm = memory.readings[int(WARM_SHARE * len(memory.readings)) :]
+    return BenchResult(
+        name="rehearsal",
+        figures={
+            "cpu_ms_per_call_s": 1000 * full.cpu_s / full.call_s,
+            "calls": full.calls,
+            "calls_at_once": concurrency,
+            "simulated_minutes": memory.readings[-1][0],
+            "call_s": full.call_s,
+            "wall_s": full.wall_s,
+            "mb_before": before_mb,
+            "mb_when_warm": warm[0][1],
+            "mb_at_the_end": warm[-1][1],
+            "kb_per_call": 1000 * (warm[-1][1] - before_mb) / concurrency,
+            "growth_mb_per_hour": memory.growth_mb_per_hour(),
+        },
+        limits={"growth_mb_per_hour": Limit("at_most", LIMIT_HOUR_MB)},
     )

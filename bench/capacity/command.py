@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -80,6 +81,15 @@ LIMITS_OF_SEARCH = ("lost_calls", "keys_not_right", "wrong_but_right_alone")
 @click.option(
     "--postgresql", is_flag=True, help=translate("A PostgreSQL of the measurement's own instead of SQLite.")
 )
+@click.option(
+    "--says",
+    multiple=True,
+    type=click.IntRange(0, len(recordings()) - 1),
+    help=translate("Recordings that are said, by their numbers; otherwise those that are understood when alone."),
+)
+@click.option(
+    "--stalls", is_flag=True, help=translate("Show what kept the workers' loops from their clock; costs some CPU.")
+)
 @click.option("--search", is_flag=True, help=translate("Find how many calls there can be."))
 @click.option(
     "--chart",
@@ -96,6 +106,8 @@ def command(
     call_s: float,
     workers: int,
     postgresql: bool,
+    says: tuple[int, ...],
+    stalls: bool,
     search: bool,
     chart: Path | None,
 ) -> BenchResult:
@@ -105,8 +117,8 @@ def command(
         raise click.UsageError(translate("--search and --call-s can't be used together."))
     asked = Asked(calls, seconds, speech_share, record_share, setups_per_s, call_s, workers, postgresql)
     if speech_share:
-        asked = replace(asked, says=alone(asked))
-    outcome = run(asked)
+        asked = replace(asked, says=says or alone(asked))
+    outcome = run(replace(asked, stalls=stalls))
     course = steps(outcome)
     if chart is not None:
         write_chart(chart, course, f"{calls} · {speech_share:g} · {record_share:g}")
@@ -159,11 +171,11 @@ def report(outcome: Outcome) -> BenchResult:
         "lost_calls": lost(outcome),
         "busy_share": spent.busy_share,
         **outcome.lateness_figures(late_ms),
-        **_answer_figures(answers, len(asked.says)),
+        **_answer_figures(answers, asked.says),
         **{f"{part}_cpu_ms_per_call_s": value for part, value in spent.cpu_ms_per_call_s.items()},
         **_derived(outcome, spent, answers),
     }
-    return BenchResult("capacity", figures, _limits(asked))
+    return BenchResult("capacity", figures, _limits(asked), tuple(outcome.stalls))
 
 
 def lost(outcome: Outcome) -> int:
@@ -176,7 +188,7 @@ def lost(outcome: Outcome) -> int:
     return len(outcome.stories) - ended_well
 
 
-def _answer_figures(answers: Answers, good: int) -> dict[str, float | int | str]:
+def _answer_figures(answers: Answers, good: Sequence[int]) -> dict[str, float | int | str]:
     figures: dict[str, float | int | str] = {
         "answers_given": answers.given,
         "answers_right": answers.right,
@@ -188,7 +200,7 @@ def _answer_figures(answers: Answers, good: int) -> dict[str, float | int | str]
         figures |= {
             "said": answers.said,
             "not_understood": answers.not_understood,
-            "recordings_right_alone": good,
+            "recordings_right_alone": " ".join(map(str, good)),
             "wrong_but_right_alone": answers.wrong - (answers.keys_given - answers.keys_right),
         }
     return figures
@@ -237,4 +249,4 @@ def _with_search(result: BenchResult, course: list[Step]) -> BenchResult:
     )
     figures = {"most_calls": found, **result.figures}
     limits = {name: limit for name, limit in result.limits.items() if name in LIMITS_OF_SEARCH}
-    return BenchResult(result.name, figures, limits, lines)
+    return BenchResult(result.name, figures, limits, (*lines, *result.details))

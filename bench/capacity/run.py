@@ -23,6 +23,7 @@ from bench.capacity.flow import PROMPTS
 from bench.capacity.meters import Meters, Reading
 from bench.capacity.people import FRAMES_PER_S, Load, phone_of
 from bench.capacity.rows import Stored, begin, stored
+from bench.capacity.stalls import lines
 from bench.over_asterisk import CHECKOUT, own_asterisk
 from ivr.config import AsteriskSettings, DialerSettings, PathSettings, Settings, TrunkSettings
 from ivr.database import Database
@@ -50,6 +51,7 @@ class Asked:
     workers: int = 1
     postgresql: bool = False
     says: tuple[int, ...] = ()  # the recordings that those who speak say
+    stalls: bool = False  # have the workers note what holds their loops
 
     @property
     def ramp_s(self) -> float:
@@ -80,6 +82,7 @@ class Outcome:
     whose: NDArray[np.uint64] = field(default_factory=lambda: np.empty(0, np.uint64))
     idle: Reading | None = None  # before the first call
     late_ticks: int = 0  # of the generator
+    stalls: list[str] = field(default_factory=list)  # lines about each worker's loop
 
     def stored_of(self, number: int) -> Stored | None:
         return self.stored.get(phone_of(number))
@@ -123,10 +126,12 @@ def run(asked: Asked) -> Outcome:
         told = _Told(callees)
         told.until("listens", PREPARE_S)
         record = str(folder / "recordings") if asked.record_share else None
-        worker = {"settings": settings.model_dump_json(), "record": record}
         secret = {"IVR_AMI_SECRET": rig.config.secret}
+        notes = [folder / f"stalls{number}.json" if asked.stalls else None for number in range(asked.workers)]
+        worker = {"settings": settings.model_dump_json(), "record": record}
         workers = [
-            stack.enter_context(_process("bench.capacity.worker", worker, secret)) for _ in range(asked.workers)
+            stack.enter_context(_process("bench.capacity.worker", worker | {"stalls": note and str(note)}, secret))
+            for note in notes
         ]
         meters = Meters([one.pid for one in workers], rig.instance.pid, callees.pid, postmaster)
         _watch(outcome, meters, told, workers)
@@ -135,6 +140,7 @@ def run(asked: Asked) -> Outcome:
         with np.load(load.arrivals) as arrivals:
             outcome.came, outcome.whose = arrivals["came"], arrivals["whose"]
         outcome.stored = asyncio.run(_stored(url))
+        outcome.stalls = [said for note in notes if note is not None and note.exists() for said in lines(note)]
     return outcome
 
 

@@ -18,6 +18,7 @@ from typing import Any
 import uvloop
 
 from bench.capacity.flow import RECORDED
+from bench.capacity.stalls import Stalls
 from flows.flow import Flow
 from ivr.config import Settings
 from ivr.database import Database
@@ -41,8 +42,17 @@ def main() -> None:
         settings=Settings.model_validate_json(told["settings"]),
         record=Path(record) if record else None,
     )
+    import os
+
+    if os.environ.get("SWI"):
+        sys.setswitchinterval(float(os.environ["SWI"]))
+    stalls = Stalls() if told["stalls"] else None
+    if stalls is not None:
+        stalls.watch()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_work(options))
+    if stalls is not None:
+        stalls.write(Path(told["stalls"]))
 
 
 async def _work(options: WorkerOptions) -> None:

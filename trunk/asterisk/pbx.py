@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sys
 from collections import OrderedDict
 from collections.abc import Callable, Coroutine
 from typing import Any, Protocol
@@ -23,6 +24,9 @@ log = logging.getLogger(__name__)
 
 PATIENCE_S = 10.0  # without the manager interface; nobody can be hung up or dialled meanwhile
 ABANDONED = 10_000  # calls given up, remembered so that they are ended when Asterisk turns out to have them
+# Threads of ours that compute hold the interpreter's lock so long at a time. Each time that the clock reads or
+# writes a socket it lets go of the lock, and waits so long when one of them took it (docs/decisions/0198).
+SWITCH_S = 0.0005
 ORIGINATE = "originate/"  # begins the ActionID of an Originate; its attempt follows
 
 
@@ -69,6 +73,7 @@ class Pbx:
 
     async def start(self) -> None:
         """Connect. Raises TrunkError, one sentence: unreachable, wrong password, audio address in use."""
+        sys.setswitchinterval(SWITCH_S)
         await self.audio.start()
         try:
             await self.ami.start()
