@@ -327,9 +327,10 @@ class World:
         for _ in range(MOST_ROUNDS):
             if not self._left():
                 break
-            self.keep()
             for campaign in self.states:
                 self.lease(worker, campaign, 50)
+            if not worker.leases:
+                self.keep()
             while worker.leases:
                 self.place(worker, 0)
             while worker.calls:
