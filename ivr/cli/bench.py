@@ -16,7 +16,7 @@ import bench
 from bench.result import BenchResult
 from ivr.i18n import translate
 
-ALIASES = {"import": "imports"}  # a module can't have the name
+MODULES = {"import": "imports"}  # a module can't have the name
 # Packages, which import nothing by themselves.
 ELSEWHERE = {"peers": "bench.peers.command", "capacity": "bench.capacity.command"}
 HELPERS = frozenset(  # modules that measure nothing by themselves
@@ -37,13 +37,13 @@ HELPERS = frozenset(  # modules that measure nothing by themselves
 
 class BenchGroup(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:
-        names = {info.name for info in pkgutil.iter_modules(bench.__path__)}
-        return sorted(names - HELPERS)
+        modules = {info.name for info in pkgutil.iter_modules(bench.__path__)} - HELPERS
+        return sorted(modules - set(MODULES.values()) | set(MODULES))
 
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
-        name = ALIASES.get(name, name)
         if name not in self.list_commands(ctx):
             return None
+        name = MODULES.get(name, name)
         command = importlib.import_module(ELSEWHERE.get(name, f"bench.{name}")).command
         assert isinstance(command, click.Command)
         if not any(parameter.name == "json_path" for parameter in command.params):

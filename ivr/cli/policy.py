@@ -46,16 +46,20 @@ def check(files: tuple[Path, ...]) -> None:
     check_files(files, load, lint)
 
 
-@command.command(help=translate("Tell how many contacts fall to each rule now, before anyone is called."))
+@command.command(
+    help=translate(
+        "Tell how many contacts of CAMPAIGN, or of a list, fall to each rule now, before anyone is called."
+    )
+)
+@click.argument("campaign", required=False)
 @click.option("--policy", "policy_file", type=POLICY_FILE, help=translate("The policy; default: the shipped one."))
 @click.option("--contacts", type=LIST_FILE, help=translate("The list: CSV or XLSX."))
 @click.option(
     "--flow", "flow_file", type=FLOW_FILE, help=translate("The flow that the list is to be called with.")
 )
-@click.option("--campaign", help=translate("A campaign, by its name, in place of a list and a flow."))
 @DATABASE
 def explain(
-    policy_file: Path | None, contacts: Path | None, flow_file: Path | None, campaign: str | None, db: Place | None
+    campaign: str | None, policy_file: Path | None, contacts: Path | None, flow_file: Path | None, db: Place | None
 ) -> None:
     if campaign is not None and (contacts or flow_file) is None:
         policy = load(policy_file) if policy_file is not None else None
@@ -69,7 +73,7 @@ def explain(
     elif campaign is None and contacts is not None and flow_file is not None:
         found = _of_list(policy_file, contacts, flow_file, db)
     else:
-        raise click.UsageError(translate("Give either --campaign, or --contacts and --flow."))
+        raise click.UsageError(translate("Give either a campaign, or --contacts and --flow."))
     _show(found)
 
 

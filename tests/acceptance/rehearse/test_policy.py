@@ -86,7 +86,7 @@ def test_a_policy_from_its_check_to_the_story_of_a_number(ivr: Ivr) -> None:
     assert "2 of 4 contacts may be called now." in forecast
 
     assert ivr.rehearse("first", "keeps 2 of 4 contacts from being called") == [PHONES[0], PHONES[2]]
-    assert "0 of 2 contacts" in ivr("policy", "explain", "--campaign", "first", "--db", "run.db")
+    assert "0 of 2 contacts" in ivr("policy", "explain", "first", "--db", "run.db")
 
     story = ivr("why", "13800000002", "--db", "run.db")
     assert "is not to be called: the policy's exclusion special holds for it (when the list was taken in)" in story
@@ -106,5 +106,5 @@ def test_faults_are_told_with_their_place(ivr: Ivr) -> None:
     assert "offer.yaml:7:26: error: per_month is 0; the least is 1" in told
     files = ("--policy", "offer.yaml", "--contacts", "list.csv", "--flow", str(FLOW))
     assert "offer.yaml:7:26" in ivr("policy", "explain", *files, code=2)
-    assert "Give either --campaign" in ivr("policy", "explain", "--policy", "offer.yaml", code=2)
+    assert "Give either a campaign" in ivr("policy", "explain", "--policy", "offer.yaml", code=2)
     assert "no phone" in ivr("why", "12", code=2) or "number" in ivr("why", "12", code=2)
