@@ -222,7 +222,11 @@ class SipCall:
                 self._send(reply(message, 405, self._tag))
 
     def close(self) -> None:
-        """The phone is switched off: nothing more is sent."""
+        """The phone is switched off: nothing more is sent. Only who never had a word from us is refused: else the
+        INVITE comes again for half a minute (RFC 3261, timer B), and is a call to the next phone on this port."""
+        if self.state is CallState.INVITED and (self.silent or self._last_reply is None):
+            self.silent = False
+            self._send(reply(self.invite, 480, self._tag))
         self._end("closed")
         self._final.stop()
         self._bye.stop()
