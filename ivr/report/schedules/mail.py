@@ -55,7 +55,8 @@ def password(settings: MailSettings) -> str | None:
 def send(settings: MailSettings, mail: EmailMessage) -> None:
     """Hand the message to the server; blocks. Returns when the server has taken it for every address.
 
-    Raises ReportError: it can't be reached, or refuses the sender, the message or one of the addresses."""
+    Raises ReportError: it can't be reached, isn't who it says, or refuses the sender, the message or one of the
+    addresses. Unless `security` is none, nothing is said to a server before its certificate was checked."""
     check(settings)
     assert settings.host is not None
     secret = password(settings)
@@ -76,6 +77,11 @@ def send(settings: MailSettings, mail: EmailMessage) -> None:
         finally:
             with suppress(OSError, smtplib.SMTPException):
                 server.quit()
+    except ssl.SSLCertVerificationError as error:
+        raise ReportError(
+            "The mail server {host}:{port} shows a certificate that isn't trusted ({reason}); nothing was sent",
+            host=settings.host, port=settings.port, reason=error.verify_message,
+        ) from error  # fmt: skip
     except (OSError, smtplib.SMTPException) as error:
         raise ReportError(
             "The mail server {host}:{port} didn't take the report ({reason}); check [mail]",
