@@ -19,7 +19,7 @@ from flows.loader import loads
 from ivr.byhand import hushing, rows
 from ivr.byhand.book import Book
 from ivr.byhand.finishing import call_as_json
-from ivr.byhand.patience import patiently
+from ivr.byhand.patience import insisting, patiently
 from ivr.byhand.script import Start
 from ivr.byhand.service import Tasks, wrap_up
 from ivr.config import Settings
@@ -113,7 +113,8 @@ class PutThrough:
         if begun is None or not record.talks:
             return False
         await asyncio.wait({begun})
-        if begun.exception() is not None:
+        if (fault := begun.exception()) is not None:
+            log_fault(log, "talk_not_begun", fault, attempt_id=attempt.attempt_id)
             return False
         now, call = self._database.clock.now(), call_as_json(record, None)
 
@@ -145,12 +146,16 @@ class PutThrough:
         )
 
     async def _begin(self, attempt_id: str, number: str) -> None:
-        """The call is the agent's task from now on. One that they haven't finished yet is finished as it is."""
-        await self._tasks.finish_what_is_left(number)
+        """The call is the agent's task from now on. One that they haven't finished yet is finished as it is. While
+        the database is away they talk without a card; `ending` waits for it, so that the result has its task."""
         now = self._database.clock.now()
-        await self._database.run(lambda session: self._write(session, attempt_id, number, now))
+        await insisting(lambda: self._tasks.finish_what_is_left(number), attempt_id)
+        await patiently(self._database, lambda session: self._write(session, attempt_id, number, now), attempt_id)
 
     def _write(self, session: Session, attempt_id: str, number: str, now: datetime) -> None:
+        written = select(Handling.id).where(Handling.attempt_id == attempt_id)
+        if session.scalars(written).first() is not None:  # the answer was lost, not the row
+            return
         attempt = session.get_one(Attempt, attempt_id)
         contact = session.get_one(Contact, session.get_one(Task, attempt.task_id).contact_id)
         campaign = self._book.campaign(session, self._campaign_id)
@@ -163,7 +168,7 @@ class PutThrough:
             flow_version_id=self._book.version_for(session, campaign, attempt.phone),
             state=HandlingState.TALKING,
             began_at=now,
-            until=now + timedelta(seconds=rows.WORKER_S),
+            until=self._database.clock.now() + timedelta(seconds=rows.WORKER_S),
             worker=self._worker,
             attempt_id=attempt_id,
             start=Start(known).as_json(),

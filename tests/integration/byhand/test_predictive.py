@@ -40,14 +40,16 @@ callees:
 """
 
 
-def gone_at_the_end_of_a_call(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The database is away twice just when a talk's end is to be written. Returns these times, as they come."""
+def gone_around_a_call(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The database is away twice just when a talk's beginning is to be written, and when its end is. Returns these
+    times, as they come."""
     run = Database.run
     refused: list[str] = []
 
     async def sometimes(self: Database, work: Callable[[Session], Any], *more: Any, **given: Any) -> Any:
-        if "PutThrough.ending" in getattr(work, "__qualname__", "") and len(refused) < 2:
-            refused.append(work.__qualname__)
+        name = getattr(work, "__qualname__", "")
+        if name.startswith(("PutThrough._begin", "PutThrough.ending")) and refused.count(name) < 2:
+            refused.append(name)
             raise DatabaseError("The database is away.")
         return await run(self, work, *more, **given)
 
@@ -59,7 +61,7 @@ def test_who_answers_is_put_through_and_is_the_agents_task(
     database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     monkeypatch.setattr("tests.integration.byhand.office.ROSTER", ROSTER)
-    refused = gone_at_the_end_of_a_call(monkeypatch)
+    refused = gone_around_a_call(monkeypatch)
     callees = tmp_path / "callees.yaml"
     callees.write_text(CALLEES)
     var = with_shared_prompts(tmp_path / "var", tmp_path_factory)
@@ -100,7 +102,7 @@ def test_who_answers_is_put_through_and_is_the_agents_task(
             phone(3): ("answered", "refused", "declined"),
         }
         assert {one.state for one in await at.rows(Task)} == {TaskState.DONE}
-        assert len(refused) == 2  # and yet neither result was lost
+        assert len(refused) == 4  # and yet neither talk nor result was lost
         assert [one.agent for one in await at.rows(Segment) if one.kind == "agent"] == ["1001", "1001"]
 
     office(database_url, story, var=var)
