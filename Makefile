@@ -31,10 +31,8 @@ asterisk: setup ## Start an Asterisk of our own to try real calls on this machin
 asterisk-stop: ## Stop it
 	@tools/asterisk stop
 
-test: setup-dev lint ## Set up and run all tests
-	@$(PY) -m pytest -q -m "not real_time" -n auto --dist loadfile
-	@$(PY) -m pytest -q -m "real_time and not alone" -n 3 --dist worksteal --reruns 1 -raR
-	@$(PY) -m pytest -q -m alone --reruns 1 -raR
+test: setup-dev ## Set up, lint, and run all tests
+	@tools/test
 
 test-quick: setup-dev ## Run the unit tests only
 	@$(PY) -m pytest -q -m unit -n auto --dist loadfile
