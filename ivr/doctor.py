@@ -23,16 +23,18 @@ from ivr.database import Database, file_of, shown
 from ivr.database.failures import Mend
 from ivr.errors import IvrError
 from ivr.i18n import translate as _
-from ivr.model import Campaign
+from ivr.model import Attempt, Campaign, Recording
 from speech.ports import SpeechError
 from speech.recognizers import choose
 from speech.tts import DEFAULT_VOICES
 from speech.tts.voices import parse_voice
+from speech.vad import COMPILED
 
 LANGUAGES = {"zh-CN": "zh", "en": "en", "ko": "ko"}  # language -> what `ivr models fetch` calls it
 EXTRAS = {"zh-CN": "whisper", "en": "whisper", "ko": "korean"}  # language -> the extra that brings a model of it
 FREE_BYTES = 500_000_000  # rendered prompts, a joined model and some recordings
 PROGRAM_DEADLINE_S = 10
+NEWEST = 50  # recordings that are looked for
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +59,10 @@ def examine(settings: Settings) -> Iterator[Finding]:
         yield _voice(language, settings)
     for language in LANGUAGES:
         yield _recognizer(language, settings)
+    yield _voice_detector()
     yield _directory(settings.paths.var)
     yield _database(settings)
+    yield from _recordings(settings)
     if settings.trunks:
         yield from asyncio.run(_asterisk(settings))
 
@@ -114,6 +118,13 @@ def _recognizer(language: str, settings: Settings) -> Finding:
     return Finding(what, True, name)
 
 
+def _voice_detector() -> Finding:
+    what, mend = _("voice detection"), "apt-get install gcc python3-dev && pip install -e ."
+    if COMPILED is None:
+        return Finding(what, False, _("works, but not compiled: a call takes more CPU"), mend, required=False)
+    return Finding(what, True, _("compiled"))
+
+
 def _directory(path: Path) -> Finding:
     what = _("working directory")
     existing = next(folder for folder in (path.absolute(), *path.absolute().parents) if folder.exists())
@@ -142,6 +153,52 @@ def _database(settings: Settings) -> Finding:
         # Its tables are missing or of another version.
         return Finding(what, False, f"{shown(url)}: {str(error.orig).splitlines()[0]}", "ivr db upgrade")
     return Finding(what, True, _("{url}, {count} campaigns", url=shown(url), count=campaigns))
+
+
+def _recordings(settings: Settings) -> Iterator[Finding]:
+    """Whether the newest recordings of all machines' calls can be read here: with workers on several machines they
+    share one directory. Nothing without a database, or without recordings in it."""
+    url = settings.database_url
+    file = file_of(url)
+    if file is not None and not file.exists():
+        return
+    try:
+        newest = asyncio.run(_newest_recordings(url))
+    except (IvrError, DatabaseError):
+        return  # said by the check of the database
+    if not newest:
+        return
+    folder = settings.recordings_dir
+    missing = [worker for name, worker in newest if not (folder / name).is_file()]
+    what = _("recordings")
+    if not missing:
+        yield Finding(what, True, _("{folder}: the newest {count} are there", folder=folder, count=len(newest)))
+        return
+    # A worker's id is host-pid-random.
+    hosts = sorted({worker.rsplit("-", 2)[0] for worker in missing if worker})
+    detail = _(
+        "{folder}: {missing} of the newest {count} aren't there; made by {hosts}",
+        folder=folder, missing=len(missing), count=len(newest), hosts=", ".join(hosts) or "?",
+    )  # fmt: skip
+    mend = _("one directory for all machines: docs/scaling.md, Recordings")
+    yield Finding(what, False, detail, mend, required=False)
+
+
+async def _newest_recordings(url: str) -> list[tuple[str, str | None]]:
+    """Files with the workers that made them."""
+    wanted = (
+        select(Recording.file, Attempt.worker)
+        .join(Attempt, Attempt.id == Recording.attempt_id)
+        .where(Recording.removed_at.is_(None))
+        .order_by(Recording.id.desc())
+        .limit(NEWEST)
+    )
+    database = Database(url)
+    try:
+        rows = await database.read(lambda session: session.execute(wanted).all())
+    finally:
+        await database.close()
+    return [(file, worker) for file, worker in rows]
 
 
 def user_text(error: IvrError) -> str:
