@@ -79,8 +79,12 @@ class Routes(Protocol):
         """From now on call `changed()`, on the loop, when a trunk has come into service, left it, or
         done well on trial: another call may begin."""
 
+    def watch_service(self, changed: Callable[[], None]) -> None:
+        """From now on call `changed()`, on the loop, when a trunk has come into service or left it: calls may have
+        been lost."""
+
     def forget(self, changed: Callable[[], None]) -> None:
-        """Don't call `changed` any more."""
+        """Don't call `changed` any more, that `watch` was given."""
 
     async def reconcile(self) -> frozenset[str]:
         """attempt_ids that the trunks still hold. Raises TrunkError while one can't be asked."""
@@ -142,6 +146,9 @@ class SingleRoute:
 
     def watch(self, changed: Callable[[], None]) -> None:
         self._watchers.append(changed)
+
+    def watch_service(self, changed: Callable[[], None]) -> None:
+        self._trunk.watch(changed)
 
     def forget(self, changed: Callable[[], None]) -> None:
         self._watchers.remove(changed)

@@ -38,7 +38,7 @@ class Held(Protocol):
     async def drop(self, attempt_ids: frozenset[str]) -> None:
         """Hang up calls that nobody talks on."""
 
-    def watch(self, changed: Callable[[], None]) -> None:
+    def watch_service(self, changed: Callable[[], None]) -> None:
         """From now on call `changed()` when a trunk has come or gone."""
 
 
@@ -88,7 +88,7 @@ class Station:
         self._is_clear = False
         self._task: asyncio.Task[None] | None = None
         self._again = False
-        network.watch(self._changed)
+        network.watch_service(self._changed)
 
     async def clear(self) -> bool:
         """Before the first lease: what a dead process has left is cleared up, once. False: the network can't be

@@ -110,7 +110,8 @@ class TrunkAccount:
         self._holds: dict[Route, Hold] = {}
         self._reached: set[Route] = set()  # the network has answered for the number
         self._open = True
-        self._watchers: list[Callable[[], None]] = []
+        self._watchers: list[Callable[[], None]] = []  # of room: another call may begin
+        self._service_watchers: list[Callable[[], None]] = []
         self._loop = asyncio.get_running_loop()
         linked = [(lane.rules, lane.trunk.in_service) for lane in trunks]
         self.router = Router(linked, CallerIds(past), self._loop.time(), self._tell)
@@ -153,7 +154,12 @@ class TrunkAccount:
         self._open = False
 
     def watch(self, changed: Callable[[], None]) -> None:
+        """From now on call `changed()` when another call may begin."""
         self._watchers.append(changed)
+
+    def watch_service(self, changed: Callable[[], None]) -> None:
+        """From now on call `changed()` when a trunk has come into service or left it."""
+        self._service_watchers.append(changed)
 
     def forget(self, changed: Callable[[], None]) -> None:
         """Don't call `changed` any more."""
@@ -239,6 +245,8 @@ class TrunkAccount:
         log.log(level, "trunk_changed", extra=extra)
         now = self._clock.now()
         self._bus.publish(TrunkChanged(trunk, change.state.value, change.reason.value, change.rest_s, now))
+        for changed in tuple(self._service_watchers):
+            changed()
         self._wake()
 
     def _wake(self) -> None:
@@ -282,6 +290,9 @@ class TrunkRoutes:
 
     def watch(self, changed: Callable[[], None]) -> None:
         self.account.watch(changed)
+
+    def watch_service(self, changed: Callable[[], None]) -> None:
+        self.account.watch_service(changed)
 
     def forget(self, changed: Callable[[], None]) -> None:
         self.account.forget(changed)

@@ -57,6 +57,7 @@ from ivr.strategy import load_document as load_strategy
 from ivr.strategy import loads as loads_strategy
 from ivr.studio import open_studio
 from ivr.virtual_loop import VirtualClock, run_virtual
+from ivr.worker.door import Watching, WorkerBrake, WorkerOptions, run_worker
 from prompts.catalogue import Catalogue
 from trunk.carrier import Carrier, CarrierConfig
 from trunk.carrier.callees import Callee, CalleeBook
@@ -228,7 +229,7 @@ class Office:
             rules = await self.db.read(lambda session: rules_of(session, campaign_id))
             flow, strategy = await self.db.read(lambda session: _documents(session, campaign_id))
             routes = SingleRoute(self.carrier)
-            station = Station(self.db, self.carrier, worker=worker or self.worker)
+            station = Station(self.db, routes, worker=worker or self.worker)
             speaker = Speaker(flow, studio.catalogue, studio.renderer)
             deps = studio.deps(flow, speaker, DeafRecognizer(), self.db, bus)
             options = DialerOptions(
@@ -248,6 +249,20 @@ class Office:
                 dialer.stop()
                 await task
                 await station.close()
+
+    @asynccontextmanager
+    async def working(self, url: str, callees: Path) -> AsyncIterator[None]:
+        """A worker of its own has the campaigns while the block runs; then it hangs up and goes."""
+        brake = WorkerBrake()
+        database = self.settings.database.model_copy(update={"url": url})
+        options = WorkerOptions(settings=self.settings.model_copy(update={"database": database}), callees=callees)
+        worker = asyncio.create_task(run_worker(options, Watching(), brake, self.db.clock))
+        try:
+            yield
+        finally:
+            for _ in range(2):
+                brake.pull()
+            await worker
 
     async def until(self, number: str, *states: HandlingState) -> Card:
         """Wait until the agent's task is in one of these states."""

@@ -74,6 +74,13 @@ def test_a_trunk_that_keeps_refusing_rests_and_is_tried_again(calls: Any) -> Non
     assert len({attempt.phone for attempt in ran.results.attempts if attempt.outcome == "answered"}) == 40
 
 
+def test_the_network_isnt_asked_for_its_calls_each_time_that_one_ends(calls: Any) -> None:
+    """A listing costs a PBX and us an event for each of its channels; it is for trunks that come or go."""
+    ran = calls(12, [(rules("only"), WELL)], concurrency=4)
+    assert ran.results.summary.outcomes == {"answered": 12}
+    assert ran.network.trunks["only"].asked <= 2  # before the first call
+
+
 # ---- limits ---------------------------------------------------------------------------------------------------
 
 

@@ -50,6 +50,7 @@ class Pbx(Carrier):
         self.name = name
         self.linked = True
         self.dialled: list[tuple[float, OriginateRequest]] = []
+        self.asked = 0  # how often it had to list its calls
         self.strangers: set[str] = set()  # calls that a dead process has left
         self.dropped: set[str] = set()
 
@@ -64,6 +65,7 @@ class Pbx(Carrier):
         return await super().originate(request, handler)
 
     async def reconcile(self) -> frozenset[str]:
+        self.asked += 1
         if not self.linked:
             raise TrunkError("the PBX is away")
         return await super().reconcile() | self.strangers

@@ -129,7 +129,7 @@ class Network:
     async def drop(self, attempt_ids: frozenset[str]) -> None:
         self.held -= attempt_ids
 
-    def watch(self, changed: Callable[[], None]) -> None:
+    def watch_service(self, changed: Callable[[], None]) -> None:
         self.watchers.append(changed)
 
 
