@@ -1,13 +1,17 @@
 """Voice activity: is somebody speaking in this frame, and have they begun or stopped?
 
 webrtcvad mode 2 alone stays open in noise at 10 dB; together with "3 dB above the tracked noise floor" it has no
-false starts at 20, 10 and 5 dB (measured on 87 utterances, docs/decisions/0030). One frame costs about 5 µs.
-What an utterance is, and when it is over, is `speech.endpointing`'s business."""
+false starts at 20, 10 and 5 dB (measured on 87 utterances, docs/decisions/0030).
+What an utterance is, and when it is over, is `speech.endpointing`'s business.
+
+`voice_detector()` gives the compiled detector (`_voice.c`) where it was built, which takes a third of the time;
+the class `VoiceDetector` is the reference and serves everywhere else (docs/decisions/0195)."""
 
 from __future__ import annotations
 
 import math
 from array import array
+from typing import Protocol
 
 import _webrtcvad
 import numpy as np
@@ -15,6 +19,11 @@ import numpy as np
 from speech.audio.frames import FRAME_BYTES, FRAME_MS, SAMPLE_RATE_HZ, SAMPLES_PER_FRAME, SILENCE_FRAME
 from speech.audio.levels import power_of_dbfs, ratio_of_db
 from speech.audio.tones import Samples, analyse_tones
+
+try:
+    from speech import _voice
+except ImportError:  # no compiler when this was installed
+    _voice = None  # type: ignore[assignment]  # a module that may be missing has no type of its own
 
 VAD_MODE = 2
 LEAST_POWER = power_of_dbfs(
@@ -34,6 +43,7 @@ TONE_SHARE = 0.85  # of the energy in one tone, or in a key's two: no voice
 # it hears noise at −72 dBFS instead.
 COMFORT_POWER = power_of_dbfs(-72.0)
 
+_INTERFACE = 1  # of the compiled detector: one that was built from other sources isn't used
 _INT16 = np.dtype("<i2")
 _FLOAT32 = np.dtype("<f4")
 _COMFORT_FRAME = (
@@ -45,6 +55,34 @@ _frombuffer = np.frombuffer
 _process = _webrtcvad.process
 _ONES = tuple(bin(bits).count("1") for bits in range(1 << ONSET_WINDOW))
 _WINDOW_MASK = (1 << ONSET_WINDOW) - 1
+
+
+class Voice(Protocol):
+    """A voice detector, compiled or not. Hears every frame of one call, in order.
+
+    After `hear`: `voiced` says whether this frame holds voice, `speaking` whether somebody is speaking (3 of the
+    last 5 frames to begin, 200 ms without voice to stop), `onset_age` how many ticks before this one the voice
+    began when `speaking` has just become true, `power` is the frame's mean square."""
+
+    @property
+    def voiced(self) -> bool: ...
+    @property
+    def speaking(self) -> bool: ...
+    @property
+    def onset_age(self) -> int: ...
+    @property
+    def power(self) -> float: ...
+
+    @property
+    def samples(self) -> Samples:
+        """The last frame as numbers, made anew each time: few frames are loud enough for anybody to ask."""
+
+    def hear(self, frame: bytes, least_power: float = 0.0, /) -> bool:
+        """Hear one frame, 320 bytes s16le; returns `speaking`. Frames softer than `least_power` (our own echo) are
+        no voice. Raises ValueError for a frame of another length."""
+
+    def forget(self) -> None:
+        """The voice that has just begun was none (our own echo): nobody is speaking until it begins anew."""
 
 
 class NoiseFloor:
@@ -85,11 +123,7 @@ class NoiseFloor:
 
 
 class VoiceDetector:
-    """Hears every frame of one call, in order.
-
-    After `hear`: `voiced` says whether this frame holds voice, `speaking` whether somebody is speaking (3 of the
-    last 5 frames to begin, 200 ms without voice to stop), `onset_age` how many ticks before this one the voice
-    began when `speaking` has just become true."""
+    """The `Voice` in Python."""
 
     __slots__ = (
         "_frame",
@@ -110,16 +144,11 @@ class VoiceDetector:
         self.onset_age = 0
         self.power = 0.0  # of the last frame, mean square
         self._frame = SILENCE_FRAME  # the last one
-        # The package's own layer over this costs half a microsecond a frame; all it adds is a check of the length.
-        self._vad = _webrtcvad.create()
-        _webrtcvad.init(self._vad)
-        _webrtcvad.set_mode(self._vad, VAD_MODE)
+        self._vad = _webrtc()
         self._history = 0
         self._since_voice = 0
 
-    def hear(self, frame: bytes, least_power: float = 0.0) -> bool:
-        """Hear one frame, 320 bytes s16le; returns `speaking`. Frames softer than `least_power` (our own echo) are
-        no voice. Raises ValueError for a frame of another length."""
+    def hear(self, frame: bytes, least_power: float = 0.0, /) -> bool:
         if len(frame) != FRAME_BYTES:
             raise ValueError(f"a frame has {FRAME_BYTES} bytes, not {len(frame)}")
         self._frame = frame
@@ -152,10 +181,62 @@ class VoiceDetector:
 
     @property
     def samples(self) -> Samples:
-        """The last frame as numbers, made anew each time: few frames are loud enough for anybody to ask."""
-        return _frombuffer(self._frame, _INT16).astype(_FLOAT32)
+        return _samples(self._frame)
 
     def forget(self) -> None:
-        """The voice that has just begun was none (our own echo): nobody is speaking until it begins anew."""
         self.speaking = False
         self._history = 0
+
+
+def _webrtc() -> object:
+    """A webrtcvad of one call's own. The package's layer over it costs half a microsecond a frame; all it adds is
+    a check of the length."""
+    vad: object = _webrtcvad.create()
+    _webrtcvad.init(vad)
+    _webrtcvad.set_mode(vad, VAD_MODE)
+    return vad
+
+
+def _samples(frame: bytes) -> Samples:
+    return _frombuffer(frame, _INT16).astype(_FLOAT32)
+
+
+def _is_tone(frame: bytes) -> bool:
+    return analyse_tones(_samples(frame)).two > TONE_SHARE
+
+
+def _compiled() -> type[_voice.Detector] | None:
+    """The compiled detector, told this module's limits; None where it isn't built, or is of another time."""
+    if _voice is None or (_voice.INTERFACE, _voice.FLOOR_TICKS, _voice.FLOOR_RANK) != (
+        _INTERFACE,
+        FLOOR_TICKS,
+        FLOOR_TICKS // FLOOR_SHARE,
+    ):
+        return None
+    _voice.set_up(
+        least_power=LEAST_POWER,
+        above_floor=ABOVE_FLOOR,
+        floor_rise=FLOOR_RISE,
+        comfort_power=COMFORT_POWER,
+        floor_every_ticks=FLOOR_EVERY_TICKS,
+        onset_window=ONSET_WINDOW,
+        onset_frames=ONSET_FRAMES,
+        release_ticks=RELEASE_TICKS,
+        create=_webrtc,
+        process=_process,
+        is_tone=_is_tone,
+        samples_of=_samples,
+        silence=SILENCE_FRAME,
+        comfort=_COMFORT_FRAME,
+        rate=SAMPLE_RATE_HZ,
+        size=SAMPLES_PER_FRAME,
+    )
+    return _voice.Detector
+
+
+COMPILED = _compiled()
+
+
+def voice_detector() -> Voice:
+    """A detector for one call."""
+    return VoiceDetector() if COMPILED is None else COMPILED()

@@ -8,7 +8,7 @@ from itertools import islice
 from speech.amd import BEEP_LEAST_POWER, AmdState, AnsweringMachineDetector, BeepDetector
 from speech.audio.frames import FRAME_MS
 from speech.turn.echo import COMPARED_TICKS, EchoGuard
-from speech.vad import VoiceDetector
+from speech.vad import voice_detector
 
 PRE_ROLL_TICKS = 300 // FRAME_MS  # VAD's onset is late by up to 100 ms, and unvoiced beginnings are lost to it
 KEPT_TICKS = 1500 // FRAME_MS  # an answer may begin before the question is over; this much of it is kept
@@ -51,7 +51,7 @@ class Ear:
         self.silent_ticks = 0  # since anybody last spoke
         self.beep_end_tick: int | None = None
         self.watch_beeps = False  # a machine is known; before, beeps only serve to detect it
-        self.vad = VoiceDetector()
+        self.vad = voice_detector()
         self.echo = EchoGuard()
         self.amd = AnsweringMachineDetector()
         self._beeps = BeepDetector()

@@ -7,9 +7,11 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from ivr import doctor
 from ivr.cli.doctor import command
 from ivr.config import LanguageSpeech, PathSettings, Settings
 from ivr.doctor import Finding, examine
+from speech.vad import VoiceDetector
 
 pytestmark = pytest.mark.unit
 
@@ -34,6 +36,16 @@ def test_an_unknown_voice_and_recogniser_are_found(tmp_path: Path) -> None:
     assert not found["voice en"].ok
     assert not found["hearing en"].ok
     assert "parrot" in found["hearing en"].detail
+
+
+def test_which_voice_detector_is_in_use_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor, "COMPILED", VoiceDetector)
+    settings = Settings(paths=PathSettings(var=tmp_path))
+    assert findings(settings)["voice detection"] == Finding("voice detection", True, "compiled")
+    monkeypatch.setattr(doctor, "COMPILED", None)
+    found = findings(settings)["voice detection"]
+    assert (found.ok, found.required) == (False, False)
+    assert found.mend.endswith("pip install -e .")
 
 
 def test_a_file_that_is_no_database_is_found_and_left_alone(tmp_path: Path) -> None:
