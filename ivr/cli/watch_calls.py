@@ -85,36 +85,15 @@ def _text(line: dict[str, str]) -> str:
     return translate(line["text"]) if line["who"] == "call" else line["text"]
 
 
-@command.command(help=translate("Listen: your phone rings, and you hear both sides. Nobody hears you."))
-@CALL
-@PHONE
-@click.pass_obj
-def listen(obj: tuple[str | None, Place | None], call: str, phone: str) -> None:
-    _carry_out(obj, call, SupervisionKind.LISTEN, phone)
+def _add_spoken(name: str, kind: SupervisionKind, help_: str) -> None:
+    """A command by which the supervisor's phone comes into the call."""
 
-
-@command.command(help=translate("Whisper: you hear both sides, and the agent alone hears you."))
-@CALL
-@PHONE
-@click.pass_obj
-def whisper(obj: tuple[str | None, Place | None], call: str, phone: str) -> None:
-    _carry_out(obj, call, SupervisionKind.WHISPER, phone)
-
-
-@command.command(help=translate("Join: everybody on the call hears you."))
-@CALL
-@PHONE
-@click.pass_obj
-def join(obj: tuple[str | None, Place | None], call: str, phone: str) -> None:
-    _carry_out(obj, call, SupervisionKind.JOIN, phone)
-
-
-@command.command("take-over", help=translate("Talk with the customer instead of the robot or the agent."))
-@CALL
-@PHONE
-@click.pass_obj
-def take_over(obj: tuple[str | None, Place | None], call: str, phone: str) -> None:
-    _carry_out(obj, call, SupervisionKind.TAKE_OVER, phone)
+    @command.command(name, help=help_)
+    @CALL
+    @PHONE
+    @click.pass_obj
+    def spoken(obj: tuple[str | None, Place | None], call: str, phone: str) -> None:
+        _carry_out(obj, call, kind, phone)
 
 
 @command.command(help=translate("End a call at once."))
@@ -226,3 +205,12 @@ def _said(view: service.OrderView) -> str:
         return said
     why = why_word(view.why)
     return translate("{what}: {why}", what=said, why=why if isinstance(why, str) else why.render(translate))
+
+
+_add_spoken("listen", SupervisionKind.LISTEN,
+            translate("Listen: your phone rings, and you hear both sides. Nobody hears you."))  # fmt: skip
+_add_spoken("whisper", SupervisionKind.WHISPER,
+            translate("Whisper: you hear both sides, and the agent alone hears you."))  # fmt: skip
+_add_spoken("join", SupervisionKind.JOIN, translate("Join: everybody on the call hears you."))
+_add_spoken("take-over", SupervisionKind.TAKE_OVER,
+            translate("Talk with the customer instead of the robot or the agent."))  # fmt: skip
