@@ -28,8 +28,9 @@ from ivr.desk.presence import find
 from ivr.model import Attempt, Contact, Handling, HandlingState, Task
 from ivr.session.deps import PlacedAttempt
 from ivr.session.faults import log_fault
+from ivr.session.machine import CallState
 from ivr.session.offering import BRIDGED
-from ivr.session.progress import AgentCalled, CallOver, NodeReached, ProgressEvent
+from ivr.session.progress import AgentCalled, CallOver, NodeReached, ProgressEvent, StateChanged
 from ivr.session.record import CallRecord
 from ivr.session.slots import SlotTimes
 from prompts.languages import family
@@ -99,6 +100,8 @@ class PutThrough:
         match event:
             case AgentCalled(attempt_id=attempt_id, agent=agent):
                 self._agents[attempt_id] = agent
+            case StateChanged(attempt_id=attempt_id, state=CallState.TAKEN):
+                self._agents.pop(attempt_id, None)  # whoever talks from now on is no agent with a script
             case NodeReached(attempt_id=attempt_id, node=node) if node == BRIDGED:
                 called = self._agents.get(attempt_id)
                 if called is not None and attempt_id not in self._begun:
@@ -118,15 +121,21 @@ class PutThrough:
             return False
         now, call = self._database.clock.now(), call_as_json(record, None)
 
-        def work(session: Session) -> bool:
+        def work(session: Session) -> tuple[bool, int | None]:
             found = select(Handling).where(Handling.attempt_id == attempt.attempt_id).with_for_update()
             handling = session.scalars(found).one_or_none()
             if handling is None or handling.state is not HandlingState.TALKING:
-                return handling is not None
+                return handling is not None, None
+            if handling.ended_at is not None:  # its agent has another call, and has entered what they had to
+                handling.call = call
+                return True, handling.id
             wrap_up(session, handling, call, self._wrap_up_s, now)
-            return True
+            return True, None
 
-        return await patiently(self._database, work, attempt.attempt_id)
+        theirs, to_finish = await patiently(self._database, work, attempt.attempt_id)
+        if to_finish is not None:
+            await self._tasks.finish_as_entered(to_finish)
+        return theirs
 
     async def _renew(self) -> None:
         """Say again and again that the talks are still on."""
@@ -159,12 +168,14 @@ class PutThrough:
         attempt = session.get_one(Attempt, attempt_id)
         contact = session.get_one(Contact, session.get_one(Task, attempt.task_id).contact_id)
         campaign = self._book.campaign(session, self._campaign_id)
+        agent = find(session, number)
+        rows.let_go_of_taken(session, agent, now)
         times = SlotTimes(campaign.rules.policy.zone_of(attempt.phone), campaign.ends_at)
         known = {**times.named(now), **contact.attributes, "phone": attempt.phone}
         handling = Handling(
             task_id=attempt.task_id,
             campaign_id=self._campaign_id,
-            agent_id=find(session, number).id,
+            agent_id=agent.id,
             flow_version_id=self._book.version_for(session, campaign, attempt.phone),
             state=HandlingState.TALKING,
             began_at=now,

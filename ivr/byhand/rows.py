@@ -140,6 +140,15 @@ def end(session: Session, handling: Handling, state: HandlingState, now: datetim
     let_go(session, handling, now)
 
 
+def let_go_of_taken(session: Session, agent: Agent, now: datetime) -> None:
+    """A call that a supervisor has taken over goes on without the agent, who has another one now: it stays
+    `TALKING`, and is finished with what was entered when it is over."""
+    taken = open_of(session, agent.id, lock=True)
+    if taken is not None and taken.state is HandlingState.TALKING:
+        taken.ended_at = now
+        session.flush()
+
+
 def let_go(session: Session, handling: Handling, now: datetime) -> None:
     """The agent is ready again, or gets their wish, where it is this task that they are busy with."""
     presence = session.get(AgentPresence, handling.agent_id, with_for_update=True, populate_existing=True)

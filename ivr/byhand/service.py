@@ -4,6 +4,8 @@ Everything is in the database before a function returns: any other process goes 
 
 from __future__ import annotations
 
+import asyncio
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -39,17 +41,20 @@ from ivr.byhand.taking import Late, Nothing, Taking
 from ivr.byhand.texts import Texts
 from ivr.byhand.words import NO_WORKER, NOT_DIALLED, WORKER_GONE
 from ivr.config import Settings
-from ivr.database import Database
+from ivr.database import Database, DatabaseError
 from ivr.desk.presence import Change, find, move, presence_of
 from ivr.dialer import store
+from ivr.dialer.calling import DATABASE_WAIT_S
 from ivr.dialer.ledger import DatabaseLedger
 from ivr.identity.form import Judgement, record_identity_check
 from ivr.model import Agent, AgentState, Attempt, Handling, HandlingState, IdentityResult, PeopleMode
 from ivr.session.api import ApiClient
 from ivr.session.deps import PlacedAttempt
+from ivr.session.faults import log_fault
 from ivr.session.record import CallRecord
 from ivr.session.slots import SlotTimes
 
+log = logging.getLogger(__name__)
 T = TypeVar("T")
 SCRIPTED = (HandlingState.TALKING, HandlingState.WRAP_UP)  # while entries are taken
 AS_ENTERED = Result()  # what the script came to
@@ -202,6 +207,17 @@ class Tasks:
         if left is not None:
             await self._finish(left, AS_ENTERED)
 
+    async def finish_as_entered(self, handling_id: int) -> None:
+        """A call that had gone on without its agent is over; the database is waited for."""
+        while True:
+            try:
+                await self._finish(handling_id, AS_ENTERED)
+            except DatabaseError as error:
+                log_fault(log, "result_waits", error, handling_id=handling_id)
+                await asyncio.sleep(DATABASE_WAIT_S)
+            else:
+                return
+
     async def tidy(self, number: str | None = None) -> int:
         """End what has lasted too long, of that agent or of anybody: how many.
 
@@ -252,6 +268,7 @@ class Tasks:
             handling = session.get_one(Handling, handling_id, with_for_update=True)
             if handling.ended_at is None:
                 rows.end(session, handling, HandlingState.DONE, now)
+            handling.state = HandlingState.DONE
 
         await self._database.run(done)
         return Came(record.disposition, again_at)

@@ -112,7 +112,9 @@ def close_unknown(session: Session, ids: Sequence[str], now: datetime) -> int:
 
 def _without_people(session: Session, ids: Sequence[str]) -> list[str]:
     wrapped_up = select(Handling.attempt_id).where(
-        Handling.attempt_id.in_(ids), Handling.state.in_((HandlingState.TALKING, HandlingState.WRAP_UP))
+        Handling.attempt_id.in_(ids),
+        Handling.state.in_((HandlingState.TALKING, HandlingState.WRAP_UP)),
+        Handling.ended_at.is_(None),  # else a supervisor had it from them: only that process knew how it ended
     )
     people = set(session.execute(wrapped_up).scalars())
     return [one for one in ids if one not in people]

@@ -7,8 +7,6 @@ import asyncio
 import itertools
 import logging
 from collections import Counter
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from datetime import datetime
 from pathlib import Path
 
@@ -27,7 +25,6 @@ from ivr.model import (
     Segment,
 )
 from ivr.model import AgentState as S
-from ivr.worker.door import Watching, WorkerBrake, WorkerOptions, run_worker
 from tests.integration.byhand.office import Office, office, phone
 from tests.shared_prompts import with_shared_prompts
 from trunk.ports import DialOutcome
@@ -63,20 +60,6 @@ def customers() -> str:
         does = ", ".join([*waits, f"{{on: bridged, at_s: {3 + one % 6}, hang_up: true}}"])
         said.append(f'  "{phone(one)}": {{ring_s: {1 + one % 4}, pickup: {pickup}, does: [{does}]}}')
     return "\n".join(said)
-
-
-@asynccontextmanager
-async def working(at: Office, url: str, callees: Path) -> AsyncIterator[None]:
-    brake = WorkerBrake()
-    database = at.settings.database.model_copy(update={"url": url})
-    options = WorkerOptions(settings=at.settings.model_copy(update={"database": database}), callees=callees)
-    worker = asyncio.create_task(run_worker(options, Watching(), brake, at.db.clock))
-    try:
-        yield
-    finally:
-        for _ in range(2):
-            brake.pull()
-        await worker
 
 
 async def at_their_screens(at: Office) -> None:
@@ -132,7 +115,7 @@ def test_a_campaign_of_people_from_its_first_call_to_its_last(
             [phone(one) for one in range(CUSTOMERS)], PeopleMode.PREDICTIVE, strategy=STRATEGY, recognizer="none"
         )
         await at.at_work()
-        async with working(at, sqlite_url, callees):
+        async with at.working(sqlite_url, callees):
             screens = asyncio.create_task(at_their_screens(at))
             await asyncio.sleep(10)
             assert await at.attempts() == []  # nobody is there

@@ -11,13 +11,14 @@ import pytest
 from sqlalchemy.orm import Session
 
 from ivr.byhand.finishing import Result
+from ivr.campaigns.actors import Actor
 from ivr.campaigns.creating import people_queue
 from ivr.campaigns.errors import CampaignError
 from ivr.database import Database, DatabaseError
 from ivr.model import AgentState as S
-from ivr.model import HandlingState, PeopleMode, Segment, Task, TaskState
+from ivr.model import Handling, HandlingState, PeopleMode, Role, Segment, SupervisionKind, Task, TaskState
 from ivr.strategy import default_strategy, loads
-from ivr.worker.door import Watching, WorkerBrake, WorkerOptions, run_worker
+from ivr.supervision.service import Order, order
 from tests.integration.byhand.office import Office, office, phone
 from tests.shared_prompts import with_shared_prompts
 
@@ -71,13 +72,7 @@ def test_who_answers_is_put_through_and_is_the_agents_task(
             [phone(1), phone(2), phone(3)], mode=PeopleMode.PREDICTIVE, strategy=STRATEGY, recognizer="none"
         )
         await at.at_work("1001")
-        brake = WorkerBrake()
-        settings = at.settings.model_copy(
-            update={"database": at.settings.database.model_copy(update={"url": database_url})}
-        )
-        options = WorkerOptions(settings=settings, callees=callees)
-        worker = asyncio.create_task(run_worker(options, Watching(), brake, at.db.clock))
-        try:
+        async with at.working(database_url, callees):
             card = await at.until("1001", HandlingState.TALKING)
             assert (card.phone, card.contact) == (phone(2), {"plan": "Light"})
             card = await at.tasks.answer("1001", "yes")
@@ -91,10 +86,6 @@ def test_who_answers_is_put_through_and_is_the_agents_task(
             await at.wants("1001", S.SIGNED_OUT)
             await at.until("1001", HandlingState.WRAP_UP)
             await at.tasks.finish("1001", Result("refused"))
-        finally:
-            for _ in range(3):
-                brake.pull()
-            await worker
         found = {one.phone: (one.outcome, one.disposition, one.intention) for one in await at.attempts()}
         assert found == {
             phone(1): ("busy", "busy", "unreachable"),
@@ -106,6 +97,54 @@ def test_who_answers_is_put_through_and_is_the_agents_task(
         assert [one.agent for one in await at.rows(Segment) if one.kind == "agent"] == ["1001", "1001"]
 
     office(database_url, story, var=var)
+
+
+TAKEN = """
+defaults: {ring_s: 1, does: []}
+callees:
+  "+8613800000002": {does: [{on: bridged, at_s: 5, hang_up: true}]}
+  "699": {does: [{on: bridged, at_s: 60, hang_up: true}]}
+"""
+
+
+def test_an_agent_from_whom_a_supervisor_takes_a_call_has_the_next_one_meanwhile(
+    sqlite_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    monkeypatch.setattr("tests.integration.byhand.office.ROSTER", ROSTER.replace(b"300", b"5"))
+    callees = tmp_path / "callees.yaml"
+    callees.write_text(TAKEN)
+    var = with_shared_prompts(tmp_path / "var", tmp_path_factory)
+
+    async def story(at: Office) -> None:
+        people = [phone(1), phone(2)]
+        await at.campaign(people, mode=PeopleMode.PREDICTIVE, strategy=STRATEGY, recognizer="none")
+        await at.at_work("1001")
+        async with at.working(sqlite_url, callees):
+            first = await at.until("1001", HandlingState.TALKING)
+            assert first.attempt_id is not None
+            await at.tasks.answer("1001", "yes")
+            await at.tasks.answer("1001", "no")
+            wanted = Order(first.attempt_id, SupervisionKind.TAKE_OVER, "699")
+            await at.db.run(
+                lambda session: order(session, Actor("ann", Role.SUPERVISOR), wanted, at.db.clock.now())
+            )
+            for _ in range(60):  # the supervisor talks for so long, the agent wraps up for 5 s
+                card = await at.tasks.show("1001")
+                if card is not None and card.phone == phone(2) and card.state is HandlingState.WRAP_UP:
+                    break
+                await asyncio.sleep(1)
+            open_ones = [one.phone for one in await at.attempts() if one.ended_at is None]
+            assert open_ones == people  # the supervisor's talk, and the one that isn't finished yet
+            assert (await at.tasks.finish("1001", Result("sold"))).disposition == "sold"
+            await asyncio.sleep(60)
+        found = {one.phone: (one.outcome, one.disposition, one.abandoned) for one in await at.attempts()}
+        assert found == {phone(1): ("answered", "refused", False), phone(2): ("answered", "sold", False)}
+        assert [one.state for one in await at.rows(Handling)] == [HandlingState.DONE, HandlingState.DONE]
+        talks = [one.agent for one in await at.rows(Segment) if one.kind == "agent"]
+        assert sorted(map(str, talks)) == ["1001", "1001", "ann"]
+        assert (await at.day("1001")).count(S.TALKING) == 2
+
+    office(sqlite_url, story, var=var)
 
 
 def test_a_predictive_campaign_says_whose_people_it_calls_for() -> None:
