@@ -36,7 +36,7 @@ from speech.tts import DEFAULT_VOICES, EspeakSynthesizer
 
 MODELS_VARIABLE = "IVR_MODELS"  # how speech, and its child processes, find the models
 # In virtual time a decode may take as long as it needs: the clock waits, so that a slow machine hears the same.
-PATIENT = RecognizerOptions(deadline_s=300.0, max_waiting=100_000)
+PATIENT = RecognizerOptions(deadline_s=300.0, max_waiting=100_000, late_s=300.0)
 
 
 @dataclass(frozen=True, slots=True)

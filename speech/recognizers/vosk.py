@@ -12,6 +12,7 @@ import os
 import threading
 import time
 from collections import deque
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
@@ -89,6 +90,7 @@ class VoskRecognizer:
         self._pool = ThreadPoolExecutor(self._workers, thread_name_prefix=prefix, initializer=_yield_to_the_clock)
         self._model: Any = None
         self._open_streams = 0
+        self._since: deque[float] = deque()  # when each piece of sound was given to the threads, while it waits
         self.grammar = lru_cache(maxsize=256)(self._grammar)
 
     def languages(self) -> frozenset[str]:
@@ -98,10 +100,12 @@ class VoskRecognizer:
         self._model = await asyncio.get_running_loop().run_in_executor(self._pool, load_model, self._language)
 
     def open(self, question: Question) -> VoskStream:
-        """A new utterance. Past `max_waiting` open ones it is turned away: its result is not accepted."""
+        """A new utterance. Past `max_waiting` open ones it is turned away, and while sound waits for longer than
+        `late_s`: its result is not accepted. Who is turned away is offered keys at once; were everybody taken, all
+        would wait for their deadlines first, and hear nothing meanwhile."""
         if self._model is None:
             raise RuntimeError("VoskRecognizer.start() must be awaited before open()")
-        overloaded = self._open_streams >= self._options.max_waiting + self._workers
+        overloaded = self._open_streams >= self._options.max_waiting + self._workers or self._is_late()
         self._open_streams += 1
         return VoskStream(self, question, "overloaded" if overloaded else None)
 
@@ -142,6 +146,21 @@ class VoskRecognizer:
     def _closed(self) -> None:
         self._open_streams -= 1
 
+    def _is_late(self) -> bool:
+        try:
+            return time.monotonic() - self._since[0] > self._options.late_s
+        except IndexError:  # nothing waits, or a thread has just taken the last one
+            return False
+
+    def _submit(self, decode: Callable[[], None]) -> None:
+        """Threads take pieces in the order in which they came."""
+        self._since.append(time.monotonic())
+        self._pool.submit(self._begin, decode)
+
+    def _begin(self, decode: Callable[[], None]) -> None:
+        self._since.popleft()
+        decode()
+
 
 class VoskStream:
     """One utterance: `feed` only collects; threads of the pool decode, one at a time and in order."""
@@ -170,7 +189,7 @@ class VoskStream:
         self._waiting_bytes += len(pcm)
         if self._waiting_bytes >= CHUNK_BYTES:
             self._waiting_bytes = 0
-            self._owner._pool.submit(self._decode)
+            self._owner._submit(self._decode)
 
     async def result(self) -> Hypothesis:
         """The decoded answer; not accepted when it is no whole phrase, not sure enough, or late."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import threading
 from collections.abc import Awaitable, Callable
 
 import pytest
@@ -80,7 +81,7 @@ async def test_too_long_and_empty_utterances_are_nothing(vosk: VoskRecognizer) -
 
 
 async def test_the_bound_on_open_utterances_and_the_deadline() -> None:
-    recognizer = VoskRecognizer("ko", RecognizerOptions(workers=1, max_waiting=2, deadline_s=0.0))
+    recognizer = VoskRecognizer("ko", RecognizerOptions(workers=1, max_waiting=2, deadline_s=0.0, late_s=300.0))
     await recognizer.start()
     question = build_question(AnswerSpec("yes_no", "ko"))
     try:
@@ -95,6 +96,25 @@ async def test_the_bound_on_open_utterances_and_the_deadline() -> None:
             stream.cancel()
         assert (await recognizer.open(question).result()).rule == "deadline"  # the places are free again
     finally:
+        await recognizer.close()
+
+
+async def test_who_begins_while_sound_waits_too_long_is_turned_away_at_once() -> None:
+    recognizer = VoskRecognizer("ko", RecognizerOptions(workers=1, late_s=0.0))
+    await recognizer.start()
+    question = build_question(AnswerSpec("yes_no", "ko"))
+    go_on = threading.Event()
+    try:
+        recognizer._pool.submit(go_on.wait)  # the only thread is busy
+        first, second = recognizer.open(question), recognizer.open(question)
+        first.feed(bytes(16_000))
+        third = recognizer.open(question)
+        assert (await third.result()).rule == "overloaded"
+        go_on.set()
+        assert [(await one.result()).rule for one in (first, second)] == ["grammar", "grammar"]
+        assert (await recognizer.open(question).result()).rule == "grammar"  # nothing waits any more
+    finally:
+        go_on.set()
         await recognizer.close()
 
 
