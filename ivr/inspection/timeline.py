@@ -11,7 +11,7 @@ from typing import Any
 
 from speech.audio import FRAME_MS, FRAME_S, SILENCE_FRAME
 from speech.turn.echo import EchoGuard
-from speech.vad import RELEASE_TICKS, VoiceDetector
+from speech.vad import RELEASE_TICKS, Voice, voice_detector
 
 Stretch = tuple[int, int]  # ticks, the end not included
 
@@ -28,7 +28,7 @@ class Speech:
     stretches: list[Stretch] = field(default_factory=list)
     _since: int | None = None
 
-    def note(self, tick: int, detector: VoiceDetector) -> None:
+    def note(self, tick: int, detector: Voice) -> None:
         """The detector has heard the frame of this tick."""
         if detector.speaking and self._since is None:
             earliest = self.stretches[-1][1] if self.stretches else 0
@@ -49,7 +49,7 @@ class Listener:
     def __init__(self) -> None:
         self.ticks = 0
         self.callee, self.ours, self.muted = Speech(), Speech(), Speech()
-        self._callee_ear, self._our_ear = VoiceDetector(), VoiceDetector()
+        self._callee_ear, self._our_ear = voice_detector(), voice_detector()
         self._echo = EchoGuard()
         self._zeros = 0
 
