@@ -72,7 +72,7 @@ class Memory:
             return
         self.over += 1
         if self.over % self.every == 0:
-            at = event.record.ended_at.timestamp()
+            at = (event.record.ended_at or event.record.started_at).timestamp()
             self.begun_at = self.begun_at or at
             self.readings.append(((at - self.begun_at) / 60, rss_bytes(os.getpid()) / 1e6))
 

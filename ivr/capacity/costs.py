@@ -69,6 +69,7 @@ class Costs(BaseModel):
     engine: CpuCost
     decoding: CpuCost
     asterisk: CpuCost
+    generator: CpuCost  # of `ivr bench capacity`: no part of a plan, but the yardstick of the machine's speed
     database_cpu: CpuCost
     engine_memory: MemoryCost
     asterisk_memory: MemoryCost

@@ -2,7 +2,11 @@
 
 Fitting starts from given costs and changes them as little as it can, each in proportion to itself, until the sums
 agree with the reports (least squares of the smallest norm): what the reports can't tell apart keeps its
-proportion, and what is 0 stays 0."""
+proportion, and what is 0 stays 0.
+
+A machine's own speed isn't the same from one minute to the next, where it shares its processor with others: by
+half, on the virtual machine of the shipped costs. The load generator does the same work in every run; by what that
+took, `slowness`, a report is compared with costs that were measured when the machine was faster or slower."""
 
 from __future__ import annotations
 
@@ -40,12 +44,20 @@ class Report:
     workers: int
     cpu_ms: dict[str, float]  # by part; only those that the report has
     memory_mb: dict[str, float]  # likewise
+    generator_ms: float = 0.0  # CPU likewise, of the load generator; 0: the report doesn't say
 
     def load(self, part: str) -> list[float]:
         """What each coefficient is multiplied by, for the part's CPU in ms per second."""
         processes = self.workers if part == "engine" else 1
         recorded, speaking = self.calls * self.record_share, self.calls * self.speech_share
         return [processes, self.calls, recorded, speaking, self.setups_per_s]
+
+    def slowness(self, costs: Costs) -> float:
+        """How many times as long as in the costs the load generator took; 1 where nothing is known."""
+        if not self.generator_ms:
+            return 1.0
+        expected_ms = costs.generator.fixed / self.calls + costs.generator.per_call
+        return self.generator_ms / expected_ms
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,16 +109,18 @@ def _report(name: str, document: dict[str, Any]) -> Report:
         workers=int(figures.get("workers", 1)),
         cpu_ms={part: float(figures[key]) for part, key in cpu_keys.items() if key in figures},
         memory_mb={part: float(figures[key]) for part, key in memory_keys.items() if key in figures},
+        generator_ms=float(figures.get("generator_cpu_ms_per_call_s", 0.0)),
     )
 
 
 def compare(report: Report, costs: Costs) -> tuple[Compared, ...]:
     """Every figure that the report has, beside what the costs predict."""
     found = []
+    slowness = report.slowness(costs)
     for part, measured_ms in report.cpu_ms.items():
         if measured_ms < NEGLIGIBLE_MS:
             continue
-        predicted_ms = float(np.dot(report.load(part), _vector(costs.cpu[part]))) / report.calls
+        predicted_ms = float(np.dot(report.load(part), _vector(costs.cpu[part]))) / report.calls * slowness
         found.append(Compared(report.name, part, "ms", measured_ms, predicted_ms))
     memories = {"engine": costs.engine_memory, "asterisk": costs.asterisk_memory}
     for part, measured_mb in report.memory_mb.items():
@@ -118,13 +132,21 @@ def compare(report: Report, costs: Costs) -> tuple[Compared, ...]:
 
 
 def fit(reports: Sequence[Report], costs: Costs, source: str) -> Costs:
-    """These costs, changed as little as it takes to agree with the reports; `source` says where they come from."""
-    changed: dict[str, Any] = {"machine": reports[0].machine}
+    """These costs, changed as little as it takes to agree with the reports; `source` says where they come from.
+
+    They are of the machine as fast as it was on average in these runs."""
+    usual = float(np.exp(np.mean([np.log(report.slowness(costs)) for report in reports])))
+    speeds = {report.name: report.slowness(costs) / usual for report in reports}
+    update = {"fixed": costs.generator.fixed * usual, "per_call": costs.generator.per_call * usual}
+    changed: dict[str, Any] = {
+        "machine": reports[0].machine,
+        "generator": costs.generator.model_copy(update={**update, "source": source}),
+    }
     for part in PARTS:
         have = [report for report in reports if report.cpu_ms.get(part, 0.0) >= NEGLIGIBLE_MS]
         if have:
             loads = [report.load(part) for report in have]
-            sums = [report.cpu_ms[part] * report.calls for report in have]
+            sums = [report.cpu_ms[part] * report.calls / speeds[report.name] for report in have]
             values = _nearest(loads, sums, _vector(costs.cpu[part]))
             changed[part] = CpuCost(source=source, **dict(zip(COEFFICIENTS, values, strict=True)))
     for part, name in (("engine", "engine_memory"), ("asterisk", "asterisk_memory")):

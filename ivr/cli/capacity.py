@@ -112,7 +112,18 @@ def _check(reports: Sequence[Report], costs: Costs) -> bool:
             f"{100 * one.off:+.0f} %",
             translate("yes" if one.holds else "NO"),
         )
-    Console().print(table)
+    console = Console()
+    console.print(table)
+    for report in reports:
+        times = report.slowness(costs)
+        console.print(
+            translate(
+                "{report}: the machine took {times:.2f} times as long as in the costs",
+                report=report.name,
+                times=times,
+            ),
+            highlight=False,
+        )
     return all(one.holds for one in found)
 
 

@@ -121,5 +121,5 @@ def test_a_file_that_isnt_costs(tmp_path: Path, text: str, said: str) -> None:
 def test_the_shipped_costs_name_a_command_or_a_document_for_each_part() -> None:
     costs = load_costs(SHIPPED)
     sources = [part["source"] for part in costs.model_dump().values() if isinstance(part, dict)]
-    assert len(sources) == 9
+    assert len(sources) == 10
     assert all("ivr bench" in source or "docs/" in source for source in sources), sources

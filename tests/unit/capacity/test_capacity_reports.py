@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -44,6 +45,19 @@ def test_what_wasnt_fitted_is_predicted() -> None:
     assert fitted.asterisk.source == "three runs"
     # the shipped ones are of another machine: they don't
     assert not all(one.holds for one in compare(run_of(90, 0.25, 0.1), COSTS))
+
+
+def test_a_run_on_a_slow_minute_is_predicted_by_what_the_generator_took() -> None:
+    def at_speed(times: float, *mix: float) -> Report:
+        usual = run_of(*mix)
+        took_ms = COSTS.generator.fixed / usual.calls + COSTS.generator.per_call
+        slow = {part: ms * times for part, ms in usual.cpu_ms.items()}
+        return replace(usual, name=f"run {times}", cpu_ms=slow, generator_ms=took_ms * times)
+
+    fitted = fit([at_speed(1.4, 60), at_speed(0.8, 120), at_speed(1.0, 60, 0.5, 0.5)], COSTS, "three runs")
+    unseen = at_speed(1.5, 90, 0.25, 0.1)
+    assert all(one.holds for one in compare(unseen, fitted)), compare(unseen, fitted)
+    assert not any(one.holds for one in compare(replace(unseen, generator_ms=0.0), fitted) if one.unit == "ms")
 
 
 def test_agreement_ends_at_15_percent() -> None:
