@@ -136,17 +136,17 @@ def fit(reports: Sequence[Report], costs: Costs, source: str) -> Costs:
 
     They are of the machine as fast as it was on average in these runs."""
     usual = float(np.exp(np.mean([np.log(report.slowness(costs)) for report in reports])))
-    speeds = {report.name: report.slowness(costs) / usual for report in reports}
-    update = {"fixed": costs.generator.fixed * usual, "per_call": costs.generator.per_call * usual}
+    yardstick = costs.generator
+    measured = {"fixed": yardstick.fixed * usual, "per_call": yardstick.per_call * usual}
     changed: dict[str, Any] = {
         "machine": reports[0].machine,
-        "generator": costs.generator.model_copy(update={**update, "source": source}),
+        "generator": yardstick.model_copy(update={"source": source, **measured}),
     }
     for part in PARTS:
         have = [report for report in reports if report.cpu_ms.get(part, 0.0) >= NEGLIGIBLE_MS]
         if have:
             loads = [report.load(part) for report in have]
-            sums = [report.cpu_ms[part] * report.calls / speeds[report.name] for report in have]
+            sums = [report.cpu_ms[part] * report.calls * usual / report.slowness(costs) for report in have]
             values = _nearest(loads, sums, _vector(costs.cpu[part]))
             changed[part] = CpuCost(source=source, **dict(zip(COEFFICIENTS, values, strict=True)))
     for part, name in (("engine", "engine_memory"), ("asterisk", "asterisk_memory")):
