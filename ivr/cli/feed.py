@@ -178,6 +178,8 @@ def show(name: str, db: Place | None) -> None:
                          next=_next(feed) or "-"))  # fmt: skip
     if runs:
         Console().print(_runs_table(runs))
+    for moment, problem in _problems(runs):
+        click.echo(f"  {moment}  {problem}")
     for one in rejects[:REJECTS_SHOWN]:
         reason = one.reason
         click.echo(
@@ -187,14 +189,23 @@ def show(name: str, db: Place | None) -> None:
 
 def _runs_table(runs: list[FeedRun]) -> Table:
     table = Table()
-    for title in ("begun", "state", "rows", "taken", "never", "replaced", "known", "left out", "problem"):
+    for title in ("begun", "state", "rows", "taken", "never", "replaced", "known", "left out"):
         table.add_column(translate(title))
     for run in runs:
         sums = (run.rows, run.taken, run.never, run.replaced, run.known, run.rejected)
-        problem = translate(run.problem["template"], **run.problem["params"]) if run.problem else ""
         state = translate(RUN_STATES[run.state])
-        table.add_row(shown_moment(run.began_at), state, *map(str, sums), problem)
+        table.add_row(shown_moment(run.began_at), state, *map(str, sums))
     return table
+
+
+def _problems(runs: list[FeedRun]) -> list[tuple[str, str]]:
+    """What went wrong, newest first, each sentence once with its last moment: too many words for a column."""
+    newest: dict[str, str] = {}
+    for run in runs:
+        if run.problem:
+            problem = translate(run.problem["template"], **run.problem["params"])
+            newest.setdefault(problem, shown_moment(run.began_at))
+    return [(moment, problem) for problem, moment in newest.items()]
 
 
 @command.command(help=translate("Don't run a feed until it is resumed."))

@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 from flows.findings import fill
 from flows.sprint import Scalar
 from ivr import deliveries
+from ivr.campaigns.words import state_word
 from ivr.contacts_import.phones import normalise_phone
 from ivr.contacts_import.report import CellError
 from ivr.contacts_import.values import convert
@@ -175,7 +176,7 @@ def _must_take(campaign: Campaign, now: datetime) -> None:
     if campaign.state in TAKING and (campaign.ends_at is None or campaign.ends_at > now) and campaign.policy:
         return
     template = "the campaign {campaign} is {state}: it takes contacts in between its approval and its end"
-    raise RefusedError(Refusal.CONFLICT, template, campaign=campaign.name, state=campaign.state.value)
+    raise RefusedError(Refusal.CONFLICT, template, campaign=campaign.name, state=state_word(campaign.state))
 
 
 def _unknown(source_id: str) -> RefusedError:

@@ -13,6 +13,7 @@ from typing import Any
 from sqlalchemy import Select, insert, or_, select, update
 from sqlalchemy.orm import Session
 
+from ivr.campaigns.words import state_word
 from ivr.config import Settings
 from ivr.feeds.definition import Definition, FeedError
 from ivr.feeds.events import take_complaints, take_payments
@@ -192,7 +193,7 @@ def _named(session: Session, name: str, now: datetime) -> Select[Feed]:
             "the campaign {campaign} of the feed {name} is {state}: it takes contacts in between approval and end",
             campaign=campaign.name,
             name=name,
-            state=campaign.state.value,
+            state=state_word(campaign.state),
         )
     return select(Feed).where(Feed.id == feed.id)
 

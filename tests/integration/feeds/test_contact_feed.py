@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import select, update
 
 from ivr.campaigns import CampaignError
+from ivr.campaigns.words import Term
 from ivr.errors import IvrError
 from ivr.feeds import runner, service, store
 from ivr.feeds.definition import FeedError
@@ -141,8 +142,9 @@ async def test_a_campaign_takes_nobody_in_before_its_approval_and_after_its_end(
     for values in ({"state": "draft"}, {"state": "finished"}, {"state": "running", "ends_at": town.clock.now()}):
         await town.change(**values)
         assert await town.runner.run_due() == 0
-        with pytest.raises(FeedError, match="it takes contacts in between approval and end"):
+        with pytest.raises(FeedError, match="it takes contacts in between approval and end") as told:
             await town.runner.run_feed("reminders")
+        assert isinstance(told.value.params["state"], Term), "a word that the catalogue translates"
     await town.change(state="approved", ends_at=None)
     assert await town.runner.run_due() == 1
 
