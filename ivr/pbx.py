@@ -22,6 +22,7 @@ def pbx_config(settings: Settings) -> PbxConfig:
         port=section.port,
         audio_host=section.audio_host,
         audio_port=section.audio_port,
+        packets_apart=section.packets_apart,
         media_dir=section.media_dir,
         media_dir_here=section.media_dir_here or section.media_dir,
         dialplan=section.dialplan,

@@ -24,6 +24,11 @@ class AsteriskSettings(Section):
         default="127.0.0.1", description="Our address, as Asterisk reaches it: it sends the calls' audio there."
     )
     audio_port: int = Field(default=0, ge=0, le=65535, description="Its TCP port; 0: any free one.")
+    packets_apart: bool = Field(
+        default=False,
+        description="Send callees a packet every 20 ms, not two every 40 ms: for an operator who objects to the "
+        "jitter; about an eighth more CPU, here and in Asterisk.",
+    )
     media_dir: Path = Field(
         default=Path("/var/spool/asterisk/ivr"),
         description="Where Asterisk writes recordings, as Asterisk names it.",

@@ -76,7 +76,10 @@ class AudioSocketLimits:
 class AudioSocketServer:
     """Listens for Asterisk; runs on asyncio's loop and on uvloop alike."""
 
-    def __init__(self, host: str, port: int = 0, limits: AudioSocketLimits | None = None) -> None:
+    def __init__(
+        self, host: str, port: int = 0, limits: AudioSocketLimits | None = None, *, spread: bool = False
+    ) -> None:
+        """`spread`: every id's frames are said 20 ms apart."""
         self.limits = limits or AudioSocketLimits()
         self.dropped_frames = 0  # heard too late to be of use
         self._host, self._port = host, port
@@ -85,6 +88,7 @@ class AudioSocketServer:
         self._unnamed: set[_Socket] = set()  # which haven't said whose they are
         self._sockets: set[_Socket] = set()  # every connection, until it is lost
         self._halves = [0, 0]  # how many are served on even ticks, and on odd ones
+        self._spread_all = spread
         self._spread: set[uuid.UUID] = set()
         self._ticker: Ticker[_Socket] = Ticker(self._serve)
         self._listeners: list[sockets.socket] = []
@@ -212,7 +216,7 @@ class AudioSocketServer:
         self._unnamed.discard(connection)
         self._open[socket_id] = connection
         connection.half = half = 0 if self._halves[0] < self._halves[1] else 1
-        connection.spread = socket_id in self._spread
+        connection.spread = self._spread_all or socket_id in self._spread
         self._halves[half] += 1
         self._ticker.add(connection)
         return leg

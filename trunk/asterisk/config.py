@@ -16,6 +16,7 @@ class PbxConfig:
     port: int = 5038
     audio_host: str = "127.0.0.1"  # our address, as Asterisk reaches it
     audio_port: int = 0  # 0: any free one
+    packets_apart: bool = False  # a packet every 20 ms, not two every 40 ms
     media_dir: Path = Path("/var/spool/asterisk/ivr")
     media_dir_here: Path = Path("/var/spool/asterisk/ivr")
     dialplan: str = "ivr"  # prefix of our contexts' names

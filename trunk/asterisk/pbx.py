@@ -51,7 +51,7 @@ class Pbx:
     def __init__(self, config: PbxConfig, patience_s: float = PATIENCE_S) -> None:
         self.config = config
         self.ami = Ami(config, AmiListener(self._on_event, self._on_lost, self._on_absent, self._on_back))
-        self.audio = AudioSocketServer(config.audio_host, config.audio_port)
+        self.audio = AudioSocketServer(config.audio_host, config.audio_port, spread=config.packets_apart)
         self.contacts = Contacts(self.ami, self._tell)
         self.recordings = Recordings(config)
         self._patience_s = patience_s

@@ -103,8 +103,8 @@ class Peer:
 
 
 @asynccontextmanager
-async def serving(limits: AudioSocketLimits = LIMITS) -> AsyncIterator[AudioSocketServer]:
-    server = AudioSocketServer("127.0.0.1", limits=limits)
+async def serving(limits: AudioSocketLimits = LIMITS, *, spread: bool = False) -> AsyncIterator[AudioSocketServer]:
+    server = AudioSocketServer("127.0.0.1", limits=limits, spread=spread)
     await server.start()
     try:
         yield server
@@ -204,10 +204,10 @@ class TestAudio:
 
         run(main)
 
-    @pytest.mark.parametrize("when", ["before the socket", "while it is open"])
-    def test_frames_are_said_apart_where_asterisk_records(self, run: Run, when: str) -> None:
+    @pytest.mark.parametrize("when", ["always", "before the socket", "while it is open"])
+    def test_frames_are_said_apart_where_that_is_asked_for(self, run: Run, when: str) -> None:
         async def main() -> None:
-            async with serving() as server:
+            async with serving(spread=when == "always") as server:
                 leg = Leg()
                 leg.say = [pcm(value) for value in range(1, 101)]
                 server.expect(ID, leg)
