@@ -18,7 +18,7 @@ from ivr.i18n import translate
 
 MODULES = {"import": "imports"}  # a module can't have the name
 # Packages, which import nothing by themselves.
-ELSEWHERE = {"peers": "bench.peers.command", "capacity": "bench.capacity.command"}
+ELSEWHERE = {name: f"bench.{name}.command" for name in ("capacity", "pacing", "peers")}
 HELPERS = frozenset(  # modules that measure nothing by themselves
     {
         "adapter_callee",
@@ -27,10 +27,8 @@ HELPERS = frozenset(  # modules that measure nothing by themselves
         "engine_load",
         "engine_profile",
         "over_asterisk",
-        "pacing_world",
         "reaction_callee",
         "result",
-        "simulated_agents",
     }
 )
 

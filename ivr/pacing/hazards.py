@@ -8,6 +8,7 @@ ages, as if one spell more had passed. Older spells count less: half after `half
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -28,7 +29,9 @@ def _edges() -> Numbers:
 
 
 EDGES_S = _edges()
+_EDGES_S: list[float] = EDGES_S.tolist()
 _WIDTHS_S = np.diff(EDGES_S)
+HEAVIEST = 1e12  # a spell's weight; then all are made lighter
 
 
 class Hazards:
@@ -36,25 +39,39 @@ class Hazards:
 
     def __init__(self, causes: int, half_life: float) -> None:
         self.seen = 0  # spells that have ended, all of them
-        self._keep = 0.5 ** (1 / half_life)
-        self._exposure_s = np.zeros(len(_WIDTHS_S))
-        self._events = np.zeros((causes, len(_WIDTHS_S)))
+        self._growth = 2.0 ** (1 / half_life)
+        self._weight = 1.0  # of the next spell: the newer count more, instead of the older less and less
+        self._ended = [0.0] * len(_WIDTHS_S)  # spells by the bin that they ended in
+        self._last_s = [0.0] * len(_WIDTHS_S)  # … and the time that they spent in it
+        self._events = [[0.0] * len(_WIDTHS_S) for _ in range(causes)]
 
     def note(self, seconds: float, cause: int) -> None:
         """A spell has ended at this age by that cause."""
         seconds = min(max(0.0, seconds), LONGEST_S)
+        found = min(len(_WIDTHS_S), bisect_right(_EDGES_S, seconds)) - 1
         self.seen += 1
-        self._exposure_s *= self._keep
-        self._events *= self._keep
-        self._exposure_s += _spent_s(np.array([seconds]))
-        self._events[cause, min(len(_WIDTHS_S) - 1, int(np.searchsorted(EDGES_S, seconds, "right")) - 1)] += 1
+        self._weight *= self._growth
+        if self._weight > HEAVIEST:
+            self._lighten()
+        self._ended[found] += self._weight
+        self._last_s[found] += self._weight * (seconds - _EDGES_S[found])
+        self._events[cause][found] += self._weight
 
-    def curves(self, ongoing_s: Sequence[float] = ()) -> Curves:
+    def curves(self, ongoing_s: Sequence[float] | Numbers = ()) -> Curves:
         """What is to be expected; `ongoing_s`: the ages of spells that haven't ended."""
-        exposure_s = self._exposure_s + _spent_s(np.asarray(ongoing_s, dtype=float))
-        overall = self._events.sum(axis=1) / max(1e-9, exposure_s.sum())
-        rates = (self._events + overall[:, None] * _WIDTHS_S) / (exposure_s + _WIDTHS_S)
+        ended = np.array(self._ended)
+        longer = ended.sum() - np.cumsum(ended)
+        seen_s = (longer * _WIDTHS_S + np.array(self._last_s)) / self._weight
+        exposure_s = seen_s + _spent_s(np.asarray(ongoing_s, dtype=float))
+        events = np.array(self._events) / self._weight
+        overall = events.sum(axis=1) / max(1e-9, exposure_s.sum())
+        rates = (events + overall[:, None] * _WIDTHS_S) / (exposure_s + _WIDTHS_S)
         return Curves.of(rates)
+
+    def _lighten(self) -> None:
+        for row in (self._ended, self._last_s, *self._events):
+            row[:] = [value / self._weight for value in row]
+        self._weight = 1.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,8 +5,8 @@ robot talks, the callee waits. Whoever has had a person or had to go without one
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass, field
 from enum import Enum, auto
 
 import numpy as np
@@ -34,7 +34,8 @@ ENOUGH_CALLS, ENOUGH_TALKS = 30, 10  # seen, before anything is predicted from t
 ANSWERED, FAILED = 0, 1  # how dialling ends
 NEEDED, GONE = 0, 1  # how the robot's part ends
 FREE = 0
-RELEARN_S = 5.0  # curves are computed anew so often
+RELEARN_S = 10.0  # curves are computed anew so often
+ROWS = 400  # of a table by age
 
 
 class Phase(Enum):
@@ -46,10 +47,26 @@ class Phase(Enum):
 
 @dataclass(slots=True)
 class Line:
+    attempt_id: str
     phase: Phase
     since_s: float
     ringing_since_s: float | None = None
     counted: bool = False  # in the tally
+
+
+class _ByAge:
+    """Chances by the same moments ahead for spells of any age up to `oldest_s`, computed once for the many lines
+    that look them up: to a second, or to one of ROWS steps."""
+
+    def __init__(self, chances: Callable[[Numbers], Numbers], oldest_s: float) -> None:
+        """`chances`: of ages, those x moments."""
+        self._step_s = max(1.0, oldest_s / ROWS)
+        self._rows = chances(np.arange(0.0, oldest_s + self._step_s, self._step_s))
+
+    def of(self, ages_s: Sequence[float]) -> Numbers:
+        """Ages x moments."""
+        steps = (np.array(ages_s, dtype=float) / self._step_s + 0.5).astype(int)
+        return np.asarray(self._rows[np.minimum(steps, len(self._rows) - 1)], dtype=float)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +76,31 @@ class _Learned:
     dialled: tuple[Curves, Curves]  # slow and fast memory
     robot: Curves
     held: Curves
+    oldest_s: tuple[float, float, float]  # that any of these becomes before it is learned anew
+    needs: dict[float, tuple[_ByAge, _ByAge]] = field(default_factory=dict)  # by the last of the moments
+    frees: dict[tuple[float, float], _ByAge] = field(default_factory=dict)  # … and patience
+
+    def needing(self, moments: Numbers) -> tuple[_ByAge, _ByAge]:
+        """Those dialled and those with the robot. A jump up of the answer rate is believed at once."""
+        last_s = float(moments[-1])
+        if last_s not in self.needs:
+            fresh = self.robot.chance(NEEDED, [0.0], moments)[0]
+
+            def dialled(ages_s: Numbers) -> Numbers:
+                answered = np.maximum(*(one.chance(ANSWERED, ages_s, moments) for one in self.dialled))
+                return _convolved(answered, fresh)
+
+            robot = _ByAge(lambda ages_s: self.robot.chance(NEEDED, ages_s, moments), self.oldest_s[1])
+            self.needs[last_s] = _ByAge(dialled, self.oldest_s[0]), robot
+        return self.needs[last_s]
+
+    def freeing(self, moments: Numbers, patience_s: float) -> _ByAge:
+        by = float(moments[-1]), patience_s
+        if by not in self.frees:
+            self.frees[by] = _ByAge(
+                lambda ages_s: self.held.chance(FREE, ages_s, moments + patience_s), self.oldest_s[2]
+            )
+        return self.frees[by]
 
 
 class Lines:
@@ -72,13 +114,15 @@ class Lines:
         self._dialled = Hazards(2, SLOW), Hazards(2, FAST)
         self._robot = Hazards(2, SLOW)
         self._held = Hazards(1, SLOW)
+        self._by_phase: dict[Phase, dict[str, Line]] = {phase: {} for phase in Phase}  # longest there first
         self._engaged: dict[str, float] = {}
         self._learned: _Learned | None = None
 
     def observe(self, event: ProgressEvent) -> None:
         match event:
             case CallPlaced():
-                self.live[event.attempt_id] = Line(Phase.DIALLED, self._time())
+                placed = Line(event.attempt_id, Phase.DIALLED, self._time())
+                self.live[event.attempt_id] = self._by_phase[Phase.DIALLED][event.attempt_id] = placed
                 self.placed += 1
             case StateChanged():
                 line = self.live.get(event.attempt_id)
@@ -97,6 +141,7 @@ class Lines:
                 line = self.live.pop(event.attempt_id, None)
                 if line is not None:
                     self._ended(line)
+                    del self._by_phase[line.phase][line.attempt_id]
             case _:
                 pass
 
@@ -107,16 +152,13 @@ class Lines:
                 self._held.note(self._time() - since_s, FREE)
         self._engaged = dict(staff.engaged)
 
-    def of(self, *phases: Phase) -> list[Line]:
-        return [line for line in self.live.values() if line.phase in phases]
-
-    def dialled(self) -> list[tuple[str, Line]]:
-        """Those that nobody has answered, by attempt id."""
-        return [(attempt_id, line) for attempt_id, line in self.live.items() if line.phase is Phase.DIALLED]
+    def of(self, phase: Phase) -> Collection[Line]:
+        """Those that have been in it for longest first."""
+        return self._by_phase[phase].values()
 
     def in_flight(self, calls: int) -> int:
         """Lines among the `calls` that are on, those that are being prepared included."""
-        return calls - len(self.of(Phase.DONE))
+        return calls - len(self._by_phase[Phase.DONE])
 
     @property
     def known(self) -> bool:
@@ -135,31 +177,35 @@ class Lines:
 
     def needs(self, moments: Numbers, unplaced: int) -> tuple[Numbers, Numbers]:
         """Chances of needing a person by each moment: of the lines, those dialled last at the end, after the
-        `unplaced` that are being prepared; and of a new one. A jump up of the answer rate is believed at once."""
-        now_s, curves = self._time(), self._curves()
-        dialled = sorted(line.since_s for line in self.of(Phase.DIALLED))
-        robot = [now_s - line.since_s for line in self.of(Phase.ROBOT)]
-        ages = [0.0] * (1 + unplaced) + [now_s - since_s for since_s in dialled]
-        answered = np.maximum(*(one.chance(ANSWERED, ages, moments) for one in curves.dialled))
-        later = _convolved(answered, curves.robot.chance(NEEDED, [0.0], moments)[0])
-        return np.concatenate((curves.robot.chance(NEEDED, robot, moments), later[1:])), later[0]
+        `unplaced` that are being prepared; and of a new one."""
+        dialled, robot = self._curves().needing(moments)
+        waits = robot.of(self._ages_s(Phase.ROBOT))
+        later = dialled.of([0.0] * (1 + unplaced) + self._ages_s(Phase.DIALLED))
+        return np.concatenate((waits, later[1:])), later[0]
 
     def frees(self, staff: Staff, moments: Numbers, patience_s: float) -> Numbers:
         """Chances that each engaged agent is free by each moment, or so little later that callees wait for it."""
         now_s = self._time()
-        ages = [now_s - since_s for since_s in staff.engaged.values()]
-        return self._curves().held.chance(FREE, ages, moments + patience_s)
+        ages_s = [now_s - since_s for since_s in staff.engaged.values()]
+        return self._curves().freeing(moments, patience_s).of(ages_s)
+
+    def _ages_s(self, phase: Phase) -> list[float]:
+        now_s = self._time()
+        return [now_s - line.since_s for line in self._by_phase[phase].values()]
 
     def _curves(self) -> _Learned:
         now_s = self._time()
         if self._learned is None or now_s >= self._learned.at_s + RELEARN_S:
-            dialled = [now_s - line.since_s for line in self.of(Phase.DIALLED)]
-            robot = self._robot.curves([now_s - line.since_s for line in self.of(Phase.ROBOT)])
-            slow, fast = (hazards.curves(dialled) for hazards in self._dialled)
-            held = self._held.curves([now_s - since_s for since_s in self._engaged.values()])
+            held_s = [now_s - since_s for since_s in self._engaged.values()]
+            ages_s = self._ages_s(Phase.DIALLED), self._ages_s(Phase.ROBOT), held_s
+            slow, fast = (hazards.curves(ages_s[0]) for hazards in self._dialled)
+            robot, held = self._robot.curves(ages_s[1]), self._held.curves(held_s)
             last_s = slow.soon_s(SURE, LONGEST_OUTLOOK_S) + robot.soon_s(SURE, LONGEST_OUTLOOK_S)
             moments = np.linspace(0.0, max(10.0, min(LONGEST_OUTLOOK_S, last_s)), MOMENTS + 1)[1:]
-            self._learned = _Learned(now_s, moments, (slow, fast), robot, held)
+            oldest_s = [max(ages, default=0.0) + RELEARN_S for ages in ages_s]
+            self._learned = _Learned(
+                now_s, moments, (slow, fast), robot, held, (oldest_s[0], oldest_s[1], oldest_s[2])
+            )
         return self._learned
 
     # ---- events -----------------------------------------------------------------------------------------------
@@ -167,7 +213,12 @@ class Lines:
     def _set(self, attempt_id: str, phase: Phase) -> None:
         line = self.live.get(attempt_id)
         if line is not None:
-            line.phase, line.since_s = phase, self._time()
+            self._enter(line, phase)
+
+    def _enter(self, line: Line, phase: Phase) -> None:
+        del self._by_phase[line.phase][line.attempt_id]
+        line.phase, line.since_s = phase, self._time()
+        self._by_phase[phase][line.attempt_id] = line
 
     def _count(self, attempt_id: str, *, abandoned: bool) -> None:
         """Once per call."""
@@ -183,16 +234,16 @@ class Lines:
         elif line.phase is Phase.DIALLED and state is CallState.TALKING:
             for hazards in self._dialled:
                 hazards.note(now_s - line.since_s, ANSWERED)
-            line.phase, line.since_s = Phase.ROBOT, now_s
+            self._enter(line, Phase.ROBOT)
         elif state is CallState.TRANSFERRING:
             if line.phase is Phase.ROBOT:
                 self._robot.note(now_s - line.since_s, NEEDED)
-            line.phase, line.since_s = Phase.WAITING, now_s
+            self._enter(line, Phase.WAITING)
         elif state in (CallState.BRIDGED, CallState.TAKEN):
-            line.phase = Phase.DONE
+            self._enter(line, Phase.DONE)
         elif state is CallState.ENDED:
             self._ended(line)
-            line.phase = Phase.DONE
+            self._enter(line, Phase.DONE)
 
     def _ended(self, line: Line) -> None:
         seconds = self._time() - line.since_s

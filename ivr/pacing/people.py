@@ -12,6 +12,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import islice
 
 from ivr.dialer.routes import Ready
 from ivr.pacing.lines import Line, Lines, Phase, outlook_of
@@ -93,10 +94,13 @@ class ByPeople(ABC):
     def surplus(self) -> frozenset[str]:
         lines = self.people.lines
         staff = self._staff()
-        newest = sorted(lines.dialled(), key=lambda item: item[1].since_s, reverse=True)
-        count = len(newest) if staff.there == 0 else self._too_many(staff)
+        dialled = lines.of(Phase.DIALLED)
+        count = len(dialled) if staff.there == 0 else self._too_many(staff)
+        if not count:
+            return frozenset()
         # Who has waited longest for an answer keeps ringing.
-        return frozenset(attempt_id for attempt_id, line in newest[:count] if self._fair(line))
+        newest = islice(reversed(list(dialled)), count)
+        return frozenset(line.attempt_id for line in newest if self._fair(line))
 
     def watch(self, changed: Callable[[], None]) -> None:
         self._changed.append(changed)
@@ -213,8 +217,8 @@ class Predictive(ByPeople):
         theirs = [(other.people.lines, other.promised) for other in rivals]
         outlook = outlook_of(lines, theirs, staff, unplaced, self.people.spec.abandoned.within_s)
         bound = Bound(lines.tally.aim(), lines.tally.slack, RISK)
-        relief = Bound(RELIEF if now_s < self._left_at_s + RELIEF_S else math.inf)
-        verdict = judge(outlook, bound, most, relief, len(lines.dialled()))
+        relief = Bound(RELIEF if now_s < self._left_at_s + RELIEF_S else 1.0)  # 1: whatever is lost
+        verdict = judge(outlook, bound, most, relief, len(lines.of(Phase.DIALLED)))
         self._surplus = verdict.surplus
         return verdict.more
 

@@ -6,8 +6,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bench.pacing_world import Day, Seen, World, jumping, paced, steady
+from bench.pacing.day import Day, jumping, steady
+from bench.pacing.world import Seen, World, paced
 from ivr.pacing.bounds import most_within
+from ivr.pacing.lines import Phase
 from ivr.pacing.schema import AbandonedSpec, PaceSpec
 from ivr.session.progress import PaceChanged, ProgressEvent, Stance
 
@@ -105,7 +107,7 @@ def test_when_everybody_signs_out_what_rings_is_given_up_once_that_is_fair() -> 
     day = Day(agents=6, hours=1.0, answer_rate=steady(0.1), shifts=((0.0, 6), (1800.0, 0)))
     world = World(day)
     pacer = paced(world, PaceSpec(mode="power"))
-    world.timers.call_at(1800.0 + 17.0, lambda: left.append(len(pacer.people.lines.dialled())))
+    world.timers.call_at(1800.0 + 17.0, lambda: left.append(len(pacer.people.lines.of(Phase.DIALLED))))
     left: list[int] = []
     seen = world.run(pacer)
     assert seen.given_up > 0

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ivr.pacing.hazards import Hazards, Numbers
-from ivr.pacing.outlook import Bound, Odds, Outlook, judge
+from ivr.pacing.outlook import EXACT, Bound, NearlyOdds, Odds, Outlook, judge
 
 pytestmark = pytest.mark.unit
 NO_AGENTS = np.zeros((0, 3))
@@ -66,6 +66,42 @@ def test_calls_go_when_too_much_would_be_lost() -> None:
     assert not Odds(outlook(2, *[0.4] * (left + 1)), 0).prospect().within(Bound(0.2))
 
 
+@pytest.mark.parametrize("seed", range(12))
+def test_many_calls_are_judged_nearly_as_the_exact_distribution_would(seed: int) -> None:
+    draw = np.random.default_rng(seed)
+    lines, engaged = draw.integers(EXACT, 90), draw.integers(1, 60)
+    wanted, given_back = draw.uniform(0.02, 0.6, lines), draw.uniform(0.05, 0.95, engaged)
+    free = round(max(0.0, wanted.sum() - given_back.sum() + draw.normal(0, 3)))
+    most = int(draw.integers(0, 6))
+    view = Outlook(free, 1, flat(*wanted), flat(*given_back), flat(0.3)[0])
+    exact, nearly = Odds(view, 3, most), NearlyOdds(view, most).prospects(0, 4)
+    for added in range(4):
+        found = exact.prospect()
+        assert nearly.needed[added] == pytest.approx(found.needed)
+        assert nearly.lost[added] == pytest.approx(found.lost, abs=0.005)
+        assert nearly.too_many[added] == pytest.approx(found.too_many, abs=0.005)
+        exact.add(view.fresh)
+
+
+def test_both_ways_to_judge_come_to_the_same_number_of_calls() -> None:
+    """Of a floor of forty: as many calls more as the exact distribution allows, or one beside it."""
+    view = Outlook(6, 0, flat(*[0.25] * 40), flat(*[0.4] * 34), flat(0.25)[0])
+    bound, never = Bound(0.02, 10, 0.02), Bound(1.0)
+    odds = Odds(view, 60, bound.most)
+    exact = -1
+    while odds.prospect().within(bound):
+        exact += 1
+        odds.add(view.fresh)
+    assert exact > 0
+    assert judge(view, bound, 60, never, 0).more == pytest.approx(exact, abs=1)
+    assert judge(view, bound, 2, never, 0).more == 2
+    assert judge(view, Bound(0.0), 60, never, 0).more == 0
+
+
+def test_nothing_in_flight_is_no_reason_to_hang_up() -> None:
+    assert judge(outlook(1), Bound(0.0), 0, Bound(1.0), 5).surplus == 0
+
+
 def test_answers_and_their_times_are_learned() -> None:
     draw = np.random.default_rng(7)
     seen = Hazards(2, half_life=400)
@@ -82,6 +118,15 @@ def test_answers_and_their_times_are_learned() -> None:
     old = curves.chance(0, [30.0], late)[0]
     assert old[2] < 0.05  # who hasn't answered by then hardly will
     assert curves.soon_s(0.95, 600.0) == pytest.approx(45, abs=5)
+
+
+def test_newer_spells_count_more_however_many_there_were() -> None:
+    """Half after as many as the half-life; the weights are brought down on the way, which nobody sees."""
+    seen = Hazards(2, half_life=10)
+    for number in range(1000):
+        seen.note(5.0, 0 if number < 990 else 1)
+    chances = [seen.curves().chance(cause, [0.0], np.array([900.0]))[0, 0] for cause in (0, 1)]
+    assert chances == pytest.approx([0.5, 0.5], abs=0.03)
 
 
 def test_what_goes_on_counts_before_it_is_over() -> None:

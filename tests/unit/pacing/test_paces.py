@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 from pydantic import ValidationError
 
-from bench.pacing_world import AT, QUEUE, Day, World, paced, steady
+from bench.pacing.day import Day, steady
+from bench.pacing.world import AT, QUEUE, World, paced
 from ivr.dialer.pacer import FixedPacer
 from ivr.dialer.routes import Ready
 from ivr.pacing.limits import Least, PerSecond

@@ -1,10 +1,9 @@
-"""People who take calls in simulations: they sign in and out, wrap up after each talk, and never refuse a call.
+"""People who take calls in a simulated day: they sign in and out, wrap up after each talk, and refuse no call.
 
-`ivr.ports.AgentSupply` on any clock that has `time` and `call_at`: an event loop's, or a simulation's own."""
+`ivr.ports.AgentSupply` on the simulation's clock, without an event loop: callees are given to them by `take`."""
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Collection
 from typing import Any, Protocol
 
@@ -21,58 +20,66 @@ class Timers(Protocol):
 
 
 class SimulatedAgents:
-    """Serves every queue. `wrap_up_s()` draws how long the next wrap-up lasts."""
+    """Serves every queue."""
 
-    def __init__(self, timers: Timers, wrap_up_s: Callable[[], float]) -> None:
+    def __init__(self, timers: Timers) -> None:
         self.there_s = 0.0  # signed in, all agents together
         self.busy_s = 0.0  # held by a call or wrapping up
+        self.talk_s = 0.0  # … with a callee
+        self.talking_now = 0
         self._timers = timers
-        self._wrap_up_s = wrap_up_s
         self._free: dict[str, Agent] = {}  # longest free first
         self._engaged: dict[str, float] = {}
-        self._leaving: set[str] = set()  # signed out, and still with a call
+        self._staying: dict[str, float] = {}  # of these, those who haven't signed out meanwhile
         self._counted_s = timers.time()
-        self._waiting: list[asyncio.Future[Agent]] = []
         self._watchers: list[Callable[[], None]] = []
 
     # ---- shifts -------------------------------------------------------------------------------------------------
 
     def sign_in(self, agent: Agent) -> None:
         self.count()
-        self._leaving.discard(agent.number)
-        if agent.number not in self._engaged:
+        since_s = self._engaged.get(agent.number)
+        if since_s is None:
             self._become_free(agent)
+        else:
+            self._staying[agent.number] = since_s
+            self._tell()
 
     def sign_out(self, number: str) -> None:
         """At once; who has a call finishes it, and takes no other."""
         self.count()
-        if number in self._engaged:
-            self._leaving.add(number)
+        self._staying.pop(number, None)
         self._free.pop(number, None)
         self._tell()
 
     def count(self) -> None:
-        """Bring `there_s` and `busy_s` up to now."""
+        """Bring `there_s`, `busy_s` and `talk_s` up to now."""
         now_s = self._timers.time()
         passed_s, self._counted_s = now_s - self._counted_s, now_s
         self.there_s += passed_s * (len(self._free) + len(self._engaged))
         self.busy_s += passed_s * len(self._engaged)
+        self.talk_s += passed_s * self.talking_now
 
-    # ---- for simulations without an event loop ------------------------------------------------------------------
+    # ---- calls --------------------------------------------------------------------------------------------------
 
-    def take(self) -> Agent | None:
-        """Who has been free for longest, engaged from now on."""
+    @property
+    def free_now(self) -> int:
+        return len(self._free)
+
+    def take(self) -> Agent:
+        """Who has been free for longest, engaged from now on. There must be one."""
         self.count()
-        if not self._free:
-            return None
         agent = self._free.pop(next(iter(self._free)))
-        self._engaged[agent.number] = self._timers.time()
+        self._engaged[agent.number] = self._staying[agent.number] = self._timers.time()
+        self.talking_now += 1
         self._tell()
         return agent
 
-    def give_back(self, agent: Agent, *, talked: bool) -> None:
-        rest_s = self._wrap_up_s() if talked else 0.0
-        self._timers.call_at(self._timers.time() + rest_s, self._over, agent)
+    def give_back(self, agent: Agent, wrap_up_s: float) -> None:
+        """The talk is over; they are free again when it has been wrapped up."""
+        self.count()
+        self.talking_now -= 1
+        self._timers.call_at(self._timers.time() + wrap_up_s, self._over, agent)
 
     # ---- AgentSupply --------------------------------------------------------------------------------------------
 
@@ -95,26 +102,20 @@ class SimulatedAgents:
         """Nobody is kept."""
 
     async def claim(self, request: Request, tried: frozenset[str], wait_s: float = 0.0) -> Agent | None:
-        del request, tried
-        agent = self.take()
-        if agent is not None or wait_s <= 0 or not self._engaged:
-            return agent
-        waiting: asyncio.Future[Agent] = asyncio.get_running_loop().create_future()
-        self._waiting.append(waiting)
-        await asyncio.wait({waiting}, timeout=wait_s)
-        self._waiting.remove(waiting)
-        return waiting.result() if waiting.done() else None
+        del request, tried, wait_s
+        return self.take() if self._free else None
 
     async def talking(self, agent: Agent) -> None:
         """Nothing changes: engaged is engaged."""
 
     async def release(self, agent: Agent, status: TransferStatus) -> None:
-        self.give_back(agent, talked=status == "answered")
+        del status
+        self.give_back(agent, 0.0)
 
     def staff(self, queues: Collection[str]) -> Staff:
+        """As it is from now on: `engaged` isn't a copy, which would cost more than the rest of the day."""
         del queues
-        engaged = {number: since for number, since in self._engaged.items() if number not in self._leaving}
-        return Staff(len(self._free), engaged)
+        return Staff(len(self._free), self._staying)
 
     def watch(self, changed: Callable[[], None]) -> None:
         self._watchers.append(changed)
@@ -125,20 +126,13 @@ class SimulatedAgents:
     def _over(self, agent: Agent) -> None:
         self.count()
         del self._engaged[agent.number]
-        if agent.number in self._leaving:
-            self._leaving.discard(agent.number)
+        if self._staying.pop(agent.number, None) is None:
             self._tell()
         else:
             self._become_free(agent)
 
     def _become_free(self, agent: Agent) -> None:
         self._free[agent.number] = agent
-        for waiting in self._waiting:
-            if not waiting.done():
-                taken = self.take()
-                assert taken is not None
-                waiting.set_result(taken)
-                return
         self._tell()
 
     def _tell(self) -> None:
