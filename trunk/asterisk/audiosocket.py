@@ -245,6 +245,7 @@ class _Socket:
     __slots__ = (
         "_calm_frames",
         "_closing",
+        "_few_frames",
         "_frames",
         "_id",
         "_leg",
@@ -283,6 +284,7 @@ class _Socket:
         self._refused_frames = 0
         self._surplus_ticks = 0
         self._calm_frames = server.limits.spare_frames + 2  # that may wait when two are heard
+        self._few_frames = min(2, server.limits.spare_frames + 1)  # fewer than these wait, and that is well
         self._id: uuid.UUID | None = None
         self._leg: AudioLeg | None = None  # while being served
         self._closing = False
@@ -326,27 +328,33 @@ class _Socket:
             self._say(AUDIO_HEADER + later)
 
     def _converse(self) -> tuple[bytes, bytes] | None:
-        """Hear two frames. Returns what is to be said to each; None: it is over."""
-        first = second = SILENCE_FRAME
-        frames = self._frames
+        """Read, and hear two frames. Returns what is to be said to each; None: it is over."""
         try:
             data = self._recv(_READ_BYTES)
-            if (
-                len(data) == _TWO_BYTES
-                and data.startswith(AUDIO_HEADER)
-                and data.startswith(AUDIO_HEADER, _PACKET_BYTES)
-                and self._whole
-                and not frames
-            ):
-                first, second = data[_FIRST], data[_SECOND]  # as nearly always
-            elif not self._take_whole(data):
-                self._receive(data)
-        except BlockingIOError:
-            pass  # nothing has come
+        except BlockingIOError:  # nothing has come
+            return self._hear(*self._next_frames())
         except OSError:
             self._gone()
-        if frames:
-            first, second = self._next_frames()
+            return None
+        frames = self._frames
+        if (
+            len(data) == _TWO_BYTES
+            and data.startswith(AUDIO_HEADER)
+            and data.startswith(AUDIO_HEADER, _PACKET_BYTES)
+            and self._whole
+            and len(frames) < self._few_frames
+        ):  # as nearly always
+            self._surplus_ticks = 0
+            if not frames:
+                return self._hear(data[_FIRST], data[_SECOND])
+            waiting, frames[0] = frames[0], data[_SECOND]  # that the next may come a little late
+            return self._hear(waiting, data[_FIRST])
+        if not self._take_whole(data):
+            self._receive(data)
+        return self._hear(*self._next_frames())
+
+    def _hear(self, first: bytes, second: bytes) -> tuple[bytes, bytes] | None:
+        """Have the leg hear them. Returns what is to be said to each; None: it is over."""
         try:
             leg = self._leg
             if leg is None:  # what came ended it
@@ -426,6 +434,8 @@ class _Socket:
                 data = self._recv(_READ_BYTES)
             except BlockingIOError:
                 return
+            except OSError:
+                data = b""
 
     def _take(self, kind: Kind, payload: bytes) -> None:
         if kind is Kind.ID:
@@ -482,7 +492,7 @@ class _Socket:
                 self._surplus_ticks -= self._limits.shed_after_ticks
                 self._server.dropped_frames += 1
                 frames.popleft()
-        first = frames.popleft()
+        first = frames.popleft() if frames else SILENCE_FRAME
         return first, frames.popleft() if frames else SILENCE_FRAME
 
     # ---- writing ---------------------------------------------------------------------------------------------
