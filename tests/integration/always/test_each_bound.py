@@ -101,18 +101,30 @@ def test_a_call_that_nobody_knows_the_end_of_uses_up_the_month(database_url: str
             assert hand_in(world, DialOutcome.ANSWERED, minutes=wait) == 0
 
 
-def test_the_window_and_the_end(database_url: str) -> None:
-    with world_of(database_url, plan(), plan(days=2)) as world:
+def test_the_window(database_url: str) -> None:
+    with world_of(database_url, plan()) as world:
         world.now = world.now.replace(hour=19, minute=59)
-        assert hand_in(world, DialOutcome.NO_ANSWER, minutes=2) == 0, "the window has closed meanwhile"
+        assert hand_in(world, DialOutcome.NO_ANSWER, minutes=2) == 0, "it has closed meanwhile"
         assert hand_in(world, DialOutcome.NO_ANSWER) == 0
         world.now += OPENS_AFTER
-        assert hand_in(world, DialOutcome.BUSY) == 2, "two numbers; the other campaign waits for their lines"
-        world.now = (world.now + timedelta(days=1)).replace(hour=8, minute=59)
-        hand_in(world, DialOutcome.BUSY, minutes=2)  # the second campaign has ended meanwhile
-        assert {call.campaign for call in world.history if call.at > world.now - timedelta(minutes=3)} <= {1}
-        hand_in(world, DialOutcome.BUSY, minutes=20)
-        world.keep()
+        assert hand_in(world, DialOutcome.BUSY) == 2
+
+
+def test_the_campaigns_end(database_url: str) -> None:
+    with world_of(database_url, plan(days=2)) as world:
+        assert hand_in(world, DialOutcome.BUSY) == 2
+        world.now += timedelta(days=2, minutes=-1)
+        assert hand_in(world, DialOutcome.BUSY, minutes=2) == 0, "it has come meanwhile"
+        assert hand_in(world, DialOutcome.BUSY) == 0, "and nobody has looked after campaigns yet"
+
+
+def test_fewer_attempts_than_were_planned(database_url: str) -> None:
+    """The strategy plans no call that the policy forbids: here the policy changes while the next call waits."""
+    with world_of(database_url, plan()) as world:
+        assert hand_in(world, DialOutcome.BUSY) == 2
+        world.allow_attempts(1, 1)
+        assert hand_in(world, DialOutcome.BUSY, minutes=16) == 0
+        assert hand_in(world, DialOutcome.BUSY, minutes=16) == 0
 
 
 @pytest.mark.parametrize("what", ["opt-out", "opt-out of all", "pause", "stop"])
