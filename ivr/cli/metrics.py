@@ -47,7 +47,8 @@ def command() -> None:
 def list_() -> None:
     language = current_language()
     table = Table()
-    for heading in (translate("name"), translate("metric"), translate("unit"), translate("formula")):
+    table.add_column(translate("name"), no_wrap=True)  # it is copied from here
+    for heading in (translate("metric"), translate("unit"), translate("formula")):
         table.add_column(heading, overflow="fold")
     for one in BOOK:
         formula = words.sentence(one.formula, spans(), language)
