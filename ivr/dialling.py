@@ -6,6 +6,7 @@ run in three steps (SIGINT or SIGTERM: hang up and write; again: don't wait for 
 from __future__ import annotations
 
 import asyncio
+import gc
 import uuid
 from collections.abc import Callable, Collection, Mapping
 from contextlib import AsyncExitStack, suppress
@@ -63,6 +64,7 @@ def dial(options: DialOptions, observer: Observer | None = None, brake: Brake | 
     KeyboardInterrupt when it was stopped before the first call."""
     brake = brake or Brake()
     with dialling_lock(options.database_url), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        gc.freeze()  # as in ivr.worker.door
         try:
             return runner.run(_until_stopped(options, observer, brake))
         except asyncio.CancelledError:

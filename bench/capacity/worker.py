@@ -7,6 +7,7 @@ only the one whose flow is named RECORDED is recorded, since a worker records al
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import sys
 import threading
@@ -49,6 +50,7 @@ def main() -> None:
     stalls = Stalls() if told["stalls"] else None
     if stalls is not None:
         stalls.watch()
+    gc.freeze()  # as `ivr.worker.work` does
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_work(options))
     if stalls is not None:
