@@ -1,11 +1,13 @@
 """Grades that people change: the attempt's grade and class, who changed them and why, and what the task does next.
 
 A follow-up that the old grade had planned and the new one doesn't ask for is taken back; one that the new grade
-asks for is planned, even when the task was done."""
+asks for is planned, even when the task was done. A class other than unreachable says that somebody talked with
+them (a customer who called back counts): no other try to reach them stays planned then, but what they asked for
+does."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sqlalchemy import select
@@ -14,7 +16,7 @@ from sqlalchemy.orm import Session
 from ivr import deliveries
 from ivr.dialer.store.following import Following, case_of, close, plan, result_of, tried_of
 from ivr.dialer.store.tasks import over_at
-from ivr.model import Attempt, CallWhy, Campaign, FlowVersion, GradeChange, Task, TaskState
+from ivr.model import Attempt, CallWhy, Campaign, FlowVersion, GradeChange, Intention, Task, TaskState
 from ivr.policy.loader import default_policy
 from ivr.policy.loader import load_document as load_policy
 from ivr.policy.policy import CampaignRules
@@ -73,7 +75,10 @@ def retag(session: Session, regrading: Regrading, now: datetime) -> str | None:
     following = Following(task.id, attempt.phone, rules, strategy, NO_HOURS)
     if attempt.number == task.attempts:  # what was said later counts more
         ended_at = attempt.ended_at or now
-        ended = Ended(tried=tried_of(session, task.id), at=ended_at, grade=grade)
+        tried = tried_of(session, task.id)
+        if attempt.intention is not Intention.UNREACHABLE:
+            tried[-1] = replace(tried[-1], talked=True)
+        ended = Ended(tried=tried, at=ended_at, grade=grade)
         _plan_again(session, following, task, ended, now)
     return before
 
@@ -87,7 +92,10 @@ def _grade(letter: str) -> Grade:
 
 def _plan_again(session: Session, following: Following, task: Task, ended: Ended, now: datetime) -> None:
     """Take back, move or plan the task's follow-up; other calls that it waits for stay as they are."""
-    planned = task.state is TaskState.WAITING and task.next_why is CallWhy.FOLLOW_UP
+    gives_way = {CallWhy.FOLLOW_UP}
+    if class_of(following.strategy, ended.grade) is not Intention.UNREACHABLE:
+        gives_way |= {CallWhy.RETRY, CallWhy.UNFINISHED}
+    planned = task.state is TaskState.WAITING and task.next_why in gives_way
     if not planned and task.state is not TaskState.DONE:
         return
     found = case_of(following).after(ended)

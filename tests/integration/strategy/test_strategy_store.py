@@ -335,12 +335,28 @@ async def test_a_grade_is_changed_by_hand_with_its_history(desk: Desk) -> None:
     ]
 
 
-async def test_a_call_that_waits_for_something_else_stays(desk: Desk) -> None:
+async def test_who_called_back_isnt_tried_again(desk: Desk) -> None:
+    """A person says what came of a call that nobody answered: a retry gives way to that."""
     (lease,) = await desk.lease()
     at = await desk.call(lease, NO_ANSWER)
+
+    async def graded(grade: str) -> tuple[object, ...]:
+        await desk.do(lambda session: retag(session, Regrading("1.1", grade, "ann", "called back"), NOW))
+        task = await desk.task()
+        return task.state, task.next_at, task.next_why if task.next_at else None
+
+    assert await graded("D") == (TaskState.WAITING, at, CallWhy.RETRY)  # still nobody was reached
+    assert await graded("C") == (TaskState.WAITING, NOW + timedelta(days=7), CallWhy.FOLLOW_UP)
+    assert await graded("E") == (TaskState.DONE, None, None)
+    assert (await desk.attempt("1.1")).intention is Intention.DECLINED
+
+
+async def test_a_call_that_was_asked_for_stays(desk: Desk) -> None:
+    (lease,) = await desk.lease()
+    at = await desk.call(lease, HUNG_UP, callback_at=NOW + timedelta(hours=3))
     await desk.do(lambda session: retag(session, Regrading("1.1", "E", "ann"), NOW))
     task = await desk.task()
-    assert (task.state, task.next_at, task.next_why) == (TaskState.WAITING, at, CallWhy.RETRY)
+    assert (task.state, task.next_at, task.next_why) == (TaskState.WAITING, at, CallWhy.CALLBACK)
 
 
 @pytest.mark.parametrize(
