@@ -12,7 +12,7 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from ivr.desk.presence import Change, move, presence_of
-from ivr.model import Agent, AgentPresence, AgentSkill, AgentState, Queue
+from ivr.model import Agent, AgentPresence, AgentSkill, AgentState, Handling, Queue
 
 LEASE_S = 60.0
 
@@ -93,3 +93,15 @@ def move_held(
     if presence is None or presence.lease_owner != holder.worker or presence.attempt_id != holder.attempt_id:
         return None
     return move(session, leased.agent_id, change, now)
+
+
+def let_go_of(session: Session, worker: str, now: datetime) -> None:
+    """This worker is gone and its calls were dropped from the network: its agents needn't wait for their leases to
+    run out. Those with a task in hand (predictive) keep theirs until the task is wrapped up."""
+    in_hand = select(Handling.id).where(Handling.attempt_id == AgentPresence.attempt_id).exists()
+    session.execute(
+        update(AgentPresence)
+        .where(AgentPresence.lease_owner == worker, AgentPresence.lease_until > now, ~in_hand)
+        .values(lease_until=now)
+        .execution_options(synchronize_session=False)
+    )

@@ -15,6 +15,7 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from ivr.database.locks import lock_name
+from ivr.desk import leasing
 from ivr.desk.governor import reckon
 from ivr.desk.leasing import Free, Holder, Leased, lease, ready
 from ivr.desk.outlook import anybody, colleagues, in_line
@@ -171,6 +172,17 @@ def renew(session: Session, worker: str, requests: Iterable[Request], now: datet
         update(Handoff)
         .where(Handoff.attempt_id.in_(ids), Handoff.lease_owner == worker, Handoff.state != HandoffState.OVER)
         .values(lease_until=now + timedelta(seconds=LEASE_S))
+    )
+
+
+def let_go_of(session: Session, worker: str, now: datetime) -> None:
+    """This worker is gone for certain: its customers are out of the line now, and its agents free."""
+    leasing.let_go_of(session, worker, now)
+    session.execute(
+        update(Handoff)
+        .where(Handoff.lease_owner == worker, Handoff.state != HandoffState.OVER, Handoff.lease_until > now)
+        .values(lease_until=now)
+        .execution_options(synchronize_session=False)
     )
 
 

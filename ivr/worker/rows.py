@@ -15,6 +15,7 @@ from sqlalchemy import delete, func, insert, select, update
 from sqlalchemy.orm import Session
 
 from ivr.database.locks import is_postgresql, lock_name
+from ivr.desk import waiting
 from ivr.dialer import store
 from ivr.model import Quota, QuotaKind, Worker, WorkerState
 
@@ -111,6 +112,7 @@ def bury(session: Session, worker: str, here: datetime) -> Buried | None:
     unknown = store.close_unknown(session, store.open_attempts(session, worker), here)
     freed = store.free_leases(session, worker)
     session.execute(delete(Quota).where(Quota.worker_id == worker))
+    waiting.let_go_of(session, worker, here)
     row.state = WorkerState.GONE
     return Buried(unknown, freed)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -17,8 +17,10 @@ from ivr.agents import ConfiguredAgents
 from ivr.config import QueueSettings
 from ivr.database import Database, DatabaseError
 from ivr.desk import leasing, roster, supply, waiting
+from ivr.desk.leasing import Leased
 from ivr.desk.presence import Change, choose, end_by_itself, find
 from ivr.desk.supply import DeskAgents
+from ivr.desk.waiting import Claim
 from ivr.model import AgentPresence, AgentState, AgentStateChange
 from ivr.ports import Agent, Request
 
@@ -150,6 +152,34 @@ async def test_who_waits_gets_the_next_who_is_free(db: Database) -> None:
         assert await waiting == held
         assert told.is_set()
         desk.forget(told.set)
+
+
+async def test_who_claims_together_is_dealt_to_together(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One transaction for all whom an agent's becoming free wakes, however many they are."""
+    together: list[int] = []
+    take = waiting.take
+
+    def counted(session: Session, claims: Sequence[Claim], worker: str, now: datetime) -> list[Leased | None]:
+        together.append(len(claims))
+        return take(session, claims, worker, now)
+
+    monkeypatch.setattr(waiting, "take", counted)
+    monkeypatch.setattr(supply, "LOOK_EVERY_S", 600.0)  # nobody looks: what a call of ours does is known at once
+    await at_work(db, "1", "2", "3")
+    async with desks(db, "w1") as (desk,):
+        held = [await needs(desk, "retention", name) for name in "abc"]
+        waits = [asyncio.create_task(needs(desk, "retention", name, wait_s=600.0)) for name in "de"]
+        async with asyncio.timeout(30):
+            while sum(together) < 5:  # noqa: ASYNC110 nobody tells us
+                await asyncio.sleep(0.01)
+            together.clear()
+            assert held[0] is not None
+            await desk.release(held[0], "caller_left")
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        assert together == [2]
+        for name in "de":
+            desk.leave(Request("retention", name, 1))
+        assert [agent for agent in await asyncio.gather(*waits) if agent is not None] == [held[0]]
 
 
 @pytest.mark.parametrize(

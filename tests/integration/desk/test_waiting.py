@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from ivr.database import Database
 from ivr.desk import roster, supply, waiting
-from ivr.desk.presence import Change, choose, find, move
+from ivr.desk.presence import Change, choose, end_by_itself, find, move
 from ivr.desk.supply import DeskAgents
 from ivr.desk.telling import line
 from ivr.desk.waiting import Claim
@@ -173,6 +173,21 @@ async def test_a_worker_that_dies_leaves_nobody_in_line(db: Database) -> None:
     orphan = await row(db, "orphan")
     assert (orphan.state, orphan.result) == (HandoffState.OVER, HandoffResult.WORKER_GONE)
     assert await takes(db, "care", "alive", later_s=waiting.LEASE_S + 1) == "1"
+
+
+async def test_when_a_worker_is_buried_its_customers_and_agents_are_let_go_at_once(db: Database) -> None:
+    await at_work(db, "1")
+    assert await enters(db, "care", "held", "dead") is None
+    assert await takes(db, "care", "held", "dead") == "1"
+    assert await enters(db, "care", "orphan", "dead") is None
+    assert await enters(db, "care", "alive", "w1") is None
+    now = db.clock.now()
+    await db.run(lambda session: waiting.let_go_of(session, "dead", now))
+    assert await db.run(lambda session: waiting.end_of_gone(session, now)) == 2
+    assert await db.run(lambda session: end_by_itself(session, "w1", now)) == 1
+    assert {(await row(db, name)).result for name in ("held", "orphan")} == {HandoffResult.WORKER_GONE}
+    assert (await row(db, "alive")).result is None
+    assert await takes(db, "care", "alive", "w1") == "1"
 
 
 async def test_the_governor_refuses_and_its_numbers_are_on_record(db: Database) -> None:
