@@ -6,6 +6,7 @@ in a process of its own; the other side is `bench.engine_load`. Decoding is coun
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -109,6 +110,7 @@ async def search_most(scene: str, begin: int, seconds: float) -> list[Measured]:
 def command(
     calls: tuple[int, ...], seconds: float, scenes: tuple[str, ...], most: int | None, profile: bool
 ) -> BenchResult:
+    gc.freeze()  # as `ivr.worker.work` does
     figures: dict[str, float | int | str] = {}
     details: list[str] = []
     for scene in scenes:
