@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 
 import pytest
@@ -9,6 +10,7 @@ from sqlalchemy import select, update
 
 from ivr.campaigns import CampaignError
 from ivr.campaigns.words import Term
+from ivr.cli.main import main
 from ivr.errors import IvrError
 from ivr.feeds import runner, service, store
 from ivr.feeds.definition import FeedError
@@ -149,7 +151,9 @@ async def test_a_campaign_takes_nobody_in_before_its_approval_and_after_its_end(
     assert await town.runner.run_due() == 1
 
 
-async def test_a_schema_that_drifts_is_told_and_the_position_stays(town: Town) -> None:
+async def test_a_schema_that_drifts_is_told_and_the_position_stays(
+    town: Town, database_url: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     await town.add()
     town.billing.remind((1, ONE, "5"))
     await town.runner.run_feed("reminders")
@@ -169,6 +173,8 @@ async def test_a_schema_that_drifts_is_told_and_the_position_stays(town: Town) -
         " (ivr feed add)"
     )
     assert (await feed(town)).position == {"value": 1}
+    await asyncio.to_thread(main, ["feed", "show", "reminders", "--db", database_url])
+    assert f"  {await failed(town)}\n" in capsys.readouterr().out  # whole, however narrow the screen
     town.billing.run("UPDATE reminders SET msisdn = '13800000002', balance = 1")
     assert await town.add()  # it was there: from now on numbers are right
     assert (await town.runner.run_feed("reminders")).sums.taken == 1
