@@ -8,8 +8,8 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select, update
 
+from flows.findings import Term
 from ivr.campaigns import CampaignError
-from ivr.campaigns.words import Term
 from ivr.cli.main import main
 from ivr.errors import IvrError
 from ivr.feeds import runner, service, store
