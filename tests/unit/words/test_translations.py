@@ -41,6 +41,7 @@ ALSO = {"Term": {0}, "Elsewhere": {1}, "__init__": {0}, "translate": {0}, "_": {
 PLACE = "{file}:{line}:{column}: "
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
+Binding = ast.Assign | ast.AnnAssign | ast.For | ast.comprehension
 
 
 class Module:
@@ -52,6 +53,7 @@ class Module:
         self.tree = ast.parse(path.read_text("utf-8"))
         self._asked: list[str] = []  # names being followed, so that none is followed round and round
         self._looked: list[str] = []
+        self._bindings: dict[Function, list[Binding]] = {}
         self._parents = {child: node for node in ast.walk(self.tree) for child in ast.iter_child_nodes(node)}
 
     @cached_property
@@ -137,11 +139,17 @@ class Module:
             if name in _parameters(scope):
                 return []  # found where the function is called
             self._looked.append(name)
-            local = [value for node in ast.walk(scope) for value in self._bound(name, node)]
+            local = [value for node in self._binding(scope) for value in self._bound(name, node)]
             self._looked.pop()
             if local:
                 return local
         return [value for node in self.tree.body for value in self._bound(name, node)]
+
+    def _binding(self, scope: Function) -> list[Binding]:
+        """What binds a name in that function; kept, for many names are looked up in each."""
+        if scope not in self._bindings:
+            self._bindings[scope] = [node for node in ast.walk(scope) if isinstance(node, Binding)]
+        return self._bindings[scope]
 
     def _bound(self, name: str, node: ast.AST) -> Iterator[ast.AST]:
         match node:
