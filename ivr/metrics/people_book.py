@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ivr.metrics.metric import Metric, Said, Unit
 from ivr.metrics.people_rows import AGENT_TIME, HANDLED, INSPECTED, SHIFTS, STAFF, TALKS
+from ivr.metrics.terms import count
 
 SIGNED_IN = "x.state <> 'signed_out'"
 # At calls' disposal: not what they have set themselves, and what is planned for them.
@@ -13,7 +14,6 @@ _LEFT = "x.at = 'left'"
 _AT_START = "x.at = 'start'"
 _AT_END = "x.at = 'end'"
 
-NOTHING = Said("Nothing.")
 _NOT_BEGUN = Said("Shifts that haven't begun, and those after an agent's last day.")
 NOT_THERE = Said("Time signed out.")
 _UNSETTLED = Said(
@@ -25,10 +25,6 @@ _OPEN = Said("Calls whose work isn't over yet.")
 
 def _seconds(condition: str) -> str:
     return f"SUM(x.seconds) FILTER (WHERE {condition})"
-
-
-def _count(condition: str) -> str:
-    return f"COUNT(*) FILTER (WHERE {condition})"
 
 
 def _of_call(condition: str) -> str:
@@ -53,7 +49,7 @@ PEOPLE: tuple[Metric, ...] = (
         unit=Unit.COUNT,
         source="S3",
         relation=STAFF,
-        part=_count(_AT_END),
+        part=count(_AT_END),
     ),
     Metric(
         name="turnover",
@@ -69,8 +65,8 @@ PEOPLE: tuple[Metric, ...] = (
         unit=Unit.SHARE,
         source="S3",
         relation=STAFF,
-        part=_count(_LEFT),
-        whole=f"({_count(_AT_START)} + {_count(_AT_END)}) / 2.0",
+        part=count(_LEFT),
+        whole=f"({count(_AT_START)} + {count(_AT_END)}) / 2.0",
     ),
     Metric(
         name="attendance",
@@ -293,7 +289,7 @@ PEOPLE: tuple[Metric, ...] = (
         title=Said("Recordings inspected"),
         formula=Said(
             "Inspections that are settled, by when the call began: each part of it, an agent's or the robot's, "
-            "by itself, and twice where it was inspected at both levels."
+            "by itself, and once where it was inspected at both levels."
         ),
         excluded=_UNSETTLED,
         unit=Unit.COUNT,
@@ -309,7 +305,7 @@ PEOPLE: tuple[Metric, ...] = (
         unit=Unit.SHARE,
         source="S2b, S3",
         relation=INSPECTED,
-        part=_count("x.grade = 'excellent'"),
+        part=count("x.grade = 'excellent'"),
         whole="COUNT(*)",
     ),
 )

@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 from sqlalchemy import bindparam, text
 from sqlalchemy.orm import Session
 
-from ivr.metrics.book import GROSS
 from ivr.metrics.measure import portable
+from ivr.metrics.success_book import GROSS
 from ivr.model import UtcDateTime
 from ivr.results import Charts
 
