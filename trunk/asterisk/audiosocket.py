@@ -141,10 +141,13 @@ class AudioSocketServer:
             raise ValueError(f"audio socket {socket_id} is expected already")
 
     def spread(self, socket_id: uuid.UUID) -> None:
-        """From now on this id's frames are said 20 ms apart: Asterisk records the call, or somebody listens to it.
+        """From now on this expected id's frames are said 20 ms apart: Asterisk records the call, or somebody listens
+        to it. Harmless for an unknown id.
 
         What it records by waits 40 ms for the other side's frame: two at once every 40 ms would be late as soon as
         we are a little, and it would put silence in their place."""
+        if socket_id not in self._legs:
+            return
         self._spread.add(socket_id)
         open_socket = self._open.get(socket_id)
         if open_socket is not None:
