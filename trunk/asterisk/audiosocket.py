@@ -141,8 +141,8 @@ class AudioSocketServer:
             raise ValueError(f"audio socket {socket_id} is expected already")
 
     def spread(self, socket_id: uuid.UUID) -> None:
-        """From now on this expected id's frames are said 20 ms apart: Asterisk records the call, or somebody listens
-        to it. Harmless for an unknown id.
+        """From now on this id's frames are said 20 ms apart: Asterisk records the call, or somebody listens to it.
+        Harmless for an id that nobody expects.
 
         What it records by waits 40 ms for the other side's frame: two at once every 40 ms would be late as soon as
         we are a little, and it would put silence in their place."""
