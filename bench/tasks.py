@@ -42,7 +42,7 @@ from ivr.policy.loader import default_policy
 from ivr.policy.policy import policy_of
 from ivr.strategy import default_strategy
 
-MOST_P50_MS = 100.0  # nobody sees that they wait; agents of older tools waited for 10 to 20 s
+MOST_P50_MS, MOST_P99_MS = 10.0, 50.0  # on a machine that does nothing else
 AGENT = "1001"
 ROWS = 5000  # written at a time
 FLOW = b"""
@@ -87,7 +87,8 @@ def command(contacts: int, database: str, times: int) -> BenchResult:
         "next p99 ms": p99,
         "cpu ms per next and skip": cpu_ms,
     }
-    return BenchResult("tasks", figures, {"next p50 ms": Limit("at_most", MOST_P50_MS)})
+    limits = {"next p50 ms": Limit("at_most", MOST_P50_MS), "next p99 ms": Limit("at_most", MOST_P99_MS)}
+    return BenchResult("tasks", figures, limits)
 
 
 async def _measure(url: str, contacts: int, times: int) -> tuple[list[float], float]:

@@ -32,7 +32,8 @@ def follow(session: Session, handling: Handling, held: Held, now: datetime) -> N
         Supervision.kind == SupervisionKind.HUSH,
         Supervision.ended_at.is_(None),
     )
-    on, secret = session.scalars(orders).all(), asks_secret(held.script)
+    # One that is being stopped may have been heeded by the worker: it is never taken up again.
+    on, secret = session.scalars(orders.where(~Supervision.stopping)).all(), asks_secret(held.script)
     for order in on:
         order.stopping = not secret
         order.until = now + QUIET_FOR if secret else order.until

@@ -104,6 +104,7 @@ class Script:
     events: list[tuple[datetime, Event]] = field(default_factory=list)
     page: list[Said] = field(default_factory=list)  # since the agent's last entry
     secrets: set[str] = field(default_factory=set, repr=False)  # digits that the flow has now, and nothing keeps
+    lost: set[str] = field(default_factory=set)  # what stands for digits that the last entry had, kept nowhere
 
     @classmethod
     def begin(cls, flow: Flow, begun_with: Start, at: datetime) -> Script:
@@ -113,18 +114,22 @@ class Script:
         script._take(first, at)
         return script
 
-    def enter(self, entry: Entry) -> None:
-        """Go on with it. Raises FlowError (WrongResultError) where the script doesn't wait for such a thing."""
+    def enter(self, entry: Entry, *, kept: bool = False) -> None:
+        """Go on with it; `kept`: as it was written, without any secret's digits. Raises FlowError
+        (WrongResultError) where the script doesn't wait for such a thing."""
         node, attempt = (self.wait.node, getattr(self.wait, "attempt", 0)) if self.wait is not None else ("", 0)
         sprint = resume(self.flow, self.session, entry.result)
         if entry.errand is None:
             self.page.clear()
         self._take(sprint, entry.at)
-        if entry.secret and isinstance(entry.result, Input):
-            self._know_secret(entry.result.value, sprint)
+        self.lost.clear()
+        if entry.secret and isinstance(entry.result, Input) and kept:
+            self._forget_secret(entry.result.value, sprint)
+        elif entry.secret and isinstance(entry.result, Input):
+            self.secrets.add(entry.result.value)
         again = self.wait if isinstance(entry.result, NoMatch) else None
         if isinstance(again, AskWait) and again.node == node and again.attempt > attempt:
-            self.enter(entry)  # a person has asked as often as it takes
+            self.enter(entry, kept=kept)  # a person has asked as often as it takes
 
     def ended(self, result: Result, at: datetime) -> None:
         """The call is over: the flow's last words count. Harmless when it has ended by itself."""
@@ -143,14 +148,17 @@ class Script:
                 return
             sprint = resume(self.flow, self.session, Played())
 
-    def _know_secret(self, digits: str, sprint: Sprint) -> None:
+    def _forget_secret(self, instead: str, sprint: Sprint) -> None:
         """Of a secret that isn't known any more nothing may go on as if it were."""
-        if digits.strip(UNKNOWN_DIGIT):
-            self.secrets.add(digits)
-            return
+        self.lost.add(instead)
         names = {event.name for event in sprint.events if isinstance(event, AnswerTaken)}
         left = {name: value for name, value in self.session.variables.items() if name not in names}
         self.session = self.session.model_copy(update={"variables": left})
+
+    @property
+    def lacks_secret(self) -> bool:
+        """Whether what the script waits for is an errand with digits that nobody knows any more."""
+        return self.wait is not None and masked_errand(self.wait, self.lost) != self.wait
 
     def done(self, errand: Wait, result: Result, at: datetime) -> Entry:
         """Go on with what an errand brought. Returns the entry to keep: without the digits of any secret."""
@@ -163,7 +171,7 @@ def replay(flow: Flow, begun_with: Start, begun_at: datetime, entries: Sequence[
     script = Script.begin(flow, begun_with, begun_at)
     for entry in entries:
         if not entry.undone:
-            script.enter(entry)
+            script.enter(entry, kept=True)
     return script
 
 

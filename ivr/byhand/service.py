@@ -121,7 +121,9 @@ class Tasks:
     async def dial(self, number: str) -> Card:
         """Have the task dialled: a worker rings the agent's phone, then the customer's. Raises TaskError."""
 
-        def work(session: Session, agent: Agent, now: datetime) -> Handling:
+        now = self._database.clock.now()
+
+        def work(session: Session, agent: Agent) -> Handling:
             handling = rows.held(session, agent)
             if handling.state is not HandlingState.PREVIEW:
                 raise TaskError("Agent {number} has dialled already.", number=number)
@@ -134,7 +136,9 @@ class Tasks:
     async def skip(self, number: str, why: str) -> None:
         """Don't call them now: the task comes back later, to anybody. Raises TaskError."""
 
-        def work(session: Session, agent: Agent, now: datetime) -> None:
+        now = self._database.clock.now()
+
+        def work(session: Session, agent: Agent) -> None:
             handling = rows.held(session, agent)
             if handling.state is not HandlingState.PREVIEW:
                 raise TaskError("Only a task that hasn't been dialled is skipped.")
@@ -146,8 +150,7 @@ class Tasks:
     async def note(self, number: str, text: str) -> None:
         """Keep a note with the task's call; it replaces the one before. Raises TaskError."""
 
-        def work(session: Session, agent: Agent, now: datetime) -> None:
-            del now
+        def work(session: Session, agent: Agent) -> None:
             rows.held(session, agent).note = text
 
         await self._as_agent(number, work)
@@ -189,8 +192,7 @@ class Tasks:
         """Write what the call came to; the agent is ready for the next. Raises TaskError."""
         await self.tidy(number)
 
-        def work(session: Session, agent: Agent, now: datetime) -> int:
-            del now
+        def work(session: Session, agent: Agent) -> int:
             return rows.held(session, agent, HandlingState.WRAP_UP).id
 
         return await self._finish(await self._as_agent(number, work), result)
@@ -198,8 +200,7 @@ class Tasks:
     async def finish_what_is_left(self, number: str) -> None:
         """Another call is the agent's: what they were still wrapping up has the result that was entered."""
 
-        def work(session: Session, agent: Agent, now: datetime) -> int | None:
-            del now
+        def work(session: Session, agent: Agent) -> int | None:
             has = rows.open_of(session, agent.id)
             return has.id if has is not None and has.state is HandlingState.WRAP_UP else None
 
@@ -302,13 +303,12 @@ class Tasks:
 
     # ---- underneath -----------------------------------------------------------------------------------------
 
-    async def _as_agent(self, number: str, work: Callable[[Session, Agent, datetime], T]) -> T:
-        now = self._database.clock.now()
-        return await self._database.run(lambda session: work(session, find(session, number), now))
+    async def _as_agent(self, number: str, work: Callable[[Session, Agent], T]) -> T:
+        return await self._database.run(lambda session: work(session, find(session, number)))
 
-    async def _change(self, number: str, work: Callable[[Session, Agent, datetime], Handling]) -> Card:
-        def changed(session: Session, agent: Agent, now: datetime) -> Card:
-            handling = work(session, agent, now)
+    async def _change(self, number: str, work: Callable[[Session, Agent], Handling]) -> Card:
+        def changed(session: Session, agent: Agent) -> Card:
+            handling = work(session, agent)
             session.flush()
             return self._look(session, handling)
 
@@ -325,8 +325,7 @@ class Tasks:
     async def _script_of(self, number: str) -> tuple[int, Held]:
         await self.tidy(number)
 
-        def work(session: Session, agent: Agent, now: datetime) -> tuple[int, Held]:
-            del now
+        def work(session: Session, agent: Agent) -> tuple[int, Held]:
             handling = rows.held(session, agent, *SCRIPTED)
             return handling.id, held_of(session, self._book, handling)
 
@@ -363,6 +362,12 @@ class Tasks:
             wait = held.script.wait
             if wait is None or is_for_agent(wait) or form_of(wait).kind is FormKind.OVER:
                 return
+            if held.script.lacks_secret:
+                raise TaskError(
+                    "What {node} needs was entered at a process that is gone, and is kept nowhere; go one step "
+                    "back and enter it again: ivr task back",
+                    node=wait.node,
+                )
             result = done_before(held.entries, wait) or await self._run(held, wait)
             entry = held.script.done(wait, result, self._database.clock.now())
             held = await self._keep(held, (*held.entries, entry))

@@ -11,20 +11,20 @@ from pathlib import Path
 
 from ivr.byhand.phone import PersonLeg
 from ivr.clock import Clock
-from ivr.ports import SecondLegs
+from ivr.session.base import BaseSession
 from ivr.session.deps import PlacedAttempt
 from ivr.session.faults import log_fault
 from ivr.session.machine import CallState
 from ivr.session.progress import Bus, NodeReached, PromptBegan, PromptEnded, StateChanged
 from ivr.session.record import CallRecord, Talk
 from ivr.session.takeover import Takeover
-from trunk.ports import Answered, Call, CallEvent, Cause, HungUp, Ringing, TrunkError
+from trunk.ports import Answered, Call, CallEvent, HungUp, Ringing, TrunkError
 
 log = logging.getLogger(__name__)
 BRIDGED = "bridged"  # as the talk is named to whoever watches
 
 
-class PersonSession:
+class PersonSession(BaseSession):
     """`talking()` is called when the two can hear each other, `left()` when a supervisor has taken the agent's
     place; `over` gives the record when the call has ended."""
 
@@ -37,18 +37,16 @@ class PersonSession:
         talking: Callable[[PersonSession], Coroutine[None, None, None]],
         left: Callable[[PersonSession], Coroutine[None, None, None]],
     ) -> None:
+        super().__init__()
         self.attempt = attempt
         self._clock, self._bus, self._recordings = parts
         self.record = CallRecord(attempt.attempt_id, attempt.phone, started_at=self._clock.now())
         told = (self._clock, self._bus)
         self._takeover = Takeover(attempt.attempt_id, told, self.record.talks, self.hang_up)
         self._taken = False
-        self._legs: SecondLegs | None = None
         self._leg = leg
         self._agent = agent
         self._talking, self._left = talking, left
-        self._call: Call | None = None
-        self._hang_up_asked = False
         self._answered_at_s = 0.0
         self._tasks: set[asyncio.Task[None]] = set()
         self._done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -56,29 +54,6 @@ class PersonSession:
         self._start(self._follow_agent())
 
     # ---- for the dialer -------------------------------------------------------------------------------------
-
-    def attach(self, call: Call, legs: SecondLegs | None = None) -> None:
-        self._call, self._legs = call, legs
-        if self._hang_up_asked:
-            call.hangup()
-
-    def hang_up(self) -> None:
-        self._hang_up_asked = True
-        if self._call is not None:
-            self._call.hangup()
-
-    @property
-    def extra_s(self) -> float:
-        return self._takeover.longest_s
-
-    @property
-    def call(self) -> Call | None:
-        """The customer's."""
-        return self._call
-
-    @property
-    def legs(self) -> SecondLegs | None:
-        return self._legs
 
     @property
     def agent_call(self) -> Call | None:
@@ -101,14 +76,6 @@ class PersonSession:
         if self._taken:
             self.hang_up()
 
-    def keep_quiet(self, *, quiet: bool) -> None:
-        """Don't record while the customer says a secret; again when it isn't `quiet`."""
-        if self._call is not None:
-            if quiet:
-                self._call.pause_recording()
-            else:
-                self._call.resume_recording()
-
     def _end_talk(self) -> None:
         if self.record.talks and self.record.talks[-1].ended_at is None:
             self.record.talks[-1].ended_at = self._clock.now()
@@ -116,10 +83,6 @@ class PersonSession:
     def give_up_ringing(self) -> None:
         if self.record.answered_at is None:
             self.hang_up()
-
-    def close(self, cause: Cause) -> None:
-        if not self._done.done():
-            self.on_event(HungUp(asyncio.get_running_loop().time(), cause))
 
     async def over(self) -> CallRecord:
         await asyncio.shield(self._done)

@@ -35,7 +35,7 @@ from flows.sprint import (
     TransferEnded,
     Wait,
 )
-from ivr.ports import SecondLegs
+from ivr.session.base import BaseSession
 from ivr.session.deaf import NONE
 from ivr.session.deps import CallDeps, PlacedAttempt
 from ivr.session.faults import log_fault
@@ -88,10 +88,11 @@ Told = tuple[str, str | None, str | None]  # meaning, modality, transcript
 SAYING = frozenset({TurnState.AWAITING_BEEP, TurnState.PLAYING, TurnState.PAUSED})
 
 
-class CallSession:
+class CallSession(BaseSession):
     """Talks on one call. `over()` gives the record when everything about the call is done."""
 
     def __init__(self, attempt: PlacedAttempt, deps: CallDeps) -> None:
+        super().__init__()
         self.attempt = attempt
         self.record = CallRecord(
             attempt.attempt_id,
@@ -103,8 +104,6 @@ class CallSession:
         self._state = CallState.DIALING
         self._events: deque[MachineEvent] = deque()
         self._dispatching = False
-        self._call: Call | None = None
-        self._hang_up_asked = False
         self._answered_at_s = 0.0
         self._flow: Session | None = None  # None: not begun
         self._wait: Wait | None = None
@@ -119,7 +118,6 @@ class CallSession:
         self._lead_in = LEAD_IN_TICKS
         self._ticks_left = round(deps.call_limit_s / FRAME_S)
         self._errand: asyncio.Task[None] | None = None  # cancelled when the call is over
-        self._legs: SecondLegs | None = None
         self._transfers = Transferring(attempt, deps, self._ear, self._dispatch)
         self.record.talks = self._transfers.talks
         self._takeover = Takeover(
@@ -130,37 +128,14 @@ class CallSession:
 
     # ---- for the dialer -------------------------------------------------------------------------------------
 
-    def attach(self, call: Call, legs: SecondLegs | None = None) -> None:
-        """The trunk's call, once originate has returned it; `legs` places legs to agents beside it."""
-        self._call = call
-        self._legs = legs
-        if self._hang_up_asked:
-            call.hangup()
-
-    def hang_up(self) -> None:
-        """End the call from outside: the run is being stopped."""
-        self._hang_up_asked = True
-        if self._call is not None:
-            self._call.hangup()
-
     def give_up_ringing(self) -> None:
         """End the call from outside unless it has been answered: nobody would be there for the callee."""
         if self._state in (CallState.DIALING, CallState.RINGING):
             self.hang_up()
 
     @property
-    def extra_s(self) -> float:
-        """So much longer than others this call may last: somebody has taken it over."""
-        return self._takeover.longest_s
-
-    @property
-    def call(self) -> Call | None:
-        """The callee's, once it is placed."""
-        return self._call
-
-    @property
-    def legs(self) -> SecondLegs | None:
-        return self._legs
+    def _secret_asked(self) -> bool:
+        return self._in_secret
 
     @property
     def agent_call(self) -> Call | None:
@@ -179,19 +154,6 @@ class CallSession:
     def taker_left(self) -> None:
         if self._state is CallState.TAKEN:
             self._dispatch(TakerLeft())
-
-    def keep_quiet(self, *, quiet: bool) -> None:
-        """Don't record while the customer says a secret to an agent; again when it isn't `quiet`."""
-        if self._call is not None and not self._in_secret:
-            if quiet:
-                self._call.pause_recording()
-            else:
-                self._call.resume_recording()
-
-    def close(self, cause: Cause) -> None:
-        """The network has lost the call and will never say so: end it here. Harmless when it has ended."""
-        if not self._done.done():
-            self.on_event(HungUp(asyncio.get_running_loop().time(), cause))
 
     async def over(self) -> CallRecord:
         """Wait for the call's end and for everything it has left to write."""
@@ -417,7 +379,7 @@ class CallSession:
 
     def _resume_recording(self) -> None:
         self._quiet = None
-        if self._call is not None:
+        if self._call is not None and self._quiets == 0:
             self._call.resume_recording()
 
     def _say_when_heard(self, wait: SpokenWait, audio: PromptAudio) -> None:

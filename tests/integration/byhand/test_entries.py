@@ -11,11 +11,13 @@ import pytest
 from sqlalchemy import delete
 from sqlalchemy.orm import Session
 
+from flows.sprint import ApiReplied, ApiWait
 from ivr.byhand.cards import Card
 from ivr.byhand.errors import TaskError
 from ivr.database import Database, DatabaseError
 from ivr.identity.hashes import make_hash
 from ivr.model import DoNotDisturb, Handling, HandlingState, Outbox, Supervision, SupervisionKind
+from ivr.session.api import ApiClient
 from tests.integration.byhand.office import Office, office, phone
 
 pytestmark = pytest.mark.integration
@@ -142,13 +144,42 @@ def test_a_secret_is_neither_kept_with_an_errand_nor_recorded(sqlite_url: str, t
             entries = (await at.handling(first.handling_id)).entries
             assert [one["errand"]["body"] for one in entries if one["errand"]] == [{"pin": "***"}]
             assert "739182" not in json.dumps(entries)
-            await at.tasks.back("1001")
-            assert [one.stopping for one in await at.rows(Supervision)] == [False]
+            await at.tasks.back("1001")  # before the worker has heeded the step forward, or after it
+            assert [one.stopping for one in await at.rows(Supervision)] == [True, False]
             await at.until("1001", HandlingState.WRAP_UP)
             await at.tasks.answer("1001", "739182")
             await at.tasks.finish("1001")
         assert "739182" not in json.dumps([one.entries for one in await at.rows(Handling)])
 
+    office(sqlite_url, story, {phone(1): LEAVES}, var=tmp_path)
+
+
+def test_an_errand_whose_secret_is_gone_with_its_process_is_not_done(
+    sqlite_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent: list[object] = []
+
+    async def call(self: ApiClient, wait: ApiWait, attempt_id: str) -> ApiReplied:
+        sent.append(wait.body)
+        if len(sent) == 1:
+            raise SystemError("the process dies")
+        return ApiReplied(status=200)
+
+    async def story(at: Office) -> None:
+        campaign_id, _ = await talk(at, PIN)
+        async with at.dialing(campaign_id):
+            await at.call("1001", HandlingState.WRAP_UP)
+            with pytest.raises(SystemError):
+                await at.tasks.answer("1001", "739182")
+            with pytest.raises(TaskError, match="check needs was entered at a process that is gone"):
+                await at.tasks.answer("1001")
+            await at.tasks.back("1001")
+            card = await at.tasks.answer("1001", "0000")  # as good a PIN as any while somebody knows it
+            assert card.form.node == "fine"
+            await at.tasks.finish("1001")
+        assert sent == [{"pin": "739182"}, {"pin": "0000"}]
+
+    monkeypatch.setattr(ApiClient, "call", call)
     office(sqlite_url, story, {phone(1): LEAVES}, var=tmp_path)
 
 
