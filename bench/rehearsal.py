@@ -5,7 +5,7 @@ child process is reported apart. Memory is the process's peak, after a small and
 
 With `--minutes` calls are held for so long (virtual time), one after the other on each channel, and memory is read
 all along: whether it grows, and by how much in an hour. People owe a few sums only, so that after the first
-minutes no prompt is new: what grows then is the engine's."""
+minutes no prompt is new: what grows then is the engine's, or the simulated callees'."""
 
 from __future__ import annotations
 
@@ -184,7 +184,6 @@ def held(concurrency: int, minutes: float, folder: Path) -> BenchResult:
             "mb_before": before_mb,
             "mb_when_warm": warm[0][1],
             "mb_at_the_end": warm[-1][1],
-            "kb_per_call": 1000 * (warm[-1][1] - before_mb) / concurrency,
             "growth_mb_per_hour": memory.growth_mb_per_hour(),
         },
         limits={"growth_mb_per_hour": Limit("at_most", LIMIT_HOUR_MB)},
