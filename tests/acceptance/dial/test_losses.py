@@ -11,7 +11,7 @@ import pytest
 from tests.acceptance.dial.conftest import Desk, rings, waits
 from tests.softphone import Listener, SipCall, Softphone
 
-pytestmark = [pytest.mark.acceptance, pytest.mark.real_time, pytest.mark.alone, pytest.mark.timeout(150)]
+pytestmark = [pytest.mark.acceptance, pytest.mark.real_time, pytest.mark.timeout(150)]
 
 SOON_S = 30.0  # for calls to come or go on a machine loaded by others
 RETURN_S = 10.0  # from Asterisk's return to the next call: the promise

@@ -38,7 +38,7 @@ from trunk.carrier.sounds import tone
 
 __all__ = ["asterisk_rig"]
 
-pytestmark = [pytest.mark.acceptance, pytest.mark.real_time, pytest.mark.alone, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.acceptance, pytest.mark.real_time, pytest.mark.timeout(120)]
 
 PHONE, PASSWORD, WRONG, BEFORE = "+8613800000001", "493827", "611620", "55"
 FLOW = """\

@@ -34,7 +34,7 @@ from trunk.carrier.sounds import tone
 
 __all__ = ["asterisk_rig"]
 
-pytestmark = [pytest.mark.acceptance, pytest.mark.real_time, pytest.mark.alone, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.acceptance, pytest.mark.real_time, pytest.mark.timeout(120)]
 
 CUSTOMER, AGENT, COACH, BOSS = "+8613800000001", "601", "900", "901"
 HZ = {CUSTOMER: 440.0, AGENT: 700.0, COACH: 1100.0, BOSS: 1700.0}

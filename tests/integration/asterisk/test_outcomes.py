@@ -21,7 +21,7 @@ from trunk.asterisk.config import EndpointConfig
 from trunk.asterisk.trunk import AsteriskTrunk
 from trunk.ports import Answered, Cause, DialOutcome, EarlyMedia, OriginateRequest, Progress, Ringing
 
-pytestmark = [pytest.mark.integration, pytest.mark.real_time, pytest.mark.alone]
+pytestmark = [pytest.mark.integration, pytest.mark.real_time]
 
 Behaviour = Callable[[SipCall], Awaitable[None]]
 FRAME = bytes(320)

@@ -21,7 +21,7 @@ from trunk.asterisk.pbx import Pbx
 from trunk.asterisk.trunk import AsteriskTrunk
 from trunk.ports import Answered, DialOutcome, HungUp, KeyPressed, OriginateRequest, Ringing, TrunkError
 
-pytestmark = [pytest.mark.integration, pytest.mark.real_time, pytest.mark.alone]
+pytestmark = [pytest.mark.integration, pytest.mark.real_time]
 
 
 async def rings(call: SipCall) -> None:

@@ -23,7 +23,7 @@ from trunk.carrier.causes import Pickup
 if TYPE_CHECKING:
     from tests.integration.softphone.conftest import Caller, NewCaller
 
-pytestmark = [pytest.mark.integration, pytest.mark.real_time, pytest.mark.alone]
+pytestmark = [pytest.mark.integration, pytest.mark.real_time]
 
 ROOT = Path(__file__).parents[3]
 PHONE, USER = "+8613800000001", "+8613800000001"

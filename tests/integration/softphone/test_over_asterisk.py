@@ -13,7 +13,7 @@ from tests.softphone import Listener, SipCall, Softphone
 if TYPE_CHECKING:
     from tests.asterisk_rig.fixture import AsteriskRig
 
-pytestmark = [pytest.mark.integration, pytest.mark.real_time, pytest.mark.alone]
+pytestmark = [pytest.mark.integration, pytest.mark.real_time]
 
 WAIT_S = 20.0
 

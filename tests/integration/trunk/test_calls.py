@@ -14,7 +14,7 @@ from trunk.ports import Answered, Call, DialOutcome, HungUp, Progress, Ringing, 
 if TYPE_CHECKING:
     from tests.integration.trunk.network import Network
 
-pytestmark = [pytest.mark.integration, pytest.mark.real_time, pytest.mark.alone]
+pytestmark = [pytest.mark.integration, pytest.mark.real_time]
 
 
 class TestEvents:
