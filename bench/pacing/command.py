@@ -70,7 +70,7 @@ def _figures(
         of = summary(some)
         shares = of.talk_share, of.talk_worst, of.abandoned, of.abandoned_worst
         shown = " ".join(f"{100 * share:6.2f} %" for share in shares)
-        rows.append(f"{agents:4d} {name:23s} {shown} {of.days_over:4d} {of.days_bound_over:4d}")
+        rows.append(f"{agents:4d} {name:24s} {shown} {of.days_over:4d} {of.days_bound_over:4d}")
     of = summary(ours)
     prefix = f"{agents}.{OURS}"
     figures[f"{prefix}.talk_percent"] = round(100 * of.talk_share, 2)

@@ -14,9 +14,11 @@ from ivr.pacing.schema import PaceSpec
 OURS = "predictive"
 # Ratio dialling is compared as it is elsewhere: without a cap (20 % is the most that can be written).
 UNCAPPED = {"at_most": 20.0}
-POWER_LINES = (1.25, 1.5, 2.0, 3.0)  # per free agent
-RATIO_LEVELS = (1.02, 1.05, 1.1, 1.2)  # per agent who isn't paused, calls with them included
+POWER_LINES = (1.25, 1.5, 2.0, 2.5, 3.0)  # per free agent
+RATIO_LEVELS = (1.02, 1.05, 1.1, 1.15, 1.2)  # per agent who isn't paused, calls with them included
 DROP_LIMITS = (0.005, 0.01, 0.02, 0.03)
+# Agents who are to wait on average, as a part of all: a negative adaptive_dl_diff_target, with the usual limit.
+WAITING = (0.05, 0.1, 0.2)
 ADAPTIVE = (Method.HARD_LIMIT, Method.TAPERED, Method.AVERAGE)
 
 
@@ -35,6 +37,10 @@ def _theirs(settings: Settings, world: World) -> Pacer:
     return Vicidial(world, settings)
 
 
+def _with_some_waiting(method: Method, waiting: float, world: World) -> Pacer:
+    return Vicidial(world, Settings(method, target=-float(round(waiting * world.day.agents))))
+
+
 def _ways() -> list[Way]:
     ways = [Way(OURS, OURS, partial(_ours, PaceSpec(mode="predictive")))]
     for lines in POWER_LINES:
@@ -47,6 +53,9 @@ def _ways() -> list[Way]:
         for limit in DROP_LIMITS:
             settings = Settings(method, limit=limit)
             ways.append(Way(f"{method} {100 * limit:g} %", method, partial(_theirs, settings)))
+        for waiting in WAITING:
+            pacer = partial(_with_some_waiting, method, waiting)
+            ways.append(Way(f"{method} -{100 * waiting:g} %", method, pacer))
     return ways
 
 
