@@ -14,8 +14,8 @@ from ivr.pacing.schema import PaceSpec
 OURS = "predictive"
 # Ratio dialling is compared as it is elsewhere: without a cap (20 % is the most that can be written).
 UNCAPPED = {"at_most": 20.0}
-POWER_LINES = (1.25, 1.5, 2.0, 2.5, 3.0)  # per free agent
-RATIO_LEVELS = (1.02, 1.05, 1.1, 1.15, 1.2)  # per agent who isn't paused, calls with them included
+POWER_LINES = (1.25, 1.5, 2.0, 2.5, 3.0, 4.0)  # per free agent
+RATIO_LEVELS = (1.02, 1.05, 1.1, 1.15, 1.2, 1.4)  # per agent who isn't paused, calls with them included
 DROP_LIMITS = (0.005, 0.01, 0.02, 0.03)
 # Agents who are to wait on average, as a part of all: a negative adaptive_dl_diff_target, with the usual limit.
 WAITING = (0.05, 0.1, 0.2)
