@@ -24,7 +24,7 @@ from ivr.database.locks import lock_name
 from ivr.errors import IvrError
 from ivr.model import Attempt, AuditEntry, Complaint, DoNotDisturb
 from ivr.policy.decide import ANY_PURPOSE
-from ivr.policy.register import hold_back
+from ivr.policy.register import calls_held_back
 from ivr.policy.schema import PURPOSES
 
 FIELDS = {"complained_at": "moment", "source": "text", "reference": "text", "purpose": "text", "note": "text"}
@@ -102,8 +102,8 @@ def record_all(
     session: Session, said: Sequence[Complained], by: str, now: datetime, settings: ComplaintSettings
 ) -> int:
     """As `record`, of each; how many are new. Calls that are about to be placed to them wait for this."""
-    hold_back(session, {one.phone for one in said})
-    return sum(record(session, one, by, now, settings) for one in said)
+    with calls_held_back(session, {one.phone for one in said}):
+        return sum(record(session, one, by, now, settings) for one in said)
 
 
 async def add_complaint(db: Database, said: Complained, by: str, settings: ComplaintSettings) -> bool:

@@ -35,6 +35,22 @@ def lock_numbers(session: Session, phones: Iterable[str]) -> None:
         session.execute(select(func.pg_advisory_xact_lock(key.c.key)).select_from(key))
 
 
+def lock_for_placing(session: Session, phone: str) -> None:
+    """As `lock_numbers` of one number, for whoever is about to place a call: `wait_for_placing` waits for them."""
+    if is_postgresql(session):
+        key = number_key(phone)
+        gate, number = func.pg_advisory_xact_lock_shared(PLACING_KEY), func.pg_advisory_xact_lock(key)
+        session.execute(select(gate, number))
+
+
+def wait_for_placing(session: Session) -> None:
+    """Wait until the calls that are being placed are written, whoever's number; none is until this transaction
+    ends. For who has written about more numbers than can be locked: a moment, just before the commit."""
+    if is_postgresql(session):
+        session.flush()
+        session.execute(select(func.pg_advisory_xact_lock(PLACING_KEY)))
+
+
 def lock_name(session: Session, name: str) -> None:
     """Be the only transaction that does what `name` says. Waits for others."""
     if is_postgresql(session):
@@ -57,3 +73,6 @@ def _key(kind: str, name: str) -> int:
     """64 bits: two names fall together so rarely that waiting for each other then doesn't matter."""
     digest = hashlib.blake2b(f"{kind}\n{name}".encode(), digest_size=8).digest()
     return int.from_bytes(digest, "big", signed=True)
+
+
+PLACING_KEY = _key("gate", "placing")

@@ -142,7 +142,7 @@ def objections(rules: CampaignRules, facts: Facts, now: datetime) -> tuple[Decis
 
 
 def in_window(rules: CampaignRules, phone: str, now: datetime) -> bool:
-    """Whether the policy's calling hours for this number are on: the one rule that a moment's wait can overtake."""
+    """Whether the policy's calling hours for this number are on: the one rule that a short wait can overtake."""
     policy = rules.policy
     return policy.windows[rules.purpose].is_open(now, policy.zone_of(phone))
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
@@ -15,7 +16,7 @@ from sqlalchemy.orm import Session
 from ivr.contacts_import.parse import Parser
 from ivr.contacts_import.service import listed_contacts
 from ivr.database import Database
-from ivr.database.locks import NUMBERS_AT_ONCE, lock_numbers
+from ivr.database.locks import NUMBERS_AT_ONCE, lock_numbers, wait_for_placing
 from ivr.model import AuditEntry, Consent, DoNotDisturb
 
 ROWS = 500  # in one statement
@@ -87,22 +88,26 @@ async def _register(database: Database, path: Path, entry: Entry, kind: _Kind) -
     rows = [{"phone": phone, **kind.same(now)} for phone in phones]
 
     def write(session: Session) -> None:
-        hold_back(session, phones)
-        _insert(session, kind.table, rows)
+        with calls_held_back(session, phones):
+            _insert(session, kind.table, rows)
         session.add(_audit(kind.action, path, entry, len(rows), now))
 
     await database.run(write)
     return Registered(len(rows), left_out)
 
 
-def hold_back(session: Session, phones: Collection[str]) -> None:
-    """Let whoever is about to place a call to one of these numbers wait until this is written, and see it.
+@contextmanager
+def calls_held_back(session: Session, phones: Collection[str]) -> Iterator[None]:
+    """Around what is written about these numbers: whoever is about to place a call to one of them either has
+    written that call before, or waits until this transaction ends, and sees what it wrote.
 
-    For more than can be locked nobody waits, and a call that was being placed in that very moment is placed. All
-    later ones see what is written here: placing asks the policy behind its own lock, by statements that see
-    everything that was committed before."""
-    if len(phones) <= NUMBERS_AT_ONCE:
+    The block writes no task, attempt or campaign: placing may be waiting for those while this waits for it."""
+    few = len(phones) <= NUMBERS_AT_ONCE
+    if few:
         lock_numbers(session, phones)
+    yield
+    if not few:
+        wait_for_placing(session)
 
 
 def withdraw_consent(session: Session, phone: str, purpose: str, by: str, now: datetime) -> int:

@@ -14,7 +14,7 @@ from sqlalchemy import Select, bindparam, select
 from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 
 from ivr.database import Database, Statement
-from ivr.database.locks import number_key
+from ivr.database.locks import PLACING_KEY, number_key
 from ivr.dialer.store.placing import Placing, place
 from ivr.dialer.store.tables import contact_table, task_table
 from ivr.dialer.store.tasks import may_call
@@ -23,7 +23,7 @@ from ivr.policy.calendar import month_of
 from ivr.policy.decide import Verdict, decide_ahead
 from ivr.policy.glance import Glance, parameters
 
-_LOCK = Statement.of("SELECT pg_advisory_xact_lock(%(key)s::int8)")
+_LOCK = Statement.of("SELECT pg_advisory_xact_lock_shared(%(gate)s::int8), pg_advisory_xact_lock(%(key)s::int8)")
 
 _PLACE = """
 WITH ours AS ({ours}),
@@ -90,7 +90,8 @@ async def _express(database: Database, placing: Placing) -> bool:
         "version": rules.policy.version,
         "month": month_of(now, rules.policy.zone_of(lease.phone)),
     }
-    _, rows = await database.express_all([(_LOCK, {"key": number_key(lease.phone)}), (_statement(glance), given)])
+    locks = {"gate": PLACING_KEY, "key": number_key(lease.phone)}  # as `lock_for_placing`
+    _, rows = await database.express_all([(_LOCK, locks), (_statement(glance), given)])
     return bool(rows)
 
 

@@ -10,7 +10,7 @@ from sqlalchemy import update as update_of
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
-from ivr.database.locks import is_postgresql, lock_numbers
+from ivr.database.locks import is_postgresql, lock_for_placing
 from ivr.dialer.store.leasing import Lease
 from ivr.dialer.store.tables import attempt_table, task_table
 from ivr.dialer.store.tasks import apply, release, running
@@ -42,7 +42,7 @@ def place(session: Session, placing: Placing) -> bool:
     task that isn't its owner's any more is left alone."""
     lease, rules, now = placing.lease, placing.rules, placing.now
     task_id = lease.task_id
-    lock_numbers(session, [lease.phone])
+    lock_for_placing(session, lease.phone)
     if session.execute(_STILL_OURS, {"task": task_id, "owner": lease.owner}).first() is None:
         return False
     decided = judge(session, rules, [lease.asked], DecisionStage.PLACE, now)

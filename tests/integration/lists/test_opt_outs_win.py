@@ -6,6 +6,9 @@ import asyncio
 import threading
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -17,8 +20,8 @@ from ivr.config import ComplaintSettings
 from ivr.database import Database
 from ivr.database.locks import NUMBERS_AT_ONCE, number_key
 from ivr.dialer import store
-from ivr.model import Attempt
-from ivr.policy.register import Entry, register_opt_outs
+from ivr.model import Attempt, DoNotDisturb
+from ivr.policy.register import Entry, calls_held_back, register_opt_outs
 from tests.integration.lists.conftest import Lists, phone
 
 pytestmark = pytest.mark.integration
@@ -56,25 +59,59 @@ def locked(url: str) -> Iterator[psycopg.Connection]:
         yield other
 
 
-async def until_it_waits(url: str, placed: asyncio.Task[bool]) -> None:
-    """Returns when a transaction waits for the lock of a number."""
+async def until_it_waits(url: str, task: asyncio.Task[Any], waiting: int = 1) -> None:
+    """Returns when so many transactions wait for a lock of numbers, or for those who hold one."""
     query = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
     with psycopg.connect(url, autocommit=True) as other:
         async with asyncio.timeout(PATIENCE_S):
-            while other.execute(query).fetchone() == (0,):
-                assert not placed.done(), "it was to wait for the number's lock"
+            while other.execute(query).fetchone() != (waiting,):
+                assert not task.done(), "it was to wait for the number's lock"
                 await asyncio.sleep(0.01)
 
 
-async def test_a_list_too_long_for_locks_is_seen_by_whoever_asks_later(lists: Lists, postgresql_url: str) -> None:
-    placing = await about_to_call(lists)
+def too_many(lists: Lists) -> Path:
+    """Opt-outs of more numbers than can be locked, number 1 among them."""
     path = lists.folder / "opt_outs.csv"
     path.write_text("phone\n" + "".join(f"{phone(number)}\n" for number in range(1, NUMBERS_AT_ONCE + 2)))
+    return path
+
+
+async def test_a_call_that_is_being_placed_comes_before_a_list_too_long_for_locks(
+    lists: Lists, postgresql_url: str
+) -> None:
+    """The list is on record when the call is, not before: nobody can be called after an opt-out."""
+    placing = await about_to_call(lists)
     with locked(postgresql_url):
         placed = asyncio.create_task(store.place_at_once(lists.db, placing))
         await until_it_waits(postgresql_url, placed)
-        done = await register_opt_outs(lists.db, path, Entry("*", "12321", "ann"))  # waits for nobody
-        assert (done.numbers, placed.done()) == (NUMBERS_AT_ONCE + 1, False)
+        written = asyncio.create_task(register_opt_outs(lists.db, too_many(lists), Entry("*", "12321", "ann")))
+        await until_it_waits(postgresql_url, written, waiting=2)
+    assert (await placed, (await written).numbers) == (True, NUMBERS_AT_ONCE + 1)
+    at = select(Attempt.started_at)
+    assert len(await lists.db.read(lambda session: session.scalars(at).all())) == 1
+
+
+async def test_a_call_waits_for_a_list_too_long_for_locks_that_is_about_to_be_committed(
+    lists: Lists, postgresql_url: str
+) -> None:
+    placing = await about_to_call(lists)
+    numbers = [phone(number) for number in range(1, NUMBERS_AT_ONCE + 2)]
+    written, go_on = threading.Event(), threading.Event()
+
+    def work(session: Session) -> None:
+        with calls_held_back(session, numbers):
+            session.add(DoNotDisturb(phone=phone(1), purpose="*", source="12321", created_at=datetime.now(UTC)))
+        written.set()
+        assert go_on.wait(PATIENCE_S)
+
+    opt_outs = asyncio.create_task(lists.db.run(work))
+    try:
+        assert await asyncio.to_thread(written.wait, PATIENCE_S)
+        placed = asyncio.create_task(store.place_at_once(lists.db, placing))
+        await until_it_waits(postgresql_url, placed)
+    finally:
+        go_on.set()
+    await opt_outs
     assert await placed is False
     await assert_nobody_is_called(lists)
 
