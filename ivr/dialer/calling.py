@@ -355,9 +355,9 @@ class Caller:
             except TrunkError:
                 unheard += 1
                 held = unheard < UNHEARD_AT_MOST
-            if not held:
+            lost = Cause(DialOutcome.UNKNOWN, "the network lost the call", "network")
+            if not held and session.close(lost):
                 log.error("call_lost", extra={"attempt_id": session.attempt.attempt_id})
-                session.close(Cause(DialOutcome.UNKNOWN, "the network lost the call", "network"))
 
     async def _finish(self, attempt: PlacedAttempt, record: CallRecord) -> None:
         if self._options.ending is not None and await self._options.ending(attempt, record):

@@ -60,8 +60,9 @@ class OnCall(CallHandler, Protocol):
     def give_up_ringing(self) -> None:
         """End the call from outside unless it has been answered."""
 
-    def close(self, cause: Cause) -> None:
-        """The network has lost the call and will never say so: end it here. Harmless when it has ended."""
+    def close(self, cause: Cause) -> bool:
+        """The network has lost the call and will never say so: end it here. False: it had ended before, and
+        what is left of it is on its way."""
 
     async def over(self) -> CallRecord:
         """Wait for the call's end and for everything it has left to write."""
@@ -165,9 +166,9 @@ class Station:
         for attempt_id in suspects - await self._network.reconcile():
             session = self.sessions.get(attempt_id)
             if session is not None:
-                log.error("call_lost", extra={"attempt_id": attempt_id})
                 session.hang_up()
-                session.close(LOST)
+                if session.close(LOST):
+                    log.error("call_lost", extra={"attempt_id": attempt_id})
 
     async def _drop_strangers(self) -> int:
         """Hang up the calls that nobody talks on, as far as they are ours to judge.

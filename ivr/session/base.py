@@ -36,10 +36,13 @@ class BaseSession:
         if self._call is not None:
             self._call.hangup()
 
-    def close(self, cause: Cause) -> None:
-        """The network has lost the call and will never say so: end it here. Harmless when it has ended."""
-        if not self._done.done():
-            self.on_event(HungUp(asyncio.get_running_loop().time(), cause))
+    def close(self, cause: Cause) -> bool:
+        """The network has lost the call and will never say so: end it here. False: it had ended before, and
+        what is left of it is on its way."""
+        if self._done.done():
+            return False
+        self.on_event(HungUp(asyncio.get_running_loop().time(), cause))
+        return True
 
     def keep_quiet(self, *, quiet: bool) -> None:
         """Don't record while the customer says a secret to an agent; again when nobody is `quiet` any more: a step
