@@ -19,8 +19,8 @@ _SLACK = 1e-9  # of floating point
 
 
 class Pace:
-    """At most `1 + per_s * t` calls leave in any `t` seconds (for trunks of up to 10 calls a second), but for those
-    that legs to agents, or a pace that became slower, overtook."""
+    """At most `1 + per_s * t` calls leave in any `t` seconds (for trunks of up to 10 calls a second), not counting
+    those that legs to agents or a pace that became slower overtook."""
 
     def __init__(self, per_s: float, now_s: float) -> None:
         self._per_s = per_s
