@@ -31,9 +31,9 @@ from ivr.config import ConfigError, Settings
 from ivr.contacts_import import ImportOptions
 from ivr.database import Database, Place
 from ivr.desk.supply import desk_agents
-from ivr.dialer.calling import DialerOptions
 from ivr.dialer.dialer import Dialer
 from ivr.dialer.live import LiveRows
+from ivr.dialer.options import DialerOptions
 from ivr.dialer.pacer import Pacer
 from ivr.dialer.recordings import Compressor
 from ivr.dialer.routes import Routes

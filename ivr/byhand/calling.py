@@ -27,7 +27,8 @@ from ivr.config import TaskSettings
 from ivr.database import Database, DatabaseError
 from ivr.desk.presence import Change, move, presence_of
 from ivr.dialer import store
-from ivr.dialer.calling import Caller, DialerOptions
+from ivr.dialer.calling import Caller
+from ivr.dialer.options import DialerOptions
 from ivr.dialer.recordings import recording_facts
 from ivr.dialer.routes import NOBODY, NoRoute, Route, Routes
 from ivr.dialer.second_legs import RoutedLegs

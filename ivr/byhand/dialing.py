@@ -20,8 +20,8 @@ from ivr.byhand.calling import PersonCaller, Wish, take_over
 from ivr.byhand.taking import Nothing, Taking
 from ivr.config import TaskSettings
 from ivr.database import Database, DatabaseError
-from ivr.dialer.calling import DialerOptions
 from ivr.dialer.dialer import GIVEN_UP
+from ivr.dialer.options import DialerOptions
 from ivr.dialer.routes import Routes
 from ivr.dialer.station import Station
 from ivr.model import Agent, AgentPresence, AgentState, Handling, HandlingState, PeopleMode, Team

@@ -8,29 +8,26 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from flows.sprint import Scalar
 from ivr.database import Database, DatabaseError
 from ivr.dialer import store
-from ivr.dialer.recordings import Compressor, early_media_path, recording_facts
+from ivr.dialer.options import DialerOptions
+from ivr.dialer.recordings import early_media_path, recording_facts
 from ivr.dialer.routes import NOBODY, NoRoute, Route, Routes
 from ivr.dialer.second_legs import RoutedLegs
 from ivr.dialer.station import OnCall, Station
-from ivr.eligibility import Eligibility
 from ivr.policy.decide import in_window
-from ivr.policy.policy import CampaignRules
 from ivr.session.deps import CallDeps, PlacedAttempt
 from ivr.session.faults import log_fault
 from ivr.session.progress import CallOver, CallPlaced
 from ivr.session.record import CallRecord
 from ivr.session.session import CallSession
 from ivr.session.slots import SlotTimes
-from ivr.strategy.hours import NO_HOURS, Hours
 from ivr.strategy.split import arm_of
-from ivr.strategy.strategy import Strategy
 from trunk.ports import Cause, DialOutcome, OriginateRequest, TrunkError
 
 log = logging.getLogger(__name__)
@@ -38,36 +35,10 @@ ATTEMPT_NUMBER = "attempt_number"  # for the network: which try of this contact 
 HANG_UP_GRACE_S = 5.0  # from our hang-up to the network's word
 UNHEARD_AT_MOST = 12  # graces without any word from a network that can't be asked: the call is given up
 DATABASE_WAIT_S = 1.0  # between two tries to write an outcome while the server is gone
-PATIENCE_S = (
-    3.0  # a trunk's next free moment that is further away isn't waited for: the task goes back to the list
-)
+# A trunk's next free moment that is further away isn't waited for: the task goes back to the list …
+PATIENCE_S = 3.0
 LONGEST_S = 15.0  # … nor are moments that others take, one after the other
 SOONEST_S = 10.0  # … for at least this, so that numbers of other trunks get their turn
-
-
-@dataclass(frozen=True, slots=True)
-class DialerOptions:
-    rules: CampaignRules
-    concurrency: int
-    ring_timeout_s: float
-    call_limit_s: float
-    strategy: Strategy
-    attempt_id: Callable[[str, int], str]  # of phone and attempt number: uuid4, or derived from a rehearsal's seed
-    agents_talk_s: float = 0.0  # so long people may talk in one call; the flow's limit is the robot's time alone
-    compressor: Compressor | None = None  # takes recordings after the call; None: the WAV is what is kept
-    eligibility: Eligibility | None = None  # asked about each number just before it is dialled
-    arms: Mapping[str, CallDeps] = field(default_factory=dict)  # of an A/B test, that hear something else
-    hours: Hours = NO_HOURS  # at which who answers, where the strategy waits for better ones
-    may_finish: Callable[[], Awaitable[bool]] | None = None  # asked when every task is done: False: more may come
-    ends_at: datetime | None = None  # the campaign's: nobody is promised a call after it
-    # Asked at a call's end; True: its result is written later, by whoever is asked.
-    ending: Callable[[PlacedAttempt, CallRecord], Awaitable[bool]] | None = None
-    look_again_s: float | None = None  # new tasks may come from outside: look so often; None: they don't
-
-    @property
-    def longest_call_s(self) -> float:
-        call_limit_s = max(self.call_limit_s, *(deps.call_limit_s for deps in self.arms.values()), 0.0)
-        return self.ring_timeout_s + call_limit_s + self.agents_talk_s
 
 
 @dataclass(frozen=True, slots=True)

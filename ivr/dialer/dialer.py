@@ -14,7 +14,8 @@ from datetime import datetime
 
 from ivr.database import Database, DatabaseError
 from ivr.dialer import store
-from ivr.dialer.calling import Caller, DialerOptions
+from ivr.dialer.calling import Caller
+from ivr.dialer.options import DialerOptions
 from ivr.dialer.pacer import FixedPacer, Pacer
 from ivr.dialer.routes import Routes
 from ivr.dialer.station import Station

@@ -25,7 +25,7 @@ from ivr.config.tasks import TaskSettings
 from ivr.database import Database
 from ivr.desk import roster
 from ivr.desk.presence import Change, choose, find
-from ivr.dialer.calling import DialerOptions
+from ivr.dialer.options import DialerOptions
 from ivr.dialer.routes import SingleRoute
 from ivr.dialer.station import Station
 from ivr.flow_versions import version_row

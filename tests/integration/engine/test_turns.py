@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from ivr.dialer.calling import DialerOptions
 from ivr.dialer.dialer import Dialer
+from ivr.dialer.options import DialerOptions
 from ivr.virtual_loop import VirtualLoop
 from tests.integration.engine.trunks import WELL, Ran, Several, ran_over, rules
 
