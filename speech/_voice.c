@@ -20,9 +20,10 @@
 #define INTERFACE 1 /* speech.vad asks for it: what was built from older sources isn't used */
 #define FRAME_SAMPLES 160
 #define FLOOR_TICKS 75
+#define MOST_WINDOW 30 /* bits of an int */
 #define FLOOR_RANK 7 /* of the sorted powers: the 10th percentile */
 
-static struct {
+static struct limits {
     double least_power, above_floor, floor_rise, comfort_power;
     int floor_every_ticks, onset_window, onset_frames, release_ticks;
     PyObject *create;        /* () -> a webrtcvad of this call's own */
@@ -208,7 +209,7 @@ static void let_go(Detector *self)
 static PyMethodDef methods[] = {
     {"hear", (PyCFunction)(void (*)(void))hear, METH_FASTCALL, "Hear one frame; returns `speaking`."},
     {"forget", (PyCFunction)forget, METH_NOARGS, "Nobody is speaking until a voice begins anew."},
-    {NULL},
+    {NULL, NULL, 0, NULL},
 };
 
 static PyMemberDef members[] = {
@@ -216,12 +217,12 @@ static PyMemberDef members[] = {
     {"speaking", T_BOOL, offsetof(Detector, speaking), READONLY, NULL},
     {"onset_age", T_INT, offsetof(Detector, onset_age), READONLY, NULL},
     {"power", T_DOUBLE, offsetof(Detector, power), READONLY, NULL},
-    {NULL},
+    {NULL, 0, 0, 0, NULL},
 };
 
 static PyGetSetDef computed[] = {
     {"samples", (getter)samples_of_last, NULL, NULL, NULL},
-    {NULL},
+    {NULL, NULL, NULL, NULL, NULL},
 };
 
 static PyTypeObject DetectorType = {
@@ -244,13 +245,16 @@ static PyObject *set_up(PyObject *Py_UNUSED(module), PyObject *args, PyObject *k
         "onset_frames", "release_ticks", "create", "process", "is_tone", "samples_of", "silence", "comfort",
         "rate", "size", NULL,
     };
+    struct limits told; /* whole or not at all */
     if (!PyArg_ParseTupleAndKeywords(
-            args, keywords, "$ddddiiiiOOOOO!O!OO", names, &limits.least_power, &limits.above_floor,
-            &limits.floor_rise, &limits.comfort_power, &limits.floor_every_ticks, &limits.onset_window,
-            &limits.onset_frames, &limits.release_ticks, &limits.create, &limits.process, &limits.is_tone,
-            &limits.samples_of, &PyBytes_Type, &limits.silence, &PyBytes_Type, &limits.comfort, &limits.rate,
-            &limits.size))
+            args, keywords, "$ddddiiiiOOOOO!O!OO", names, &told.least_power, &told.above_floor, &told.floor_rise,
+            &told.comfort_power, &told.floor_every_ticks, &told.onset_window, &told.onset_frames,
+            &told.release_ticks, &told.create, &told.process, &told.is_tone, &told.samples_of, &PyBytes_Type,
+            &told.silence, &PyBytes_Type, &told.comfort, &told.rate, &told.size))
         return NULL;
+    if (told.floor_every_ticks < 1 || told.onset_window < 1 || told.onset_window > MOST_WINDOW)
+        return PyErr_Format(PyExc_ValueError, "an interval or a window that can't be");
+    limits = told;
     /* Once per process, by speech.vad's import: they are kept for ever. */
     PyObject *kept[] = {limits.create,  limits.process, limits.is_tone, limits.samples_of,
                         limits.silence, limits.comfort, limits.rate,    limits.size};
@@ -261,7 +265,7 @@ static PyObject *set_up(PyObject *Py_UNUSED(module), PyObject *args, PyObject *k
 
 static PyMethodDef functions[] = {
     {"set_up", (PyCFunction)(void (*)(void))set_up, METH_VARARGS | METH_KEYWORDS, "speech.vad's limits."},
-    {NULL},
+    {NULL, NULL, 0, NULL},
 };
 
 static struct PyModuleDef module = {

@@ -7,9 +7,9 @@ its way to the callee at once, so as many are written as time has passed, silenc
 The loop watches a socket until it has said whose it is, and again when it is being closed. In between the clock
 polls it, so that a frame that comes wakes nobody up (docs/decisions/0158): half of the calls on each tick, two
 frames of each heard by one read (docs/decisions/0191) and two said by one write, in packets of 20 ms each, which
-the callee's jitter buffer takes apart (docs/decisions/0194). Where something inside Asterisk wants them 20 ms
-apart, the second one is said a tick later: `spread`. A fault of one socket or one leg ends that one with a log
-line."""
+the callee's jitter buffer takes apart (docs/decisions/0194). Some dozens of calls at a time are read, then heard,
+then answered (docs/decisions/0197). Where something inside Asterisk wants them 20 ms apart, the second one is said
+a tick later: `spread`. A fault of one socket or one leg ends that one with a log line."""
 
 from __future__ import annotations
 
@@ -23,18 +23,15 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from speech.audio import FRAME_BYTES, SILENCE_FRAME
+from trunk.asterisk import sweep
 from trunk.asterisk.audioframes import AUDIO_HEADER, HANG_UP, FrameParser, Kind, MalformedFrameError
+from trunk.asterisk.sweep import PACKET_BYTES, READ_BYTES, Heard
 from trunk.ports import TrunkError
 from trunk.ticker import Ticker
 
 log = logging.getLogger(__name__)
 
-_HEADER_BYTES = len(AUDIO_HEADER)
-_PACKET_BYTES = _HEADER_BYTES + FRAME_BYTES
-_TWO_BYTES = 2 * _PACKET_BYTES
-_FIRST = slice(_HEADER_BYTES, _PACKET_BYTES)
-_SECOND = slice(_PACKET_BYTES + _HEADER_BYTES, _TWO_BYTES)
-_READ_BYTES = 8 * _PACKET_BYTES  # two frames, and those that late ticks left; more is read in rounds
+_TOGETHER = 32  # calls that are read, heard and answered in one go: what they need fits into the caches
 _ROUNDS = 32  # of reading in one tick: half a second of sound; nobody may keep the clock to himself
 _BACKLOG = 512  # connections that the kernel holds until we take them
 _ACCEPT_AGAIN_S = 1.0  # after the process has run out of file descriptors
@@ -91,6 +88,8 @@ class AudioSocketServer:
         self._spread_all = spread
         self._spread: set[uuid.UUID] = set()
         self._ticker: Ticker[_Socket] = Ticker(self._serve)
+        self._in_order: tuple[_Socket, ...] = ()  # as the ticker last gave them …
+        self._of_half: tuple[list[_Socket], list[_Socket]] = ([], [])  # … and those of each half
         self._listeners: list[sockets.socket] = []
 
     async def start(self) -> None:
@@ -169,12 +168,34 @@ class AudioSocketServer:
         self._legs.clear()
 
     def _serve(self, connections: tuple[_Socket, ...]) -> None:
-        half = self._ticker.ticks % 2
-        for connection in connections:
-            if connection.half == half:
-                connection.tick()
-            elif connection.later is not None:
+        if connections is not self._in_order:
+            self._in_order = connections
+            even, odd = [one for one in connections if one.half == 0], [one for one in connections if one.half]
+            self._of_half = (even, odd)
+        served, others = self._of_half if self._ticker.ticks % 2 == 0 else self._of_half[::-1]
+        for connection in others:
+            if connection.later is not None:
                 connection.say_later()
+        for at in range(0, len(served), _TOGETHER):
+            self._converse(served[at : at + _TOGETHER])
+
+    def _converse(self, connections: list[_Socket]) -> None:
+        """Read what has come on these, have their legs hear two frames of it, and say what they answer.
+
+        Any of them may end by what a leg before it does. Its socket's number is some other file's then, so numbers
+        are gathered right before they are used; sockets are closed on this thread alone."""
+        connections = [one for one in connections if not one.closing]
+        heard = sweep.hear([one.number for one in connections])
+        answers = []
+        for connection, came in zip(connections, heard, strict=True):
+            said = connection.converse(came)
+            if said is not None:
+                answers.append((connection, said))
+        answers = [one for one in answers if not one[0].closing]
+        left = sweep.say([one.number for one, _ in answers], [said for _, said in answers])
+        for at, taken in left:
+            connection, said = answers[at]
+            connection.taken(taken, said)
 
     def _stop_listening(self) -> None:
         loop = asyncio.get_running_loop()
@@ -228,6 +249,8 @@ class AudioSocketServer:
         """No more ticks for it; harmless when it had none."""
         self._unnamed.discard(connection)
         self._ticker.discard(connection)
+        self._in_order = ()
+        self._of_half = ([], [])
         if socket_id is not None and self._open.get(socket_id) is connection:
             del self._open[socket_id]
             self._halves[connection.half] -= 1
@@ -247,7 +270,6 @@ class _Socket:
 
     __slots__ = (
         "_calm_frames",
-        "_closing",
         "_few_frames",
         "_frames",
         "_id",
@@ -265,8 +287,10 @@ class _Socket:
         "_timer",
         "_unsent",
         "_whole",
+        "closing",
         "half",
         "later",
+        "number",
         "spread",
     )
 
@@ -276,6 +300,7 @@ class _Socket:
         self._loop = asyncio.get_running_loop()
         self._raw = raw
         self._recv, self._send = raw.recv, raw.send
+        self.number = raw.fileno()  # -1 once it is closed
         self.half = 0  # of the ticks on which it is served: even or odd ones
         self.spread = False  # its frames are said 20 ms apart …
         self.later: bytes | None = None  # … this one on the next tick
@@ -290,7 +315,7 @@ class _Socket:
         self._few_frames = min(2, server.limits.spare_frames + 1)  # fewer than these wait, and that is well
         self._id: uuid.UUID | None = None
         self._leg: AudioLeg | None = None  # while being served
-        self._closing = False
+        self.closing = False
         self._timer: asyncio.TimerHandle | None = None  # for the id at first, for the last bytes in the end
 
     # ---- for the server --------------------------------------------------------------------------------------
@@ -310,51 +335,47 @@ class _Socket:
         )
         self._loop.add_reader(raw, self._on_readable)
 
-    def tick(self) -> None:
-        """Read what has come, have the leg hear two frames of it, and say what it answers."""
-        if self._closing:  # by an earlier leg's answer on this same tick
-            return
-        said = self._converse()
-        if said is None:
-            return
-        first, second = said
-        if self.spread:
-            self.later = second
-            self._say(AUDIO_HEADER + first)
+    def converse(self, came: Heard) -> tuple[bytes, bytes] | None:
+        """Take what has come, and have the leg hear two frames.
+
+        Returns what is to be said now; None: nothing is left to say, or it is over."""
+        if self.closing:  # by what another leg has done on this same tick
+            return None
+        frames = self._frames
+        if isinstance(came, tuple) and self._whole:
+            if len(came) == 2 and len(frames) < self._few_frames:  # as nearly always
+                self._surplus_ticks = 0
+                first, second = came
+                if frames:  # the next may come a little late
+                    frames.append(second)
+                    first, second = frames.popleft(), first
+                said = self._hear(first, second)
+            else:  # a clock that is late must not have more work for it, or it would stay late
+                for pcm in came:
+                    self._take_audio(pcm)
+                said = self._hear(*self._next_frames())
         else:
-            self._say(b"".join((AUDIO_HEADER, first, AUDIO_HEADER, second)))
+            self._take_odd(came)
+            said = self._hear(*self._next_frames())
+        if said is not None and (self.spread or self._unsent or self._refused_frames):
+            self._say_carefully(said)
+            return None
+        return said
 
     def say_later(self) -> None:
         """Say the second one of two frames."""
         later, self.later = self.later, None
-        if later is not None and not self._closing:
+        if later is not None and not self.closing:
             self._say(AUDIO_HEADER + later)
 
-    def _converse(self) -> tuple[bytes, bytes] | None:
-        """Read, and hear two frames. Returns what is to be said to each; None: it is over."""
-        try:
-            data = self._recv(_READ_BYTES)
-        except BlockingIOError:  # nothing has come
-            return self._hear(*self._next_frames())
-        except OSError:
+    def taken(self, size: int, said: tuple[bytes, bytes]) -> None:
+        """Of these two frames only so many bytes were taken; negative: the connection is broken."""
+        if size < 0:
             self._gone()
-            return None
-        frames = self._frames
-        if (
-            len(data) == _TWO_BYTES
-            and data.startswith(AUDIO_HEADER)
-            and data.startswith(AUDIO_HEADER, _PACKET_BYTES)
-            and self._whole
-            and len(frames) < self._few_frames
-        ):  # as nearly always
-            self._surplus_ticks = 0
-            if not frames:
-                return self._hear(data[_FIRST], data[_SECOND])
-            waiting, frames[0] = frames[0], data[_SECOND]  # that the next may come a little late
-            return self._hear(waiting, data[_FIRST])
-        if not self._take_whole(data):
-            self._receive(data)
-        return self._hear(*self._next_frames())
+        elif size == 0:  # these frames are left out: later they would be stale
+            self._refuse(2)
+        else:
+            self._unsent = _packets(said)[size:]
 
     def _hear(self, first: bytes, second: bytes) -> tuple[bytes, bytes] | None:
         """Have the leg hear them. Returns what is to be said to each; None: it is over."""
@@ -367,12 +388,12 @@ class _Socket:
             if leg is None:
                 return None
             later = leg.on_frame(second) or SILENCE_FRAME
-            if len(said) != FRAME_BYTES or len(later) != FRAME_BYTES:
+            if not (len(said) == len(later) == FRAME_BYTES and type(said) is type(later) is bytes):
                 raise ValueError(f"a frame to say has {FRAME_BYTES} bytes")
         except Exception as error:  # noqa: BLE001 one leg's fault must not stop the clock of the others
             self._fail(error)
             return None
-        return None if self._closing else (said, later)
+        return None if self.closing else (said, later)
 
     def leave(self) -> None:
         """Close without a word to the leg."""
@@ -387,30 +408,25 @@ class _Socket:
     def _on_readable(self) -> None:
         """The loop says that something has come: the id, or, while closing, the peer's end."""
         try:
-            data = self._recv(_READ_BYTES)
+            data = self._recv(READ_BYTES)
         except (BlockingIOError, InterruptedError):
             return
         except OSError:
             data = b""
-        if self._closing:
+        if self.closing:
             if not data:
                 self._lost()
             return
         self._receive(data)
 
-    def _take_whole(self, data: bytes) -> bool:
-        """Take what is nothing but whole frames, as after a late tick; False: it isn't, or more may wait.
-
-        A clock that is late must not have more work for it, or it would stay late."""
-        size = len(data)
-        if size == 0 or size % _PACKET_BYTES or size == _READ_BYTES or not self._whole:
-            return False
-        starts = range(0, size, _PACKET_BYTES)
-        if not all(data.startswith(AUDIO_HEADER, at) for at in starts):
-            return False
-        for at in starts:
-            self._take_audio(data[at + _HEADER_BYTES : at + _PACKET_BYTES])
-        return True
+    def _take_odd(self, came: Heard) -> None:
+        """Take what isn't whole frames, or what continues one."""
+        if came is None:
+            self._gone()
+        elif isinstance(came, bytes):
+            self._receive(came)
+        elif came:
+            self._receive(b"".join(AUDIO_HEADER + pcm for pcm in came))
 
     def _receive(self, data: bytes) -> None:
         """Take what was read, and what else has come."""
@@ -426,15 +442,15 @@ class _Socket:
             try:
                 for kind, payload in self._parser.feed(data):
                     self._take(kind, payload)
-                    if self._closing:
+                    if self.closing:
                         return
             except MalformedFrameError as error:
                 self._break(str(error))
                 return
-            if len(data) < _READ_BYTES:
+            if len(data) < READ_BYTES:
                 return
             try:
-                data = self._recv(_READ_BYTES)
+                data = self._recv(READ_BYTES)
             except BlockingIOError:
                 return
             except OSError:
@@ -500,6 +516,14 @@ class _Socket:
 
     # ---- writing ---------------------------------------------------------------------------------------------
 
+    def _say_carefully(self, said: tuple[bytes, bytes]) -> None:
+        """20 ms apart, or behind what the peer hasn't taken."""
+        if self.spread:
+            self.later = said[1]
+            self._say(AUDIO_HEADER + said[0])
+        else:
+            self._say(_packets(said))
+
     def _say(self, packets: bytes) -> None:
         """Send one frame or two, each with its header."""
         try:
@@ -511,7 +535,7 @@ class _Socket:
                     self._unsent = packets[sent:]
             self._refused_frames = 0
         except BlockingIOError:  # these frames are left out: later they would be stale
-            self._refuse(len(packets) // _PACKET_BYTES)
+            self._refuse(len(packets) // PACKET_BYTES)
         except OSError:
             self._gone()
 
@@ -536,7 +560,7 @@ class _Socket:
 
     def _break(self, reason: str, *, at_once: bool = False) -> None:
         """Something is wrong with this socket: say what, hang up, and let nobody take its place."""
-        if self._closing:
+        if self.closing:
             return
         log.warning("audio_socket_broken: %s", reason, extra={"socket_id": str(self._id)})
         if self._leg is not None and self._id is not None:
@@ -545,15 +569,15 @@ class _Socket:
 
     def _gone(self) -> None:
         """The peer has closed its end, or the connection is broken."""
-        self._closing = True
+        self.closing = True
         self._stop_serving()
         self._lost()
 
     def _close(self, last_word: bytes = b"", *, at_once: bool = False) -> None:
         """Say the last word, stop serving, and wait for the peer to close its end: it has a moment for that."""
-        if self._closing:
+        if self.closing:
             return
-        self._closing = True
+        self.closing = True
         self._cancel_timer()
         self._stop_serving()
         if at_once:
@@ -571,7 +595,7 @@ class _Socket:
 
     def _reset(self) -> None:
         """Close at once, whatever is unsent or unread."""
-        self._closing = True
+        self.closing = True
         self._stop_serving()
         if self._raw.fileno() != -1:
             self._raw.setsockopt(sockets.SOL_SOCKET, sockets.SO_LINGER, _RESET)
@@ -581,6 +605,7 @@ class _Socket:
         self._cancel_timer()
         if self._raw.fileno() != -1:
             self._loop.remove_reader(self._raw)
+            self.number = -1
             self._raw.close()
         self._server.lost(self)
 
@@ -597,3 +622,7 @@ class _Socket:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+
+
+def _packets(said: tuple[bytes, bytes]) -> bytes:
+    return b"".join((AUDIO_HEADER, said[0], AUDIO_HEADER, said[1]))

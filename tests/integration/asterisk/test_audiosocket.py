@@ -1,4 +1,5 @@
-"""The AudioSocket server over real loopback sockets, on asyncio's loop and on uvloop."""
+"""The AudioSocket server over real loopback sockets: on asyncio's loop with the sweep in Python, and on uvloop
+with the compiled one where there is one."""
 
 from __future__ import annotations
 
@@ -16,6 +17,7 @@ import pytest
 import uvloop
 
 from speech.audio import FRAME_BYTES, SILENCE_FRAME
+from trunk.asterisk import sweep
 from trunk.asterisk.audiosocket import AudioSocketLimits, AudioSocketServer
 from trunk.ports import TrunkError
 
@@ -28,7 +30,10 @@ Run = Callable[[Callable[[], Coroutine[Any, Any, None]]], None]
 
 
 @pytest.fixture(params=[asyncio.new_event_loop, uvloop.new_event_loop], ids=["asyncio", "uvloop"])
-def run(request: pytest.FixtureRequest) -> Iterator[Run]:
+def run(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Run]:
+    if request.param is asyncio.new_event_loop:
+        monkeypatch.setattr(sweep, "hear", sweep.hear_in_python)
+        monkeypatch.setattr(sweep, "say", sweep.say_in_python)
     with asyncio.Runner(loop_factory=request.param) as runner:
         yield lambda main: runner.run(within(main))
 

@@ -12,6 +12,7 @@ from ivr.cli.doctor import command
 from ivr.config import LanguageSpeech, PathSettings, Settings
 from ivr.doctor import Finding, examine
 from speech.vad import VoiceDetector
+from trunk.asterisk import sweep
 
 pytestmark = pytest.mark.unit
 
@@ -38,14 +39,18 @@ def test_an_unknown_voice_and_recogniser_are_found(tmp_path: Path) -> None:
     assert "parrot" in found["hearing en"].detail
 
 
-def test_which_voice_detector_is_in_use_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_compiled_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(doctor, "COMPILED", VoiceDetector)
+    monkeypatch.setattr(sweep, "COMPILED", True)
     settings = Settings(paths=PathSettings(var=tmp_path))
     assert findings(settings)["voice detection"] == Finding("voice detection", True, "compiled")
+    assert findings(settings)["audio sockets"] == Finding("audio sockets", True, "compiled")
     monkeypatch.setattr(doctor, "COMPILED", None)
-    found = findings(settings)["voice detection"]
-    assert (found.ok, found.required) == (False, False)
-    assert found.mend.endswith("pip install -e .")
+    monkeypatch.setattr(sweep, "COMPILED", False)
+    for what in ("voice detection", "audio sockets"):
+        found = findings(settings)[what]
+        assert (found.ok, found.required) == (False, False)
+        assert found.mend.endswith("pip install -e .")
 
 
 def test_a_file_that_is_no_database_is_found_and_left_alone(tmp_path: Path) -> None:

@@ -115,3 +115,17 @@ def test_one_that_was_built_from_other_sources_is_not_used(monkeypatch: pytest.M
     assert vad._compiled() is None
     monkeypatch.setattr(vad, "_voice", None)
     assert vad._compiled() is None
+
+
+@needs_it
+def test_limits_that_cannot_be_change_nothing() -> None:
+    set_up = vars(vad)["_voice"].set_up
+    with pytest.raises(TypeError):
+        set_up(least_power=1.0)
+    told: dict[str, Any] = dict.fromkeys(("least_power", "above_floor", "floor_rise", "comfort_power"), 1.0)
+    told |= dict.fromkeys(("onset_frames", "release_ticks"), 1)
+    told |= dict.fromkeys(("create", "process", "is_tone", "samples_of", "rate", "size"), None)
+    for wrong in ({"floor_every_ticks": 0, "onset_window": 5}, {"floor_every_ticks": 5, "onset_window": 31}):
+        with pytest.raises(ValueError, match="can't be"):
+            set_up(**told, **wrong, silence=b"", comfort=b"")
+    assert not compiled().hear(SILENCE_FRAME)
