@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from ivr.ports import SecondLegs
+from ivr.session.secrecy import Secrecy
 from ivr.session.takeover import Takeover
 from trunk.ports import Call, CallEvent, Cause, HungUp
 
@@ -19,14 +20,14 @@ class BaseSession:
         self._call: Call | None = None
         self._legs: SecondLegs | None = None
         self._hang_up_asked = False
-        self._quiets = 0  # so many want no recording now
+        self._secrecy = Secrecy()
 
     def on_event(self, event: CallEvent) -> None:
         raise NotImplementedError
 
     def attach(self, call: Call, legs: SecondLegs | None = None) -> None:
         """The trunk's call, once originate has returned it; `legs` places legs to agents beside it."""
-        self._call, self._legs = call, legs
+        self._call, self._legs, self._secrecy.call = call, legs, call
         if self._hang_up_asked:
             call.hangup()
 
@@ -45,20 +46,8 @@ class BaseSession:
         return True
 
     def keep_quiet(self, *, quiet: bool) -> None:
-        """Don't record while the customer says a secret to an agent; again when nobody is `quiet` any more: a step
-        back onto the secret may have begun before the one forward has been heeded."""
-        self._quiets += 1 if quiet else -1
-        if self._call is None or self._secret_asked:
-            return
-        if self._quiets > 0:
-            self._call.pause_recording()
-        else:
-            self._call.resume_recording()
-
-    @property
-    def _secret_asked(self) -> bool:
-        """Whether the robot itself keeps the recording paused."""
-        return False
+        """Don't record while the customer says a secret to an agent; again when nobody is `quiet` any more."""
+        self._secrecy.keep_quiet(quiet=quiet)
 
     @property
     def extra_s(self) -> float:

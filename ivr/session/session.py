@@ -1,34 +1,24 @@
 """One call, from originate to its record: performs the actions of `ivr.session.machine` and decides nothing.
 
 It is the trunk's `CallHandler`: events and frames come in synchronously on the loop; whatever takes time is a task
-that this session owns, cancels and awaits. A fault in here ends this call alone.
-
-A little above 400 lines: every action of the machine is performed here, and they share the call's state."""
+that this session owns, cancels and awaits. A fault in here ends this call alone."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Coroutine
 
 from flows.interpreter import Session, Sprint, resume, start
 from flows.sprint import (
-    SECRET,
-    AskWait,
     CallbackBooked,
     CallbackWait,
     CallEnded,
-    Command,
     Event,
     IdentityNoted,
-    IdentityWait,
-    Input,
     MachineDetected,
     MessageWait,
     NodeEntered,
-    NoInput,
-    NoMatch,
     OptedOut,
     Played,
     Result,
@@ -71,21 +61,20 @@ from ivr.session.machine import (
     step,
 )
 from ivr.session.machine import Event as MachineEvent
-from ivr.session.progress import NodeReached, PromptBegan, PromptEnded, StateChanged, Understood
+from ivr.session.progress import NodeReached, StateChanged
 from ivr.session.record import CallRecord
 from ivr.session.takeover import Takeover
+from ivr.session.telling import PromptTelling, understood
 from ivr.session.transferring import Transferring
 from ivr.session.turns import SpokenWait, flow_result
 from ivr.session.work import run_errand
+from ivr.session.writes import Writes
 from speech.audio import FRAME_S, PromptAudio
 from speech.turn import Ear, Turn, TurnResult, TurnState
 from trunk.ports import Answered, Call, CallEvent, Cause, HungUp, KeyPressed, Ringing
 
 log = logging.getLogger(__name__)
-LATE_KEY_S = 0.5  # after a secret: a key more, of those that keep on keying, comes sooner
 LEAD_IN_TICKS = round(0.7 / FRAME_S)  # people need a moment to raise the phone to the ear
-Told = tuple[str, str | None, str | None]  # meaning, modality, transcript
-SAYING = frozenset({TurnState.AWAITING_BEEP, TurnState.PLAYING, TurnState.PAUSED})
 
 
 class CallSession(BaseSession):
@@ -109,12 +98,9 @@ class CallSession(BaseSession):
         self._wait: Wait | None = None
         self._ear = Ear(hears=deps.recognizer.name != NONE)
         self._turn: Turn | None = None
-        self._turn_state: TurnState | None = None  # as last told to the bus
+        self._telling = PromptTelling(attempt.attempt_id, deps.bus)
         self._next: tuple[SpokenWait, PromptAudio] | None = None
         self._audio_sha256: str | None = None
-        self._in_secret = False  # the recording is paused …
-        self._quiet: asyncio.TimerHandle | None = None  # … and so it is until then
-        self._said = ""
         self._lead_in = LEAD_IN_TICKS
         self._ticks_left = round(deps.call_limit_s / FRAME_S)
         self._errand: asyncio.Task[None] | None = None  # cancelled when the call is over
@@ -123,7 +109,7 @@ class CallSession(BaseSession):
         self._takeover = Takeover(
             attempt.attempt_id, (deps.clock, deps.bus), self.record.talks, lambda: self._dispatch(TakerLeft())
         )
-        self._writes: set[asyncio.Task[None]] = set()  # never cancelled: what the callee asked for is kept
+        self._writes = Writes(self._not_written)
         self._done = asyncio.get_running_loop().create_future()
 
     # ---- for the dialer -------------------------------------------------------------------------------------
@@ -132,10 +118,6 @@ class CallSession(BaseSession):
         """End the call from outside unless it has been answered: nobody would be there for the callee."""
         if self._state in (CallState.DIALING, CallState.RINGING):
             self.hang_up()
-
-    @property
-    def _secret_asked(self) -> bool:
-        return self._in_secret
 
     @property
     def agent_call(self) -> Call | None:
@@ -163,8 +145,7 @@ class CallSession(BaseSession):
         await self._transfers.over()
         await self._takeover.over()
         self.record.abandoned = self._transfers.abandoned
-        while self._writes:
-            await asyncio.wait(self._writes)
+        await self._writes.over()
         return self.record
 
     # ---- CallHandler ----------------------------------------------------------------------------------------
@@ -177,12 +158,10 @@ class CallSession(BaseSession):
             self.record.answered_at = now
             self._answered_at_s = event.at_s
         elif isinstance(event, KeyPressed):
-            if self._quiet is not None:
-                self._resume_recording_soon()
+            self._secrecy.key_pressed()
         elif isinstance(event, HungUp):
             self.record.ended_at = now
-            if self._quiet is not None:
-                self._quiet.cancel()
+            self._secrecy.close()
             if self.record.answered_at is not None:
                 self.record.talk_s = event.at_s - self._answered_at_s
         self._dispatch(event)
@@ -198,8 +177,8 @@ class CallSession(BaseSession):
             if turn is None:
                 return self._tick_without_turn(frame)
             said = turn.on_tick(frame)
-            if turn.state is not self._turn_state and turn is self._turn:
-                self._tell_turn_state(turn.state)
+            if turn.state is not self._telling.state and turn is self._turn:
+                self._telling.follow(turn.state)
         except Exception as error:  # noqa: BLE001 one call's fault must not stop the trunk's clock
             self._log_fault(error)
             self._dispatch(Broke(error))
@@ -258,11 +237,11 @@ class CallSession(BaseSession):
                 self._speak(wait)
             case Work(wait):
                 self._wait = wait
-                self._heed_secrecy(wait)
+                self._secrecy.heed(wait)
                 self._errand = asyncio.create_task(self._run_errand(wait))
             case HandOver(wait):
                 self._wait = wait
-                self._heed_secrecy(wait)
+                self._secrecy.heed(wait)
                 self._transfers.begin(wait, self._call, self._legs)
             case BeginTalk(agent):
                 self._transfers.begin_talk(agent)
@@ -273,7 +252,7 @@ class CallSession(BaseSession):
             case LetAgentGo(by_us):
                 self._transfers.callee_left(by_us=by_us)
             case GiveUp(to):
-                self._end_secrecy()
+                self._secrecy.heed(None)
                 self._takeover.begin(to)
             case EndTaken():
                 self._takeover.end()
@@ -317,7 +296,9 @@ class CallSession(BaseSession):
             self.record.machine = True
         if isinstance(result, Played) and isinstance(self._wait, MessageWait):
             self.record.message_left = True
-        self._tell_understood(result)
+        told = understood(self.attempt.attempt_id, self._wait, result)
+        if told is not None:
+            self._deps.bus.publish(told)
         assert self._flow is not None
         self._take(resume(self._deps.flow, self._flow, result))
 
@@ -336,51 +317,20 @@ class CallSession(BaseSession):
         if isinstance(event, NodeEntered):
             self._deps.bus.publish(NodeReached(self.attempt.attempt_id, event.node))
         elif isinstance(event, IdentityNoted):
-            self._write(self._deps.ledger.note_identity(self.attempt, event))
+            self._writes.begin(self._deps.ledger.note_identity(self.attempt, event))
         elif isinstance(event, OptedOut):
-            self._write(self._deps.ledger.opt_out(self.attempt, event.purpose))
+            self._writes.begin(self._deps.ledger.opt_out(self.attempt, event.purpose))
 
     # ---- saying and hearing ---------------------------------------------------------------------------------
 
     def _speak(self, wait: SpokenWait) -> None:
         self._wait = wait
-        self._heed_secrecy(wait)
+        self._secrecy.heed(wait)
         audio = self._deps.speaker.ready(wait.prompts)
         if audio is None:
             self._errand = asyncio.create_task(self._render(wait))
         else:
             self._say_when_heard(wait, audio)
-
-    def _heed_secrecy(self, wait: Wait) -> None:
-        """No recording while a secret is asked for, nor between two attempts, nor while it is compared; again from
-        the next wait on."""
-        secret = isinstance(wait, IdentityWait) or (isinstance(wait, AskWait) and wait.expect.secret)
-        if self._call is None or secret is self._in_secret:
-            return
-        self._in_secret = secret
-        if not secret:
-            self._resume_recording_soon()
-        elif self._quiet is None:
-            self._call.pause_recording()
-        else:
-            self._quiet.cancel()
-            self._quiet = None
-
-    def _end_secrecy(self) -> None:
-        if self._in_secret:
-            self._in_secret = False
-            self._resume_recording_soon()
-
-    def _resume_recording_soon(self) -> None:
-        """Who has keyed a secret may still be keying, and their phone's tones are sound."""
-        if self._quiet is not None:
-            self._quiet.cancel()
-        self._quiet = asyncio.get_running_loop().call_later(LATE_KEY_S, self._resume_recording)
-
-    def _resume_recording(self) -> None:
-        self._quiet = None
-        if self._call is not None and self._quiets == 0:
-            self._call.resume_recording()
 
     def _say_when_heard(self, wait: SpokenWait, audio: PromptAudio) -> None:
         """At once, or when the phone is at the ear."""
@@ -394,22 +344,10 @@ class CallSession(BaseSession):
         self._audio_sha256 = audio.sha256 or None
         plan = self._deps.planner.plan(wait, audio)
         self._turn = Turn(plan, self._ear, self._deps.recognizer, self._on_turn_end)
-        self._said = audio.text
-        self._turn_state = None
-        if self._turn.state is not TurnState.AWAITING_BEEP:
-            self._tell_turn_state(self._turn.state)
-
-    def _tell_turn_state(self, state: TurnState) -> None:
-        """Tell when a prompt begins and when it is over for good."""
-        before, self._turn_state = self._turn_state, state
-        node = self._wait.node if self._wait is not None else ""
-        if state is TurnState.PLAYING and before in (None, TurnState.AWAITING_BEEP):
-            self._deps.bus.publish(PromptBegan(self.attempt.attempt_id, node, self._said))
-        elif before in SAYING and state not in SAYING:
-            self._deps.bus.publish(PromptEnded(self.attempt.attempt_id, node))
+        self._telling.begin(wait.node, audio.text, self._turn.state)
 
     def _on_turn_end(self, result: TurnResult) -> None:
-        self._tell_turn_state(TurnState.ENDED)
+        self._telling.follow(TurnState.ENDED)
         self._turn = None
         self._dispatch(TurnOver(flow_result(result)))
 
@@ -444,38 +382,9 @@ class CallSession(BaseSession):
             self._log_fault(error)
             self._dispatch(Broke(error))
 
-    def _write(self, writing: Coroutine[None, None, None]) -> None:
-        task = asyncio.create_task(self._guarded(writing))
-        self._writes.add(task)
-        task.add_done_callback(self._writes.discard)
-
-    async def _guarded(self, writing: Coroutine[None, None, None]) -> None:
-        try:
-            await writing
-        except Exception as error:  # noqa: BLE001 a task's top
-            self._log_fault(error)
-            self.record.failure = self.record.failure or type(error).__name__
-
-    # ---- telling --------------------------------------------------------------------------------------------
-
-    def _tell_understood(self, result: Result) -> None:
-        node = self._wait.node if self._wait is not None else ""
-        secret = isinstance(self._wait, AskWait) and self._wait.expect.secret
-        match result:
-            case Input():
-                told: Told = (SECRET if secret else result.value, result.modality.value, result.transcript)
-            case Command():
-                told = (result.name.value, result.modality.value, result.transcript)
-            case NoMatch():
-                told = ("no_match", None, result.transcript)
-            case NoInput() | MachineDetected():
-                told = (result.kind, None, None)
-            case _:
-                return
-        meaning, modality, transcript = told
-        # What was said to a secret question is nobody's to see, understood or not.
-        heard = None if secret else transcript
-        self._deps.bus.publish(Understood(self.attempt.attempt_id, node, meaning, modality, heard))
+    def _not_written(self, error: Exception) -> None:
+        self._log_fault(error)
+        self.record.failure = self.record.failure or type(error).__name__
 
     def _log_fault(self, error: Exception) -> None:
         log_fault(log, "call_fault", error, attempt_id=self.attempt.attempt_id, state=self._state.value)
