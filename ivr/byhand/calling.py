@@ -16,11 +16,11 @@ from sqlalchemy.orm import Session
 from flows.sprint import PromptRef, Scalar
 from ivr.byhand import hushing, rows
 from ivr.byhand.book import Book
+from ivr.byhand.closing import wrap_up
 from ivr.byhand.finishing import call_as_json
 from ivr.byhand.patience import patiently
 from ivr.byhand.phone import PersonLeg
 from ivr.byhand.rows import key_of
-from ivr.byhand.service import wrap_up
 from ivr.byhand.session import PersonSession
 from ivr.byhand.words import AGENT_AWAY, NO_LINE, NOT_CALLED, NOT_THEIRS
 from ivr.config import TaskSettings

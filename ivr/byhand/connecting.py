@@ -18,10 +18,10 @@ from flows.flow import Flow
 from flows.loader import loads
 from ivr.byhand import hushing, rows
 from ivr.byhand.book import Book
+from ivr.byhand.closing import Closing, wrap_up
 from ivr.byhand.finishing import call_as_json
 from ivr.byhand.patience import insisting, patiently
 from ivr.byhand.script import Start
-from ivr.byhand.service import Tasks, wrap_up
 from ivr.config import Settings
 from ivr.database import Database
 from ivr.desk.presence import find
@@ -79,11 +79,11 @@ class PutThrough:
 
     def __init__(self, database: Database, settings: Settings, worker: str, campaign_id: int) -> None:
         self._database = database
-        self._tasks = Tasks(database, settings)
         self._wrap_up_s = settings.tasks.wrap_up_s
         self._worker = worker
         self._campaign_id = campaign_id
         self._book = Book()
+        self._closing = Closing(database, settings.tasks, self._book)
         self._agents: dict[str, str] = {}  # by attempt: who was rung last
         self._begun: dict[str, asyncio.Task[None]] = {}  # by attempt: the talk's row
 
@@ -94,7 +94,6 @@ class PutThrough:
     async def __aexit__(self, *error: object) -> None:
         self._renewing.cancel()
         await asyncio.wait({self._renewing})
-        await self._tasks.close()
 
     def observe(self, event: ProgressEvent) -> None:
         match event:
@@ -134,7 +133,7 @@ class PutThrough:
 
         theirs, to_finish = await patiently(self._database, work, attempt.attempt_id)
         if to_finish is not None:
-            await self._tasks.finish_as_entered(to_finish)
+            await self._closing.finish_as_entered(to_finish)
         return theirs
 
     async def _renew(self) -> None:
@@ -158,7 +157,7 @@ class PutThrough:
         """The call is the agent's task from now on. One that they haven't finished yet is finished as it is. While
         the database is away they talk without a card; `ending` waits for it, so that the result has its task."""
         now = self._database.clock.now()
-        await insisting(lambda: self._tasks.finish_what_is_left(number), attempt_id)
+        await insisting(lambda: self._closing.finish_what_is_left(number), attempt_id)
         await patiently(self._database, lambda session: self._write(session, attempt_id, number, now), attempt_id)
 
     def _write(self, session: Session, attempt_id: str, number: str, now: datetime) -> None:

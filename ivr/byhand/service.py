@@ -4,11 +4,9 @@ Everything is in the database before a function returns: any other process goes 
 
 from __future__ import annotations
 
-import asyncio
-import logging
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from dataclasses import replace
+from datetime import timedelta
 from enum import StrEnum
 from typing import TypeVar
 
@@ -32,32 +30,24 @@ from flows.sprint import Result as FlowResult
 from ivr.byhand import hushing, optouts, rows
 from ivr.byhand.book import Book
 from ivr.byhand.cards import Card, Held, card_of, held_of
+from ivr.byhand.closing import AS_ENTERED, Came, Closing, over_of, placed_of
 from ivr.byhand.errors import TaskError
-from ivr.byhand.finishing import OPTED_OUT, Finished, Result, record_of, recording_of
+from ivr.byhand.finishing import Result
 from ivr.byhand.forms import FormKind, form_at, form_of, result_of
 from ivr.byhand.optouts import purposes_of
 from ivr.byhand.script import Entry, done_before, is_for_agent, without_last
 from ivr.byhand.taking import Late, Nothing, Taking
 from ivr.byhand.texts import Texts
-from ivr.byhand.words import NO_WORKER, NOT_DIALLED, WORKER_GONE
 from ivr.config import Settings
-from ivr.database import Database, DatabaseError
-from ivr.desk.presence import Change, find, move, presence_of
-from ivr.dialer import store
-from ivr.dialer.calling import DATABASE_WAIT_S
+from ivr.database import Database
+from ivr.desk.presence import find
 from ivr.dialer.ledger import DatabaseLedger
 from ivr.identity.form import Judgement, record_identity_check
-from ivr.model import Agent, AgentState, Attempt, Handling, HandlingState, IdentityResult, PeopleMode
+from ivr.model import Agent, Handling, HandlingState, IdentityResult, PeopleMode
 from ivr.session.api import ApiClient
-from ivr.session.deps import PlacedAttempt
-from ivr.session.faults import log_fault
-from ivr.session.record import CallRecord
-from ivr.session.slots import SlotTimes
 
-log = logging.getLogger(__name__)
 T = TypeVar("T")
 SCRIPTED = (HandlingState.TALKING, HandlingState.WRAP_UP)  # while entries are taken
-AS_ENTERED = Result()  # what the script came to
 MOST_ERRANDS = 50  # in a row: a flow can't have the platform run in circles
 
 
@@ -69,14 +59,6 @@ class How(StrEnum):
     OPT_OUT = "opt_out"
     COMPLAINT = "complaint"
     MACHINE = "machine"  # an answering machine
-
-
-@dataclass(frozen=True, slots=True)
-class Came:
-    """What a finished call came to."""
-
-    disposition: str
-    again_at: datetime | None  # the contact is called again then
 
 
 class Tasks:
@@ -91,6 +73,7 @@ class Tasks:
         self._api = ApiClient(settings.api, database.clock)
         self._ledger = DatabaseLedger(database)
         self._taking = Taking(database, self._book, self._settings)
+        self._closing = Closing(database, self._settings, self._book)
 
     async def close(self) -> None:
         await self._api.close()
@@ -103,7 +86,7 @@ class Tasks:
             found = await self._taking.next(number, PeopleMode.PREVIEW, self._look, campaign)
             if not isinstance(found, Late):
                 return found
-            await self.tidy(number)
+            await self._closing.tidy(number)
 
     async def show(self, number: str) -> Card | None:
         """What the agent has; None: nothing. Raises DeskError."""
@@ -188,118 +171,18 @@ class Tasks:
 
     # ---- the end --------------------------------------------------------------------------------------------
 
+    async def tidy(self) -> int:
+        """End what has lasted too long, of anybody: how many; see `Closing.tidy`."""
+        return await self._closing.tidy()
+
     async def finish(self, number: str, result: Result = AS_ENTERED) -> Came:
         """Write what the call came to; the agent is ready for the next. Raises TaskError."""
-        await self.tidy(number)
+        await self._closing.tidy(number)
 
         def work(session: Session, agent: Agent) -> int:
             return rows.held(session, agent, HandlingState.WRAP_UP).id
 
-        return await self._finish(await self._as_agent(number, work), result)
-
-    async def finish_what_is_left(self, number: str) -> None:
-        """Another call is the agent's: what they were still wrapping up has the result that was entered."""
-
-        def work(session: Session, agent: Agent) -> int | None:
-            has = rows.open_of(session, agent.id)
-            return has.id if has is not None and has.state is HandlingState.WRAP_UP else None
-
-        left = await self._as_agent(number, work)
-        if left is not None:
-            await self._finish(left, AS_ENTERED)
-
-    async def finish_as_entered(self, handling_id: int) -> None:
-        """A call that had gone on without its agent is over; the database is waited for."""
-        while True:
-            try:
-                await self._finish(handling_id, AS_ENTERED)
-            except DatabaseError as error:
-                log_fault(log, "result_waits", error, handling_id=handling_id)
-                await asyncio.sleep(DATABASE_WAIT_S)
-            else:
-                return
-
-    async def tidy(self, number: str | None = None) -> int:
-        """End what has lasted too long, of that agent or of anybody: how many.
-
-        A preview goes to somebody else, a call that no worker took can be dialled again, a call whose worker is
-        gone is wrapped up, and a wrap-up that nobody ends is finished with what was entered."""
-        now = self._database.clock.now()
-
-        def work(session: Session) -> tuple[int, list[int]]:
-            agent_id = None if number is None else find(session, number).id
-            late = rows.overdue(session, now, agent_id)
-            for handling_id, state in late:
-                if state is not HandlingState.WRAP_UP:
-                    self._end_late(session, session.get_one(Handling, handling_id), now)
-            freed = 0 if number is not None else rows.free_kept(session, now)
-            return len(late) + freed, [one for one, state in late if state is HandlingState.WRAP_UP]
-
-        count, to_finish = await self._database.run(work)
-        for handling_id in to_finish:
-            await self._finish(handling_id, AS_ENTERED)
-        return count
-
-    def _end_late(self, session: Session, handling: Handling, now: datetime) -> None:
-        match handling.state:
-            case HandlingState.PREVIEW:
-                rows.give_back(session, handling, now)
-                rows.end(session, handling, HandlingState.RETURNED, now, NOT_DIALLED)
-            case HandlingState.ASKED:
-                until = now + timedelta(seconds=self._settings.preview_s)
-                rows.back_to_preview(session, handling, NO_WORKER, until, now)
-            case HandlingState.TALKING:
-                wrap_up(session, handling, handling.call, self._settings.wrap_up_s, now)
-            case _:
-                rows.end(session, handling, HandlingState.RETURNED, now, WORKER_GONE)
-
-    async def _finish(self, handling_id: int, result: Result) -> Came:
-        over, held = await self._database.read(lambda session: self._over(session, handling_id))
-        record = record_of(over, held.script, held.entries, result)
-        purposes = purposes_of(held.script)
-        if result.disposition == OPTED_OUT and not purposes:
-            purposes = frozenset({held.script.flow.purpose})
-        await self._heed(handling_id, purposes)
-        if result.call_back_at is not None:
-            await self._promise(_placed(over), result.call_back_at)
-        again_at = await self._write(handling_id, record, over)
-        now = self._database.clock.now()
-
-        def done(session: Session) -> None:
-            handling = session.get_one(Handling, handling_id, with_for_update=True)
-            if handling.ended_at is None:
-                rows.end(session, handling, HandlingState.DONE, now)
-            handling.state = HandlingState.DONE
-
-        await self._database.run(done)
-        return Came(record.disposition, again_at)
-
-    async def _write(self, handling_id: int, record: CallRecord, over: Finished) -> datetime | None:
-        def rules(session: Session) -> store.Ending:
-            handling = session.get_one(Handling, handling_id)
-            campaign = self._book.campaign(session, handling.campaign_id)
-            return store.Ending(
-                handling.task_id,
-                record,
-                campaign.rules,
-                campaign.strategy,
-                recording_of(over.call),
-                campaign.hours,
-                handling.start["contact"],
-            )
-
-        try:
-            return await store.finish_at_once(self._database, await self._database.read(rules))
-        except store.AlreadyEnded:
-            return None  # a process died between the two writes, or another one has just done it
-
-    async def _promise(self, attempt: PlacedAttempt, at: datetime) -> None:
-        """Put on record that they are called back then. Raises TaskError."""
-        if at <= self._database.clock.now():
-            raise TaskError("The time for calling back has passed.")
-        when = f"{at.astimezone(attempt.slot_times.zone):%Y-%m-%dT%H:%M}"
-        if await self._ledger.book_callback(attempt, None, when, None) is None:
-            raise TaskError("The campaign is over by then: nobody can be promised a call.")
+        return await self._closing.finish(await self._as_agent(number, work), result)
 
     # ---- underneath -----------------------------------------------------------------------------------------
 
@@ -323,7 +206,7 @@ class Tasks:
         return card_of(session, self._book, self._texts, handling)
 
     async def _script_of(self, number: str) -> tuple[int, Held]:
-        await self.tidy(number)
+        await self._closing.tidy(number)
 
         def work(session: Session, agent: Agent) -> tuple[int, Held]:
             handling = rows.held(session, agent, *SCRIPTED)
@@ -373,8 +256,8 @@ class Tasks:
             held = await self._keep(held, (*held.entries, entry))
 
     async def _run(self, held: Held, wait: Wait) -> FlowResult:
-        over, _ = await self._database.read(lambda session: self._over(session, held.handling_id))
-        attempt = _placed(over)
+        over, _ = await self._database.read(lambda session: over_of(session, self._book, held.handling_id))
+        attempt = placed_of(over)
         match wait:
             case SmsWait():
                 text = self._texts.written(wait.prompt, held.script.flow.language)
@@ -399,54 +282,6 @@ class Tasks:
 
         await self._database.run(work)
 
-    async def _heed(self, handling_id: int, purposes: frozenset[str]) -> None:
-        """Entries that a process kept before it wrote what follows from them have their opt-outs at the end."""
-        now = self._database.clock.now()
-
-        def work(session: Session) -> None:
-            optouts.heed(session, session.get_one(Handling, handling_id), purposes, now)
-
-        if purposes:
-            await self._database.run(work)
-
-    def _over(self, session: Session, handling_id: int) -> tuple[Finished, Held]:
-        handling = session.get_one(Handling, handling_id)
-        held = held_of(session, self._book, handling)
-        campaign = self._book.campaign(session, handling.campaign_id)
-        attempt = session.get_one(Attempt, handling.attempt_id)
-        times = SlotTimes(campaign.rules.policy.zone_of(attempt.phone), campaign.ends_at)
-        over = Finished(attempt.id, attempt.phone, attempt.started_at, held.agent, handling.call, times)
-        return over, held
-
-
-async def tidy(database: Database, settings: Settings) -> int:
-    """See `Tasks.tidy`, of everybody: nearly always there is nothing, which one query says."""
-    now = database.clock.now()
-    if not await database.read(lambda session: rows.any_overdue(session, now)):
-        return 0
-    tasks = Tasks(database, settings)
-    try:
-        return await tasks.tidy()
-    finally:
-        await tasks.close()
-
-
-def wrap_up(
-    session: Session, handling: Handling, call: dict[str, object], wrap_up_s: float, now: datetime
-) -> None:
-    """The call is over, and how it went is kept: the agent may still enter what it came to. Of a call whose worker
-    is gone only the beginning is known."""
-    if call.get("ended_at") is None:
-        gone = {"outcome": "answered", "raw": "the process ended during the call", "by": "network"}
-        call = {**call, "ended_at": now.isoformat(), "cause": gone}
-    handling.call, handling.state = call, HandlingState.WRAP_UP
-    handling.until = now + timedelta(seconds=wrap_up_s)
-    presence = presence_of(session, handling.agent_id, now)
-    on_call = presence.state in (AgentState.DIALING, AgentState.TALKING)
-    if on_call and presence.attempt_id == handling.attempt_id:
-        by = session.get_one(Agent, handling.agent_id).number
-        move(session, handling.agent_id, Change(AgentState.WRAP_UP, by, attempt_id=handling.attempt_id), now)
-
 
 def _said(how: How) -> FlowResult:
     match how:
@@ -458,8 +293,3 @@ def _said(how: How) -> FlowResult:
             return Command(name=CommandName.OPT_OUT, modality=Modality.AGENT)
         case _:
             return Command(name=CommandName.COMPLAINT, modality=Modality.AGENT)
-
-
-def _placed(over: Finished) -> PlacedAttempt:
-    """The attempt as what is written during a call names it."""
-    return PlacedAttempt(over.attempt_id, 0, over.phone, 0, {}, over.times)

@@ -12,10 +12,11 @@ from zoneinfo import ZoneInfo
 import click
 
 from ivr.byhand.cards import Card
+from ivr.byhand.closing import Came
 from ivr.byhand.errors import TaskError
 from ivr.byhand.finishing import Result
 from ivr.byhand.forms import Form, FormKind, wanted
-from ivr.byhand.service import Came, How, Tasks
+from ivr.byhand.service import How, Tasks
 from ivr.byhand.taking import Nothing
 from ivr.byhand.words import call_word, handling_word, reason_word
 from ivr.cli.campaign_options import moment_of, zone_of

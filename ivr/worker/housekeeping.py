@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ivr.archive.nightly import archive_nightly
-from ivr.byhand.service import tidy
+from ivr.byhand.closing import tidy
 from ivr.campaigns.keeping import KEEP_EVERY_S, keep
 from ivr.clock_jumps import MEND_EVERY_S, TimeMender
 from ivr.config import Settings
