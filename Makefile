@@ -38,7 +38,7 @@ test-quick: setup-dev ## Run the unit tests only
 	@$(PY) -m pytest -q -m unit -n auto --dist loadfile
 
 lint: setup-dev ## ruff, mypy strict, import-linter
-	@.venv/bin/ruff check . && .venv/bin/ruff format --check -q . && .venv/bin/mypy && .venv/bin/lint-imports --no-cache
+	@tools/lint
 
 format: setup-dev ## Format the code and mend what ruff can
 	@.venv/bin/ruff format . && .venv/bin/ruff check --fix .

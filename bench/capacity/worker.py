@@ -43,10 +43,6 @@ def main() -> None:
         settings=Settings.model_validate_json(told["settings"]),
         record=Path(record) if record else None,
     )
-    import os
-
-    if os.environ.get("SWI"):
-        sys.setswitchinterval(float(os.environ["SWI"]))
     stalls = Stalls() if told["stalls"] else None
     if stalls is not None:
         stalls.watch()

@@ -267,12 +267,13 @@ class Caller:
             cause = record.cause or cause
         finally:
             del self.sessions[attempt_id], self._station.sessions[attempt_id]
+            wanted = attempt_id not in self._unwanted
             self._unwanted.discard(attempt_id)
             if isinstance(way, Route):
                 refused = self._routes.ended(way, cause)
         # The record has the last word on whether a phone rang: dialling it twice is worse than losing a call.
         rang = record.ringing_at is not None or record.answered_at is not None
-        return record, way if refused and not rang and isinstance(way, Route) else None
+        return record, way if refused and wanted and not rang and isinstance(way, Route) else None
 
     def _objection(self, attempt: PlacedAttempt) -> str | None:
         """What has come up against the call since its attempt was written and it waited for its turn."""

@@ -14,6 +14,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -245,8 +246,11 @@ class VoskStream:
 def _yield_to_the_clock() -> None:
     """In a thread of the pool: it doesn't push others aside when it wakes up, the calls' clock above all (the
     kernel's batch policy, sched(7)); where cores are free it is as fast."""
-    if hasattr(os, "SCHED_BATCH"):  # Linux
-        os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
+    if not hasattr(os, "SCHED_BATCH"):  # not Linux
+        return
+    with suppress(OSError):  # a container may refuse it: then threads decode as they are
+        if os.sched_getscheduler(0) == os.SCHED_OTHER:  # whoever gave the process another policy meant it
+            os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
 
 
 def _alike(left: Units, right: Units, language: str) -> bool:

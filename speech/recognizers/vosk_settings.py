@@ -6,7 +6,6 @@ among them. Figures, and what was tried: docs/recognition.md."""
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -32,9 +31,13 @@ def for_short_answers(model: Path) -> Iterator[Path]:
         for part in model.iterdir():
             if part.name != FOLDER:
                 (folder / part.name).symlink_to(part.resolve())
-        shutil.copytree(model / FOLDER, folder / FOLDER)
+        settings = folder / FOLDER
+        settings.mkdir()
+        for part in (model / FOLDER).iterdir():
+            if part.name != FILE:
+                (settings / part.name).symlink_to(part.resolve())
         theirs = (model / FOLDER / FILE).read_text("utf-8")
-        (folder / FOLDER / FILE).write_text(with_settings(theirs), "utf-8")
+        (settings / FILE).write_text(with_settings(theirs), "utf-8")
         yield folder
 
 

@@ -27,10 +27,12 @@ def test_a_model_is_loaded_through_a_directory_of_links(tmp_path: Path) -> None:
     (model / "am" / "final.mdl").write_bytes(b"network")
     (model / "conf" / "model.conf").write_text("--min-active=200\n", "utf-8")
     (model / "conf" / "mfcc.conf").write_text("--num-ceps=40\n", "utf-8")
+    (model / "conf" / "model.conf").chmod(0o444)  # as a package's files are
     with for_short_answers(model) as folder:
         assert (folder / "am" / "final.mdl").read_bytes() == b"network"
         assert (folder / "README").read_text("utf-8") == "of the model"
         assert (folder / "conf" / "mfcc.conf").read_text("utf-8") == "--num-ceps=40\n"
+        assert not (folder / "conf" / "model.conf").is_symlink()
         assert (
             f"--frames-per-chunk={SETTINGS['frames-per-chunk']}\n" in (folder / "conf" / "model.conf").read_text()
         )
