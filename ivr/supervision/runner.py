@@ -237,14 +237,25 @@ class _Job:
                 return SupervisionState.DONE
 
     async def _hush(self, session: Supervised) -> SupervisionState:
-        """The recording pauses while the customer says to an agent what nobody may hear again."""
+        """The recording pauses while the customer says to an agent what nobody may hear again: also while the
+        database is away, since nobody else would order the pause again."""
         session.keep_quiet(quiet=True)
         try:
-            await self._note_on()
-            came = await self._any((self.stop, self.call_over))
+            noted, came = False, None
+            while came is None:
+                noted = noted or await self._noted_on()
+                came = await self._any((self.stop, self.call_over), None if noted else LOOK_EVERY_S)
         finally:
             session.keep_quiet(quiet=False)
         return SupervisionState.CALL_OVER if came is self.call_over else SupervisionState.DONE
+
+    async def _noted_on(self) -> bool:
+        try:
+            await self._note_on()
+        except DatabaseError as error:
+            log_fault(log, "order_not_noted", error, attempt_id=self.wanted.attempt_id)
+            return False
+        return True
 
     # ---- by phone -------------------------------------------------------------------------------------------
 

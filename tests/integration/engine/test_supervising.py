@@ -300,6 +300,33 @@ def test_a_whisper_needs_an_agent_and_an_agent_asks_who_the_customer_is(
     assert [segment.kind for segment in ran.done.only().segments] == ["bot", "agent"]
 
 
+def test_nothing_is_recorded_while_the_database_is_away(
+    watch: Callable[..., Ran], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The customer says their secret all the same, and nobody orders the pause again."""
+    switches: list[str] = []
+    for name in ("pause_recording", "resume_recording"):
+        monkeypatch.setattr(CarrierCall, name, lambda _, name=name: switches.append(name))
+    refused: list[int] = []
+    note = Supervising.note
+
+    async def away(runner: Supervising, order_id: int, values: Mapping[str, Any]) -> None:
+        if values.get("state") is SupervisionState.ON and len(refused) < 2:
+            refused.append(order_id)
+            raise DatabaseError("The database is away: {reason}", reason="test")
+        await note(runner, order_id, values)
+
+    monkeypatch.setattr(Supervising, "note", away)
+
+    async def story(office: Office) -> None:
+        await office.at("bridged")
+        await _ask_who_they_are(office, switches)
+
+    (row,) = watch(story, TALKS).rows
+    assert len(refused) == 2
+    assert (row.state, row.began_at is not None) == (DONE, True)
+
+
 def test_a_supervisor_takes_over_from_the_robot(watch: Callable[..., Ran]) -> None:
     async def story(office: Office) -> None:
         await office.at("wants")
