@@ -2,16 +2,65 @@
 
 An errand's own words are never used again, so every trace goes; a reply is replayed, and only whole values or
 whole numbers within a text go, else a balance would change with a customer's PIN in it. An errand that held a
-secret is never the same as another: after a step back it is done again, since the digits may be others."""
+secret is never the same as another: after a step back it is done again, since the digits may be others.
+
+In a script that is replayed an unheard-of digit stands in their place, for good: what is made of them is known by
+it, and no errand goes out with it."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from urllib.parse import unquote
 
-from flows.sprint import SECRET, ApiReplied, ApiWait, CallbackWait, PromptRef, Result, Scalar, SmsWait, Wait
+from flows.sprint import (
+    SECRET,
+    ApiReplied,
+    ApiWait,
+    CallbackWait,
+    Event,
+    PromptRef,
+    Result,
+    Scalar,
+    SmsWait,
+    VariableSet,
+    Wait,
+)
+from prompts.templates import variables as variables_of
 
-UNKNOWN_DIGIT = "0"  # stands for each digit of a secret, which is kept nowhere
+UNKNOWN_DIGIT = "0"  # of a secret as it is kept: how many there were, and no more
+LOST_DIGIT = "\u1b50"  # … and as the flow has it then: a digit to it (the Balinese zero), and in nobody's data
+_LOST = re.compile(f"{LOST_DIGIT}+")
+
+
+def lacks(errand: Wait) -> bool:
+    """Whether it would go out with digits that nobody knows any more."""
+    match errand:
+        case ApiWait(url=url, body=body):
+            return _lost(unquote(url)) or any(_lost(value) for value in (body or {}).values())
+        case SmsWait(prompt=prompt, to=to):
+            used = frozenset() if prompt.text is None else variables_of(prompt.text)
+            return _lost(to) or any(_lost(prompt.variables.get(name)) for name in used)
+        case CallbackWait(when=when, number=number):
+            return _lost(when) or _lost(number)
+        case _:
+            return False
+
+
+def without_lost(errand: Wait) -> Wait:
+    """A text message has every value at hand: not those that nobody knows, so that a prompt that uses one can't be
+    written."""
+    if not isinstance(errand, SmsWait):
+        return errand
+    known = {name: value for name, value in errand.prompt.variables.items() if not _lost(value)}
+    return errand.model_copy(update={"prompt": errand.prompt.model_copy(update={"variables": known})})
+
+
+def shown_event(event: Event) -> Event:
+    """As it goes on record."""
+    if isinstance(event, VariableSet) and isinstance(event.value, str):
+        return event.model_copy(update={"value": _LOST.sub(SECRET, event.value)})
+    return event
 
 
 def masked_errand(errand: Wait, secrets: Iterable[str]) -> Wait:
@@ -67,7 +116,11 @@ def _whole(value: str | None, secrets: list[str]) -> str | None:
 
 def _without(value: Scalar, secret: str) -> Scalar:
     if isinstance(value, str):
-        return re.sub(rf"(?<!\d){re.escape(secret)}(?!\d)", UNKNOWN_DIGIT * len(secret), value)
+        return re.sub(rf"(?<!\d){re.escape(secret)}(?!\d)", LOST_DIGIT * len(secret), value)
     if isinstance(value, bool) or value is None:
         return value
     return type(value)(0) if str(value).removesuffix(".0") == secret else value
+
+
+def _lost(value: Scalar) -> bool:
+    return isinstance(value, str) and LOST_DIGIT in value

@@ -17,7 +17,6 @@ from flows.flow import Flow
 from flows.interpreter import resume, start
 from flows.session import Session, Sprint
 from flows.sprint import (
-    AnswerTaken,
     AskWait,
     Event,
     Input,
@@ -32,7 +31,15 @@ from flows.sprint import (
     TransferWait,
     Wait,
 )
-from ivr.byhand.masking import UNKNOWN_DIGIT, masked_errand, masked_reply
+from ivr.byhand.masking import (
+    LOST_DIGIT,
+    UNKNOWN_DIGIT,
+    lacks,
+    masked_errand,
+    masked_reply,
+    shown_event,
+    without_lost,
+)
 
 _RESULT: TypeAdapter[Any] = TypeAdapter(Result)
 _WAIT: TypeAdapter[Any] = TypeAdapter(Wait)
@@ -104,7 +111,6 @@ class Script:
     events: list[tuple[datetime, Event]] = field(default_factory=list)
     page: list[Said] = field(default_factory=list)  # since the agent's last entry
     secrets: set[str] = field(default_factory=set, repr=False)  # digits that the flow has now, and nothing keeps
-    lost: set[str] = field(default_factory=set)  # what stands for digits that the last entry had, kept nowhere
 
     @classmethod
     def begin(cls, flow: Flow, begun_with: Start, at: datetime) -> Script:
@@ -118,16 +124,16 @@ class Script:
         """Go on with it; `kept`: as it was written, without any secret's digits. Raises FlowError
         (WrongResultError) where the script doesn't wait for such a thing."""
         node, attempt = (self.wait.node, getattr(self.wait, "attempt", 0)) if self.wait is not None else ("", 0)
-        sprint = resume(self.flow, self.session, entry.result)
+        result = entry.result
+        if entry.secret and isinstance(result, Input) and kept:
+            result = result.model_copy(update={"value": LOST_DIGIT * len(result.value)})
+        elif entry.secret and isinstance(result, Input):
+            self.secrets.add(result.value)
+        sprint = resume(self.flow, self.session, result)
         if entry.errand is None:
             self.page.clear()
         self._take(sprint, entry.at)
-        self.lost.clear()
-        if entry.secret and isinstance(entry.result, Input) and kept:
-            self._forget_secret(entry.result.value, sprint)
-        elif entry.secret and isinstance(entry.result, Input):
-            self.secrets.add(entry.result.value)
-        again = self.wait if isinstance(entry.result, NoMatch) else None
+        again = self.wait if isinstance(result, NoMatch) else None
         if isinstance(again, AskWait) and again.node == node and again.attempt > attempt:
             self.enter(entry, kept=kept)  # a person has asked as often as it takes
 
@@ -139,26 +145,19 @@ class Script:
     def _take(self, sprint: Sprint, at: datetime) -> None:
         """Note what has happened, and pass by what only has to be said."""
         while True:
-            self.session, self.wait = sprint.session, sprint.wait
-            self.events += [(at, event) for event in sprint.events]
-            wait = self.wait
+            self.session = sprint.session
+            self.wait = wait = None if sprint.wait is None else without_lost(sprint.wait)
+            self.events += [(at, shown_event(event)) for event in sprint.events]
             if isinstance(wait, (PlayWait, AskWait, MessageWait)) and wait.prompts:
                 self.page.append(Said(wait.node, wait.prompts))
             if not isinstance(wait, PlayWait):
                 return
             sprint = resume(self.flow, self.session, Played())
 
-    def _forget_secret(self, instead: str, sprint: Sprint) -> None:
-        """Of a secret that isn't known any more nothing may go on as if it were."""
-        self.lost.add(instead)
-        names = {event.name for event in sprint.events if isinstance(event, AnswerTaken)}
-        left = {name: value for name, value in self.session.variables.items() if name not in names}
-        self.session = self.session.model_copy(update={"variables": left})
-
     @property
     def lacks_secret(self) -> bool:
         """Whether what the script waits for is an errand with digits that nobody knows any more."""
-        return self.wait is not None and masked_errand(self.wait, self.lost) != self.wait
+        return self.session.wait is not None and lacks(self.session.wait)
 
     def done(self, errand: Wait, result: Result, at: datetime) -> Entry:
         """Go on with what an errand brought. Returns the entry to keep: without the digits of any secret."""

@@ -25,6 +25,7 @@ from flows.sprint import (
 )
 from ivr.byhand.errors import TaskError
 from ivr.byhand.forms import Form, FormKind, form_at, result_of, wanted
+from ivr.byhand.masking import LOST_DIGIT
 from ivr.byhand.script import Entry, Script, Start, done_before, replay, without_last
 
 pytestmark = pytest.mark.unit
@@ -163,7 +164,7 @@ def test_secret_digits_are_kept_nowhere() -> None:
     assert form(live) == Form(FormKind.DIGITS, "pin", (), 4, 6, secret=True)
     live.enter(secret)
     assert live.session.variables["pin"] == "4711"  # until the next entry, for what the flow does with it
-    assert "pin" not in script(entry(said("blue")), secret).session.variables
+    assert script(entry(said("blue")), secret).session.variables["pin"] == LOST_DIGIT * 4
 
 
 @pytest.mark.parametrize("entered", ["123", "1234567", "12a4", "１２３４"])
@@ -230,10 +231,100 @@ def test_nothing_that_is_kept_of_errands_holds_a_secret() -> None:
         entries.append(live.done(live.wait, reply, AT))
     assert all("4711" in one.model_dump_json() for one in asked)  # it went where it was to go
     assert isinstance(entries[1].result, ApiReplied)
-    assert entries[1].result.body == {"echo": "PIN 0000", "n": 0, "balance": "47110", "ok": True}
+    assert entries[1].result.body == {
+        "echo": f"PIN {LOST_DIGIT * 4}", "n": 0, "balance": "47110", "ok": True,
+    }  # fmt: skip
     in_database = json.dumps([one.as_json() for one in entries]).replace("47110", "")
     assert "4711" not in in_database
     found = replay(SECRET_FLOW, START, AT, kept(*entries))
     assert form(found).kind is FormKind.CHOICE
     back = without_last(kept(*entries))
     assert [done_before(back, errand) for errand in asked] == [None] * 3  # the digits may be others now
+
+
+LATER_FLOW = """
+schema: 1
+flow: s
+language: en
+purpose: service
+limits: {{call_s: 60, steps: 40}}
+start: pin
+nodes:
+  pin:
+    ask: {{prompt: {{say: "Your PIN?"}}, expect: digits, digits: {{min: 4, max: 6, secret: true}}, save_as: pin}}
+    next: {first}
+    no_input: end
+    no_match: end
+  sure:
+    ask: {{prompt: {{say: "Sure?"}}, expect: yes_no}}
+    yes: name
+    no: end
+    no_input: end
+    no_match: end
+  name: {{set: {{whole: {{cel: "'PIN ' + pin"}}}}, next: errand}}
+  check: {{call_api: {{url: "https://x.example/0000"}}, ok: name, error: name, offline: name}}
+  errand: {errand}
+  done: {{ask: {{prompt: {{say: "All right?"}}, expect: yes_no}}, yes: end, no: end, no_input: end, no_match: end}}
+  end: {{hangup: }}
+"""
+OVER = "ok: done, error: done, offline: done"
+SECRET_ERRANDS = [
+    f'{{call_api: {{method: POST, url: "https://x.example/two", send: {{pin: pin}}}}, {OVER}}}',
+    f'{{call_api: {{url: "https://x.example/two", send: {{pin: pin}}}}, {OVER}}}',
+    f'{{call_api: {{method: POST, url: "https://x.example/two", send: {{pin: whole}}}}, {OVER}}}',
+    '{sms: {prompt: {say: "Your PIN is {pin}."}}, sent: done, failed: done}',
+    '{sms: {prompt: {say: "Well."}, to: pin}, sent: done, failed: done}',
+    "{callback: {number: pin}, booked: done, failed: done}",
+]
+HARMLESS = [
+    f'{{call_api: {{url: "https://x.example/0000", send: {{to: tail}}}}, {OVER}}}',
+    '{sms: {prompt: {say: "Call 0000 from {tail}."}}, sent: done, failed: done}',
+]
+
+
+def later(first: str, errand: str) -> Script:
+    """At the errand, in a process that has only what is kept: with another question, or an errand, before it."""
+    flow = loads(LATER_FLOW.format(first=first, errand=errand).encode())
+    entries = [entry(said("1234"), secret=True)]
+    if first == "sure":
+        entries.append(entry(said("yes"), 1))
+    else:
+        waits = replay(flow, Start({"phone": "+8613800000000"}), AT, kept(*entries)).wait
+        entries.append(Entry(AT, ApiReplied(status=200), errand=waits))
+    found = replay(flow, Start({"phone": "+8613800000000"}), AT, kept(*entries))
+    assert found.wait is not None
+    assert found.wait.node == "errand"
+    return found
+
+
+@pytest.mark.parametrize("first", ["sure", "check"])
+@pytest.mark.parametrize("errand", SECRET_ERRANDS)
+def test_no_errand_goes_out_with_a_secret_that_nobody_knows(first: str, errand: str) -> None:
+    found = later(first, errand)
+    assert found.lacks_secret
+    assert LOST_DIGIT not in str([event for _, event in found.events])  # nor is it on record
+
+
+@pytest.mark.parametrize("first", ["sure", "check"])
+@pytest.mark.parametrize("errand", HARMLESS)
+def test_an_errand_that_needs_no_secret_is_done_whatever_digits_it_has(first: str, errand: str) -> None:
+    found = later(first, errand)
+    assert not found.lacks_secret
+    assert LOST_DIGIT not in str(found.wait)
+
+
+def test_a_text_of_the_catalogue_cant_be_written_with_a_secret_that_nobody_knows() -> None:
+    """Which values it uses is known once it is written."""
+    found = later("sure", "{sms: {prompt: common.goodbye}, sent: done, failed: done}")
+    assert isinstance(found.wait, SmsWait)
+    assert "pin" not in found.wait.prompt.variables
+    assert found.wait.prompt.variables["tail"] == "0000"
+
+
+def test_what_a_system_has_said_of_a_secret_is_as_lost_as_the_secret() -> None:
+    live = Script.begin(SECRET_FLOW, START, AT)
+    live.enter(Entry(AT, said("4711"), secret=True))
+    assert live.wait is not None
+    first = live.done(live.wait, ApiReplied(status=200, body={"echo": "PIN 4711"}), AT)
+    assert not live.lacks_secret
+    assert replay(SECRET_FLOW, START, AT, kept(Entry(AT, said("4711"), secret=True), first)).lacks_secret
