@@ -27,6 +27,7 @@ from ivr.session.progress import (
     ProgressEvent,
     PromptBegan,
     RunBegan,
+    ScriptReached,
     StateChanged,
     TasksSkipped,
     TrunkChanged,
@@ -111,7 +112,7 @@ class Watcher:
                 self._rows[event.attempt_id] = _Row(masked(event.phone), event.number)
                 while len(self._rows) > MAX_ROWS:
                     self._rows.popitem(last=False)
-            case StateChanged() | NodeReached() | PromptBegan() | Understood():
+            case StateChanged() | NodeReached() | PromptBegan() | ScriptReached() | Understood():
                 self._note(event)
             case CallOver():
                 self._end(event)
@@ -156,7 +157,7 @@ class Watcher:
             sentence = f"{_('warning')}: {_(warning.template, **warning.params)}"
             self._console.print(sentence, highlight=False, markup=False, soft_wrap=True)
 
-    def _note(self, event: StateChanged | NodeReached | PromptBegan | Understood) -> None:
+    def _note(self, event: StateChanged | NodeReached | PromptBegan | ScriptReached | Understood) -> None:
         row = self._rows.get(event.attempt_id)
         if row is None:
             return
@@ -167,6 +168,8 @@ class Watcher:
                 row.node = event.node
             case PromptBegan():
                 row.said = event.text
+            case ScriptReached():
+                row.node, row.said = event.node, event.text
             case Understood():
                 row.heard = f"{event.transcript} → {event.meaning}" if event.transcript else event.meaning
 

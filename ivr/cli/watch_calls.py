@@ -30,7 +30,7 @@ PHONE = click.option(
     "--phone", required=True, help=translate("What rings for you: an extension, or a number like +8613900000001.")
 )
 CALL = click.argument("call", metavar="CALL")
-SPEAKERS = {"robot": "robot", "customer": "customer", "call": "call"}
+SPEAKERS = {"robot": "robot", "agent": "agent", "customer": "customer", "call": "call"}
 
 
 @click.group(

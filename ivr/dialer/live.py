@@ -16,7 +16,15 @@ from ivr.database import Database, Statement
 from ivr.dialer.store import attempt_table
 from ivr.model import AttemptState
 from ivr.session.machine import CallState
-from ivr.session.progress import CallOver, CallPlaced, NodeReached, ProgressEvent, StateChanged, Understood
+from ivr.session.progress import (
+    CallOver,
+    CallPlaced,
+    NodeReached,
+    ProgressEvent,
+    ScriptReached,
+    StateChanged,
+    Understood,
+)
 
 log = logging.getLogger(__name__)
 INTERVAL_S = 1.0  # real seconds between two writes
@@ -69,18 +77,18 @@ class LiveRows:
             case CallOver():
                 self._rows.pop(event.attempt_id, None)
                 self._changed.discard(event.attempt_id)
-            case StateChanged() | NodeReached() | Understood():
+            case StateChanged() | NodeReached() | ScriptReached() | Understood():
                 self._note(event)
         if self._changed and time.monotonic() - self._written_at_s >= INTERVAL_S and self._writing is None:
             self._writing = asyncio.create_task(self._write())
 
-    def _note(self, event: StateChanged | NodeReached | Understood) -> None:
+    def _note(self, event: StateChanged | NodeReached | ScriptReached | Understood) -> None:
         row = self._rows.get(event.attempt_id)
         if row is None:
             return
         if isinstance(event, StateChanged):
             row.state = _SHOWN.get(event.state, row.state)
-        elif isinstance(event, NodeReached):
+        elif isinstance(event, (NodeReached, ScriptReached)):
             row.node = event.node
         else:
             row.heard = event.meaning

@@ -79,6 +79,15 @@ class Understood:
 
 
 @dataclass(frozen=True, slots=True)
+class ScriptReached:
+    """An agent who talks on a call by hand is to say this now; their script is at that node."""
+
+    attempt_id: str
+    node: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class AgentCalled:
     """A leg to an agent is about to be placed, for the call of `attempt_id`. What is said on it, and that the two
     talk, is told by its own id: the nodes are then `whisper` and `bridged`."""
@@ -178,6 +187,7 @@ ProgressEvent = (
     | PromptBegan
     | PromptEnded
     | Understood
+    | ScriptReached
     | AgentCalled
     | SupervisorCalled
     | AgentTried

@@ -11,10 +11,18 @@ from datetime import datetime
 from typing import Literal
 
 from ivr.clock import Clock
-from ivr.session.progress import CallOver, CallPlaced, ProgressEvent, PromptBegan, StateChanged, Understood
+from ivr.session.progress import (
+    CallOver,
+    CallPlaced,
+    ProgressEvent,
+    PromptBegan,
+    ScriptReached,
+    StateChanged,
+    Understood,
+)
 
 KEPT = 100  # of one call, the newest
-Speaker = Literal["robot", "customer", "call"]  # call: what became of it
+Speaker = Literal["robot", "agent", "customer", "call"]  # call: what became of it
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +55,8 @@ class Lines:
                 self.versions.pop(event.attempt_id, None)
             case PromptBegan() if event.text:
                 self._add(event.attempt_id, "robot", event.text)
+            case ScriptReached() if event.text:
+                self._add(event.attempt_id, "agent", event.text)
             case Understood():
                 heard = f"{event.transcript} → {event.meaning}" if event.transcript else event.meaning
                 self._add(event.attempt_id, "customer", heard)

@@ -15,6 +15,7 @@ from pathlib import Path
 import uvloop
 
 from ivr import deliveries
+from ivr.byhand.following import following
 from ivr.clock import Clock, RealClock
 from ivr.config import Settings
 from ivr.database import Database
@@ -170,7 +171,11 @@ async def run_worker(
 
 
 async def _work(parts: WorkerParts, host: Host, housekeeping: Housekeeping) -> None:
-    async with parts.presence.here(host.give_up), supervising(parts.database, parts.station, parts.bus):
+    async with (
+        parts.presence.here(host.give_up),
+        supervising(parts.database, parts.station, parts.bus),
+        following(parts.database, parts.bus, parts.studio.settings.paths.prompts),
+    ):
         housekeeping.start()
         try:
             await host.run()
