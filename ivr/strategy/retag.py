@@ -2,8 +2,8 @@
 
 A follow-up that the old grade had planned and the new one doesn't ask for is taken back; one that the new grade
 asks for is planned, even when the task was done. A class other than unreachable says that somebody talked with
-them (a customer who called back counts): no other try to reach them stays planned then, but what they asked for
-does."""
+them. Of a call that nobody answered that is news (a customer who called back counts): no other try to reach them
+stays planned then, but what they asked for does. Of a conversation it is none: what followed it stays."""
 
 from __future__ import annotations
 
@@ -76,10 +76,14 @@ def retag(session: Session, regrading: Regrading, now: datetime) -> str | None:
     if attempt.number == task.attempts:  # what was said later counts more
         ended_at = attempt.ended_at or now
         tried = tried_of(session, task.id)
-        if attempt.intention is not Intention.UNREACHABLE:
+        gives_way = {CallWhy.FOLLOW_UP}
+        if attempt.intention is not Intention.UNREACHABLE and not tried[-1].talked:
             tried[-1] = replace(tried[-1], talked=True)
+            gives_way |= {CallWhy.RETRY, CallWhy.UNFINISHED}
         ended = Ended(tried=tried, at=ended_at, grade=grade)
-        _plan_again(session, following, task, ended, now)
+        planned = task.state is TaskState.WAITING and task.next_why in gives_way
+        if planned or task.state is TaskState.DONE:
+            _plan_again(session, following, ended, now, planned=planned)
     return before
 
 
@@ -90,14 +94,8 @@ def _grade(letter: str) -> Grade:
     raise StrategyError("{letter} is no grade; there are {grades}.", letter=letter, grades=", ".join(GRADES))
 
 
-def _plan_again(session: Session, following: Following, task: Task, ended: Ended, now: datetime) -> None:
-    """Take back, move or plan the task's follow-up; other calls that it waits for stay as they are."""
-    gives_way = {CallWhy.FOLLOW_UP}
-    if class_of(following.strategy, ended.grade) is not Intention.UNREACHABLE:
-        gives_way |= {CallWhy.RETRY, CallWhy.UNFINISHED}
-    planned = task.state is TaskState.WAITING and task.next_why in gives_way
-    if not planned and task.state is not TaskState.DONE:
-        return
+def _plan_again(session: Session, following: Following, ended: Ended, now: datetime, *, planned: bool) -> None:
+    """Plan the follow-up that the grade asks for, or take back the call that is `planned` and gives way to it."""
     found = case_of(following).after(ended)
     wanted = isinstance(found, Next) and found.why is CallWhy.FOLLOW_UP
     if (
@@ -108,4 +106,4 @@ def _plan_again(session: Session, following: Following, task: Task, ended: Ended
         plan(session, following, found)
     elif planned:
         close(session, following, result_of(ended), now)
-        deliveries.tasks_done(session, [task.id])
+        deliveries.tasks_done(session, [following.task_id])

@@ -351,6 +351,31 @@ async def test_who_called_back_isnt_tried_again(desk: Desk) -> None:
     assert (await desk.attempt("1.1")).intention is Intention.DECLINED
 
 
+@pytest.mark.parametrize(
+    ("more", "facts", "why"),
+    [
+        ("unfinished: {when: talked, wait: 2h}", {}, CallWhy.UNFINISHED),
+        (
+            "retry: {dispositions: {wrong_time: {waits: [2h], at_most: 3}}}",
+            {"flow_disposition": "wrong_time"},
+            CallWhy.RETRY,
+        ),
+    ],
+)
+async def test_what_follows_a_conversation_stays_whatever_its_grade(
+    desk: Desk, more: str, facts: dict[str, Any], why: CallWhy
+) -> None:
+    desk.strategy = loads(f"schema: 1\nstrategy: again\n{more}".encode())
+    document = desk.strategy.document
+    await desk.do(lambda session: setattr(session.get_one(Campaign, 1), "strategy", document))
+    (lease,) = await desk.lease()
+    at = await desk.call(lease, HUNG_UP, **facts)
+    for grade in ("E", "D", "F", "C"):
+        await desk.do(lambda session, to=grade: retag(session, Regrading("1.1", to, "ann"), NOW))  # type: ignore[misc] # mypy can't infer a lambda with a default
+        task = await desk.task()
+        assert (task.state, task.next_at, task.next_why) == (TaskState.WAITING, at, why), grade
+
+
 async def test_a_call_that_was_asked_for_stays(desk: Desk) -> None:
     (lease,) = await desk.lease()
     at = await desk.call(lease, HUNG_UP, callback_at=NOW + timedelta(hours=3))
