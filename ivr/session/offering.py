@@ -139,8 +139,10 @@ class Offering:
         try:
             return await self._ring(ring_s, sounds, bridged)
         finally:
+            sounds.cancel()  # a slow voice keeps no agent from the next callee
             await asyncio.wait({sounds})
-            if (error := sounds.exception()) is not None:  # who picks up ends by it; who doesn't never knew
+            error = None if sounds.cancelled() else sounds.exception()
+            if error is not None:  # who picks up ends by it; who doesn't never knew
                 log_fault(log, "brief_not_made", error, attempt_id=self._callee.attempt.attempt_id)
 
     async def _ring(
@@ -203,6 +205,8 @@ class Offering:
         """Tell the agent who it is. Only the key takes the call (None): a machine never presses it."""
         machine = False
         for _ in range(WHISPERS):
+            if self._staying.left_as is not None:  # while it was made, or after it was said
+                return self._staying.left_as
             plan = TurnPlan(audio, KeyPlan(AGENT_KEYS), no_input_s=WHISPER_WAIT_S)
             result = await self.leg.turn(plan)
             if self._staying.left_as is not None:

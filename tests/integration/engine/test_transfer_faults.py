@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import wave
 from dataclasses import replace
 from pathlib import Path
@@ -13,8 +14,8 @@ import pytest
 from ivr import rehearsal
 from ivr.config import QueueSettings, Settings
 from ivr.session.comfort import Comfort
-from ivr.session.offering import NETWORK_S
-from ivr.session.progress import AgentCalled, AgentTried
+from ivr.session.offering import NETWORK_S, Offering, Sounds
+from ivr.session.progress import AgentCalled, AgentTried, PromptBegan
 from speech.audio import SAMPLE_RATE_HZ
 from tests.integration.engine.transfers import Case, people, write_flow
 from trunk.carrier import Carrier, CarrierConfig
@@ -161,6 +162,39 @@ class TestNetwork:
         assert run.only().outcome == "failed"
         assert run.results.summary.finished
         assert len(ends) == len([event for event in run.events if isinstance(event, AgentCalled)])
+
+
+class TestSlowVoice:
+    """What an agent is to hear isn't there when they pick up."""
+
+    BRIEF_S = 40.0
+
+    @pytest.fixture
+    def slow(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        made = Offering._sounds  # no other place where the voice's time passes in virtual time
+
+        async def slowly(offering: Offering) -> Sounds:
+            await asyncio.sleep(self.BRIEF_S)
+            return await made(offering)
+
+        monkeypatch.setattr(Offering, "_sounds", slowly)
+
+    def test_an_agent_isnt_told_of_a_customer_who_left_meanwhile(
+        self, bench: Any, tmp_path: Path, slow: None
+    ) -> None:
+        leaves = {"does": [{"on": "t1", "at_s": 10, "hang_up": True}]}
+        run = one(bench, tmp_path, Case(leaves, [{"ring_s": 1}]))
+        assert statuses(run) == ["caller_left"]
+        (leg,) = [event.leg_id for event in run.events if isinstance(event, AgentCalled)]
+        told = [event.text for event in run.events if isinstance(event, PromptBegan) and event.attempt_id == leg]
+        assert ["hung up" in text for text in told] == [True]
+
+    def test_a_phone_that_is_busy_waits_for_no_voice(self, bench: Any, tmp_path: Path, slow: None) -> None:
+        busy = {"pickup": "busy"}
+        run = one(bench, tmp_path, Case(agents=[busy]))
+        assert statuses(run) == ["busy"]
+        assert run.only().disposition == "busy"
+        assert run.only().talk_s < self.BRIEF_S
 
 
 class TestRecording:
