@@ -56,6 +56,7 @@ from ivr.strategy import default_strategy
 from ivr.strategy import load_document as load_strategy
 from ivr.strategy import loads as loads_strategy
 from ivr.studio import open_studio
+from ivr.supervision.runner import supervising
 from ivr.virtual_loop import VirtualClock, run_virtual
 from ivr.worker.door import Watching, WorkerBrake, WorkerOptions, run_worker
 from prompts.catalogue import Catalogue
@@ -241,6 +242,7 @@ class Office:
                 attempt_id=lambda _phone, _number: "",
                 agents_talk_s=3600.0,
             )
+            await stack.enter_async_context(supervising(self.db, station, bus))
             dialer = PeopleDialer(options, self.db, Line(routes, deps, station), self.settings.tasks)
             task = asyncio.create_task(dialer.run())
             try:
