@@ -7,8 +7,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-from sqlalchemy import select
-from sqlalchemy.orm import Session
+from sqlalchemy import ColumnElement, case, select
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from ivr.desk.errors import DeskError
 from ivr.model import Agent, FormerTeam, Team
@@ -48,6 +48,14 @@ def team_on(session: Session, agent: Agent, day: date) -> int | None:
     """The team that the agent was in on that day."""
     stays = former(session, agent.id)
     return next((one.team_id for one in stays if day <= one.until), agent.team_id)
+
+
+def team_id_on(day: ColumnElement[date] | InstrumentedAttribute[date]) -> ColumnElement[int | None]:
+    """The same in a statement that has `Agent`: to join `Team` by, or to compare with."""
+    stays = select(FormerTeam.team_id).where(FormerTeam.agent_id == Agent.id, FormerTeam.until >= day)
+    stays = stays.correlate_except(FormerTeam)
+    newest = stays.order_by(FormerTeam.until, FormerTeam.id.desc()).limit(1)
+    return case((stays.exists(), newest.scalar_subquery()), else_=Agent.team_id)
 
 
 def teams_between(session: Session, first: date, last: date) -> dict[int, tuple[str | None, ...]]:

@@ -6,9 +6,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from sqlalchemy import exists, select
+from sqlalchemy import exists, literal, select
 from sqlalchemy.orm import Session
 
+from ivr.desk.former_teams import team_id_on
 from ivr.inspection.card import items
 from ivr.inspection.errors import InspectionError
 from ivr.inspection.papers import card_of
@@ -67,12 +68,13 @@ def note(session: Session, who: Person, inspection_id: int, found: Found, now: d
         raise InspectionError("The card {card} has no point {point}; see: ivr inspect show {number}",
                               card=spec.card, point=found.point, number=row.id)  # fmt: skip
     of = found.of or (FaultOf.PERSON if row.agent else FaultOf.FLOW)
+    team_id = session.scalar(select(team_id_on(literal(row.day))).where(Agent.number == row.agent))
     fault = InspectionFault(
         inspection_id=row.id,
         point=found.point,
         of=of,
-        agent=_whose(session, row, of),
-        team_id=row.team_id,
+        agent=_whose(session, row, of, team_id),
+        team_id=team_id,
         at_s=found.at_s,
         note=found.note,
         noted_by=who.name,
@@ -84,7 +86,7 @@ def note(session: Session, who: Person, inspection_id: int, found: Found, now: d
     return fault
 
 
-def _whose(session: Session, row: Inspection, of: FaultOf) -> str | None:
+def _whose(session: Session, row: Inspection, of: FaultOf, team_id: int | None) -> str | None:
     """For whom it counts: the agent, the leader of their team; nobody for a flow."""
     if of is FaultOf.FLOW:
         if row.agent:
@@ -95,7 +97,7 @@ def _whose(session: Session, row: Inspection, of: FaultOf) -> str | None:
         raise InspectionError("Inspection {number} is of the robot: a fault is its flow's.", number=row.id)
     if of is FaultOf.PERSON:
         return row.agent
-    leader = session.scalar(select(Team.leader).where(Team.id == row.team_id)) if row.team_id else None
+    leader = session.scalar(select(Team.leader).where(Team.id == team_id)) if team_id else None
     if leader is None:
         raise InspectionError("Agent {agent} is in no team with a leader; say so in the roster first.",
                               agent=row.agent)  # fmt: skip

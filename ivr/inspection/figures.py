@@ -10,6 +10,7 @@ from typing import Any, Literal, get_args
 from sqlalchemy import ColumnElement, Select, String, cast, func, or_, select
 from sqlalchemy.orm import Session, aliased
 
+from ivr.desk.former_teams import team_id_on
 from ivr.inspection.card import GRADES, items
 from ivr.inspection.kappa import Agreement, agreement
 from ivr.inspection.papers import card_of
@@ -118,7 +119,9 @@ def _name(by: By) -> Any:
 def _joined(by: By, rows: Select[Any]) -> Select[Any]:
     rows = rows.select_from(Inspection)
     if by == "team":
-        return rows.outerjoin(Team, Team.id == Inspection.team_id)
+        return rows.outerjoin(Agent, Agent.number == Inspection.agent).outerjoin(
+            Team, Team.id == team_id_on(Inspection.day)
+        )
     if by == "campaign":
         return rows.join(Attempt, Attempt.id == Inspection.attempt_id).join(
             Campaign, Campaign.id == Attempt.campaign_id

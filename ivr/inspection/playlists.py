@@ -12,6 +12,7 @@ from pathlib import Path
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from ivr.desk.former_teams import team_id_on
 from ivr.exports.files import whole_file, write_table
 from ivr.exports.workbook import Column
 from ivr.inspection.card import title_of
@@ -75,7 +76,7 @@ def entries(session: Session, asked: Asked) -> list[Entry]:
         .join(Attempt, Attempt.id == Inspection.attempt_id)
         .join(Campaign, Campaign.id == Attempt.campaign_id)
         .outerjoin(Agent, Agent.number == Inspection.agent)
-        .outerjoin(Team, Team.id == Inspection.team_id)
+        .outerjoin(Team, Team.id == team_id_on(Inspection.day))
         .where(Inspection.day >= asked.since, Inspection.day < asked.until)
         .order_by(Inspection.day, Inspection.id)
     )

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Row, Select, select
 from sqlalchemy.orm import Session
 
+from ivr.desk.former_teams import team_id_on
 from ivr.inspection.card import items, title_of
 from ivr.inspection.papers import CardInUse, card_of
 from ivr.inspection.people import Person
@@ -136,7 +137,7 @@ def _lines() -> Select[Inspection, str, str, str]:
         .join(Attempt, Attempt.id == Inspection.attempt_id)
         .join(Campaign, Campaign.id == Attempt.campaign_id)
         .outerjoin(Agent, Agent.number == Inspection.agent)
-        .outerjoin(Team, Team.id == Inspection.team_id)
+        .outerjoin(Team, Team.id == team_id_on(Inspection.day))
     )
 
 

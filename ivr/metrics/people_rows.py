@@ -15,6 +15,7 @@ _PEOPLE = frozenset({"agent", "team", "organisation"})
 _AGENT = " JOIN agent g ON g.id = x.agent_id"
 _TEAM = ("tm", team_of("g", "x.day"))
 _TEAM_WHEN_BEGUN = ("tm", team_of("g", "LOCAL_DAY(x.started_at)"))
+_TEAM_WHEN_CALLED = ("tm", team_of("g", "LOCAL_DAY(a.started_at)"))
 _TEAM_THEN = ("tm", team_of("g", "LOCAL_DAY(x.at)"))
 _ORGANISATION = ("o", "JOIN above ON above.id = tm.organisation_id JOIN organisation o ON o.id = above.ancestor")
 
@@ -151,12 +152,15 @@ TALKS = Relation(
 INSPECTED = Relation(
     name="inspections",
     tables="inspection x JOIN attempt a ON a.id = x.attempt_id JOIN campaign c ON c.id = a.campaign_id"
-    " LEFT JOIN agent g ON g.number = x.agent LEFT JOIN team tm ON tm.id = x.team_id",
+    " LEFT JOIN agent g ON g.number = x.agent",
     where="x.settled_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM inspection b WHERE b.attempt_id = x.attempt_id"
     " AND b.agent = x.agent AND b.level > x.level AND b.settled_at IS NOT NULL)"
     " AND NOT EXISTS (SELECT 1 FROM inspection_appeal b WHERE b.inspection_id = x.id AND b.state = 'open')",
     moment="a.started_at",
-    joins=(("o", "JOIN above ON above.id = c.organisation_id JOIN organisation o ON o.id = above.ancestor"),),
+    joins=(
+        _TEAM_WHEN_CALLED,
+        ("o", "JOIN above ON above.id = c.organisation_id JOIN organisation o ON o.id = above.ancestor"),
+    ),
     slices=_PEOPLE | _TIMES | {"hour", "campaign"},
 )
 # The first row of each talk, once everything that the call brought its agent is over.

@@ -90,7 +90,8 @@ class Inspection(Base):
     attempt_id: Mapped[str] = mapped_column(ForeignKey("attempt.id"))
     agent: Mapped[str] = mapped_column(String(AGENT_NUMBER_CHARS))  # whose part of the call; "": the robot's
     level: Mapped[int] = mapped_column(default=1, server_default="1")  # 2: the next level up looks for itself
-    team_id: Mapped[int | None] = mapped_column(ForeignKey("team.id"), index=True)  # the agent's, on that day
+    # The agent's on that day, as the roster had it when this was picked; figures follow what it says since.
+    team_id: Mapped[int | None] = mapped_column(ForeignKey("team.id"), index=True)
     day: Mapped[date]  # of the call, in the plan's time zone
     reason: Mapped[PickReason] = mapped_column(text_enum(PickReason))
     drawn: Mapped[bool] = mapped_column(default=False, server_default=false())  # is one of the day's draw

@@ -14,6 +14,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from ivr.database import Database
+from ivr.desk.presence import find
 from ivr.i18n import translate
 from ivr.inspection import appeals, faults, figures, playlists
 from ivr.inspection.errors import InspectionError
@@ -27,11 +28,13 @@ from ivr.model import (
     AuditEntry,
     Example,
     FaultOf,
+    FormerTeam,
     Inspection,
     InspectionScore,
     InspectionState,
     QualityGrade,
     ScoreRole,
+    Team,
 )
 from tests.integration.inspection.conftest import DAY, TOMORROW, furnish, who
 
@@ -165,6 +168,29 @@ async def test_faults_count_for_the_person_or_the_leader_of_the_team(db: Databas
         assert faults.note(session, ann, robot.id, faults.Found("clear"), TOMORROW).of is FaultOf.FLOW
         with pytest.raises(InspectionError, match="is of the robot"):
             faults.note(session, ann, robot.id, faults.Found("clear", FaultOf.TEAM), TOMORROW)
+
+    await run(db, work)
+
+
+async def test_what_was_inspected_follows_a_move_that_was_entered_late(db: Database) -> None:
+    def work(session: Session) -> None:
+        row = one(session)
+        south, away = Team(name="south", leader="1003"), Team(name="away")
+        session.add_all((south, away))
+        session.flush()
+        agent, ann = find(session, "1001"), who(session, "ann")
+        stays = ((away.id, DAY - timedelta(days=1)), (away.id, DAY), (south.id, DAY), (None, DAY + timedelta(3)))
+        for team_id, until in stays:  # of those for one day the newest counts
+            entered = {"entered_at": TOMORROW, "entered_by": "boss"}
+            session.add(FormerTeam(agent_id=agent.id, team_id=team_id, until=until, **entered))
+        score(session, ann, row.id, sheet(), TOMORROW)
+        assert faults.note(session, ann, row.id, faults.Found("fees", FaultOf.TEAM), TOMORROW).agent == "1003"
+        (figure,) = figures.quality(session, "team", None, None)
+        assert (figure.name, figure.inspected, figure.faults) == ("south", 1, 1)
+        assert [line.team for line in lines(session, Wanted(settled=True), TOMORROW)] == ["south"]
+        for team, count in (("south", 1), ("north", 0), (None, 1)):
+            asked = playlists.Asked(*figures.month_of("2026-11"), team=team)
+            assert [entry.team for entry in playlists.entries(session, asked)] == ["south"] * count
 
     await run(db, work)
 

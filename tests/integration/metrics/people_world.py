@@ -278,17 +278,16 @@ def _store_calls(made: World, session: Session, known_until: datetime, agents: d
 
 def _store_words(made: World, session: Session, call: Call, card_id: int, teams: dict[str, int]) -> None:
     """What was said of a call afterwards."""
-    day = call.started_at.astimezone(made.zone).date()
     people = {one.number: one for one in made.people}
     for who, grade in call.inspected:
-        team = people[who].team_on(day) if who else ""
+        team = people[who].team if who else ""  # that they had been in another was entered later
         levels = [(1, grade, call.appealed)]
         if who and grade and call.above:
             levels.append((2, None if call.above == "open" else OPPOSITE[grade], call.above == "appealed"))
         for level, found, appealed in levels:
             row = Inspection(
                 attempt_id=call.id, agent=who, day=call.started_at.date(), reason=PickReason.DAILY, level=level,
-                card_id=card_id, team_id=teams.get(team), picked_at=made.until,
+                card_id=card_id, team_id=teams.get(team or ""), picked_at=made.until,
                 picked_by="plan", scorers=1, within=5.0, grade=found and QualityGrade(found),
                 settled_at=made.until if found else None,
             )  # fmt: skip
