@@ -83,7 +83,8 @@ def change(
     session: Session, agent: Agent, before: int | None, stated: Sequence[Stay] | None, entered: Entered
 ) -> bool:
     """Enter that the agent, who was in the team `before`, is in `agent.team_id` now. `stated` are all their stays
-    before it; None: as on record, and they moved today. Returns whether anything was entered.
+    before it; none at all: they always were in this one; None: as on record, and they moved today. Returns whether
+    anything was entered.
 
     Raises DeskError: a stay that isn't over yet, or `stated` leaves out the team that they were in."""
     kept = former(session, agent.id)
@@ -113,9 +114,11 @@ def _must_be_whole(agent: Agent, before: int | None, stated: Sequence[Stay], tod
         if one.until >= today:
             raise DeskError("Agent {number}, former_teams: {until} isn't over yet; enter a move on its day.",
                             number=agent.number, until=one.until)  # fmt: skip
-    if agent.team_id != before and before is not None and before not in {one.team_id for one in stated}:
+    unsaid = agent.team_id != before and before is not None and before not in {one.team_id for one in stated}
+    if stated and unsaid:
         raise DeskError(
-            "Agent {number} was in another team until now: add it to former_teams, with their last day in it.",
+            "Agent {number} was in another team until now: add it to former_teams, with their last day in it. If "
+            "they never were in it, load former_teams: [] first.",
             number=agent.number,
         )
 

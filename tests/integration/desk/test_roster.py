@@ -193,6 +193,19 @@ async def test_a_roster_says_since_when_and_is_believed_the_last_time(db: Databa
     assert sorted(shown.values()) == [("north",), ("north", "south")]
 
 
+async def test_a_team_that_never_was_theirs_is_put_right_at_once(db: Database) -> None:
+    await take(db)
+    assert await take(db, with_former("[]")) == roster.Loaded(added=0, changed=1, same=3)
+    assert await teams(db) == [("2025-06-01", "", "south")]
+    assert await team_name(db, date(2026, 3, 1)) == "south"
+    await take(db, with_former("[{until: 2026-03-14}]"))  # now with what was before it
+    assert await teams(db) == [("2025-06-01", "2026-03-14", None), ("2026-03-15", "", "south")]
+    north = with_former("[]").replace("team: south, former", "team: north, former")
+    assert await take(db, north) == roster.Loaded(added=0, changed=1, same=3)
+    assert await team_name(db, date(2026, 3, 1)) == "north"
+    assert await take(db, north) == roster.Loaded(added=0, changed=0, same=4)
+
+
 async def team_name(db: Database, day: date) -> str | None:
     """Of agent 1002."""
 
