@@ -216,7 +216,7 @@ def _forecast(session: Session, campaign: Campaign, now: datetime) -> Forecast:
     if expected.contacts and sum(expected.decides[rule] for rule in FOR_GOOD) == expected.contacts:
         raise CampaignError(
             "The policy {policy} keeps all {contacts} contacts of {name} from being called; ivr policy explain "
-            "says by which rules.",
+            "{name} says by which rules.",
             policy=policy.name,
             contacts=expected.contacts,
             name=campaign.name,
