@@ -41,6 +41,10 @@ def test_the_environment_names_the_file(tmp_path: Path, monkeypatch: pytest.Monk
         ('[queues.care]\nagents = {1001 = "call me"}', "queues.care.agents.1001"),
         ("[queues.care]\nagents = {}", "queues.care.agents"),
         ('[queues.care]\nagents = {1001 = "601"}\ntrunk = "pbx"', "queues: care: there is no [trunks.pbx]"),
+        (
+            '[mail]\nhost = "10.0.0.9"\nsecurity = "none"\nuser = "ivr"\npassword_env = "MAIL_PASSWORD"',
+            "mail: security = none would send the password in clear; write starttls or tls",
+        ),
         ("dialer = ", "isn't TOML"),
     ],
 )
@@ -50,6 +54,29 @@ def test_errors_name_file_and_key(text: str, sentence: str) -> None:
     assert "my.toml" in str(caught.value)
     assert sentence in str(caught.value)
     assert caught.value.template.format(**caught.value.params) == str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("host", "security", "user", "taken"),
+    [
+        ("localhost", "none", True, True),
+        ("127.0.0.2", "none", True, True),
+        ("::1", "none", True, True),
+        ("mail.example.com", "none", True, False),
+        ("localhost.example.com", "none", True, False),
+        ("mail.example.com", "none", False, True),
+        ("mail.example.com", "starttls", True, True),
+        ("mail.example.com", "tls", True, True),
+    ],
+)
+def test_a_password_goes_in_clear_to_this_machine_only(host: str, security: str, user: bool, taken: bool) -> None:
+    signs_in = 'user = "ivr"\npassword_env = "MAIL_PASSWORD"' if user else ""
+    text = f'[mail]\nhost = "{host}"\nsecurity = "{security}"\n{signs_in}'
+    if taken:
+        assert parse_settings(text.encode(), Path("my.toml")).mail.host == host
+        return
+    with pytest.raises(ConfigError, match="send the password in clear"):
+        parse_settings(text.encode(), Path("my.toml"))
 
 
 def test_wrong_encoding_and_missing_file_are_sentences(tmp_path: Path) -> None:
