@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from flows.sprint import PromptRef, Scalar
 from ivr.byhand import hushing, rows
 from ivr.byhand.book import Book
-from ivr.byhand.closing import wrap_up
+from ivr.byhand.closing import Closing, wrap_up
 from ivr.byhand.finishing import call_as_json
 from ivr.byhand.patience import patiently
 from ivr.byhand.phone import PersonLeg
@@ -202,6 +202,7 @@ class PersonCaller(Caller):
             if presence.state is AgentState.TALKING and presence.attempt_id == attempt_id:
                 change = Change(AgentState.WRAP_UP, self._station.worker, attempt_id=attempt_id)
                 move(db, self._wish.agent_id, change, now)
+            rows.note_taken(db, attempt_id)
 
         try:
             await self._database.run(work)
@@ -221,14 +222,24 @@ class PersonCaller(Caller):
             recording = await self._deps.clock.outside(asyncio.to_thread(recording_facts, path))
         call = call_as_json(record, recording)
 
-        def work(session: Session) -> None:
+        def work(session: Session) -> bool:
             handling = session.get_one(Handling, self._wish.handling_id, with_for_update=True)
-            if handling.state in rows.ON_CALL:
-                handling.attempt_id = attempt.attempt_id
-                wrap_up(session, handling, call, self._settings.wrap_up_s, self._deps.clock.now())
+            if handling.state not in rows.ON_CALL:
+                return False
+            handling.attempt_id = attempt.attempt_id
+            if handling.ended_at is not None:  # its agent has another call, and has entered what they had to
+                handling.call = call
+                return True
+            wrap_up(session, handling, call, self._settings.wrap_up_s, self._deps.clock.now())
+            return False
 
         try:
-            await patiently(self._database, work, self._wish.attempt_id)
+            if await patiently(self._database, work, self._wish.attempt_id):
+                closing = Closing(self._database, self._settings, self._book)
+                if not await closing.finish_as_entered(self._wish.handling_id):
+                    await super()._finish(attempt, record)
+                    self._written = True
+                    return
         finally:
             self._station.open_attempts.discard(attempt.attempt_id)
         self._compress(attempt.attempt_id)

@@ -16,6 +16,7 @@ from ivr.byhand.cards import Held, held_of
 from ivr.byhand.errors import TaskError
 from ivr.byhand.finishing import OPTED_OUT, Finished, Result, record_of, recording_of
 from ivr.byhand.optouts import purposes_of
+from ivr.byhand.patience import patiently
 from ivr.byhand.words import NO_WORKER, NOT_DIALLED, WORKER_GONE
 from ivr.config import Settings, TaskSettings
 from ivr.database import Database, DatabaseError
@@ -110,16 +111,21 @@ class Closing:
         if left is not None:
             await self.finish(left)
 
-    async def finish_as_entered(self, handling_id: int) -> None:
-        """A call that had gone on without its agent is over; the database is waited for."""
+    async def finish_as_entered(self, handling_id: int) -> bool:
+        """A call that had gone on without its agent is over; the database is waited for. False: its script can't
+        say what it came to, and whoever had the call is to write that."""
         while True:
             try:
                 await self.finish(handling_id)
             except DatabaseError as error:
                 log_fault(log, "result_waits", error, handling_id=handling_id)
                 await asyncio.sleep(DATABASE_WAIT_S)
+            except Exception as error:  # noqa: BLE001 no fault of ours may leave the attempt open
+                log_fault(log, "not_finished_as_entered", error, handling_id=handling_id)
+                await patiently(self._database, lambda session: _done(session, handling_id), str(handling_id))
+                return False
             else:
-                return
+                return True
 
     async def tidy(self, number: str | None = None) -> int:
         """End what has lasted too long, of that agent or of anybody: how many.
@@ -164,6 +170,10 @@ class Closing:
 
         if purposes:
             await self._database.run(work)
+
+
+def _done(session: Session, handling_id: int) -> None:
+    session.get_one(Handling, handling_id, with_for_update=True).state = HandlingState.DONE
 
 
 async def tidy(database: Database, settings: Settings) -> int:

@@ -38,6 +38,7 @@ from prompts.languages import family
 log = logging.getLogger(__name__)
 RENEW_EVERY_S = rows.WORKER_S / 4
 ANSWER_WITHIN_S = 20  # until an agent has picked up
+END_S = 1.0  # so often we look whether the end of the agent's call before is written
 
 
 SORRY = {
@@ -86,14 +87,17 @@ class PutThrough:
         self._closing = Closing(database, settings.tasks, self._book)
         self._agents: dict[str, str] = {}  # by attempt: who was rung last
         self._begun: dict[str, asyncio.Task[None]] = {}  # by attempt: the talk's row
+        self._noting: set[asyncio.Task[None]] = set()  # that a supervisor has taken a talk over
 
     async def __aenter__(self) -> Self:
         self._renewing = asyncio.create_task(self._renew(), name=f"talks of campaign {self._campaign_id}")
         return self
 
     async def __aexit__(self, *error: object) -> None:
-        self._renewing.cancel()
-        await asyncio.wait({self._renewing})
+        ours = {self._renewing, *self._noting}
+        for task in ours:
+            task.cancel()
+        await asyncio.wait(ours)
 
     def observe(self, event: ProgressEvent) -> None:
         match event:
@@ -101,6 +105,10 @@ class PutThrough:
                 self._agents[attempt_id] = agent
             case StateChanged(attempt_id=attempt_id, state=CallState.TAKEN):
                 self._agents.pop(attempt_id, None)  # whoever talks from now on is no agent with a script
+                begun = self._begun.get(attempt_id)
+                if begun is not None:
+                    self._noting.add(noting := asyncio.create_task(self._note_taken(attempt_id, begun)))
+                    noting.add_done_callback(self._noting.discard)
             case NodeReached(attempt_id=attempt_id, node=node) if node == BRIDGED:
                 called = self._agents.get(attempt_id)
                 if called is not None and attempt_id not in self._begun:
@@ -133,7 +141,7 @@ class PutThrough:
 
         theirs, to_finish = await patiently(self._database, work, attempt.attempt_id)
         if to_finish is not None:
-            await self._closing.finish_as_entered(to_finish)
+            return await self._closing.finish_as_entered(to_finish)
         return theirs
 
     async def _renew(self) -> None:
@@ -157,18 +165,34 @@ class PutThrough:
         """The call is the agent's task from now on. One that they haven't finished yet is finished as it is. While
         the database is away they talk without a card; `ending` waits for it, so that the result has its task."""
         now = self._database.clock.now()
-        await insisting(lambda: self._closing.finish_what_is_left(number), attempt_id)
-        await patiently(self._database, lambda session: self._write(session, attempt_id, number, now), attempt_id)
 
-    def _write(self, session: Session, attempt_id: str, number: str, now: datetime) -> None:
+        def write(session: Session) -> bool:
+            return self._write(session, attempt_id, number, now)
+
+        while True:
+            await insisting(lambda: self._closing.finish_what_is_left(number), attempt_id)
+            if await patiently(self._database, write, attempt_id):
+                return
+            await asyncio.sleep(END_S)
+
+    async def _note_taken(self, attempt_id: str, begun: asyncio.Task[None]) -> None:
+        await asyncio.wait({begun})
+        try:
+            await patiently(self._database, lambda session: rows.note_taken(session, attempt_id), attempt_id)
+        except Exception as error:  # noqa: BLE001 a task's top: the agent's next call waits for this one's end
+            log_fault(log, "taking_over_not_noted", error, attempt_id=attempt_id)
+
+    def _write(self, session: Session, attempt_id: str, number: str, now: datetime) -> bool:
+        """False: the end of the agent's call before isn't written yet."""
         written = select(Handling.id).where(Handling.attempt_id == attempt_id)
         if session.scalars(written).first() is not None:  # the answer was lost, not the row
-            return
+            return True
         attempt = session.get_one(Attempt, attempt_id)
         contact = session.get_one(Contact, session.get_one(Task, attempt.task_id).contact_id)
         campaign = self._book.campaign(session, self._campaign_id)
         agent = find(session, number)
-        rows.let_go_of_taken(session, agent, now)
+        if not rows.let_go_of_taken(session, agent, now):
+            return False
         times = SlotTimes(campaign.rules.policy.zone_of(attempt.phone), campaign.ends_at)
         known = {**times.named(now), **contact.attributes, "phone": attempt.phone}
         handling = Handling(
@@ -187,3 +211,4 @@ class PutThrough:
         session.add(handling)
         session.flush()
         hushing.begin(session, self._book, handling, now)
+        return True

@@ -32,6 +32,7 @@ from ivr.model import (
 KEY = AGENTS  # begins the lease owners that are people
 WORKER_S = 60.0  # a call whose worker says nothing for so long is nobody's any more
 ON_CALL = (HandlingState.DIALING, HandlingState.TALKING)
+TAKEN = "taken"  # in what is kept of a call that is on: a supervisor talks in its agent's place
 
 
 def key_of(number: str) -> str:
@@ -140,13 +141,30 @@ def end(session: Session, handling: Handling, state: HandlingState, now: datetim
     let_go(session, handling, now)
 
 
-def let_go_of_taken(session: Session, agent: Agent, now: datetime) -> None:
+def note_taken(session: Session, attempt_id: str) -> None:
+    """A supervisor has taken that call over: its agent may have another one before it ends."""
+    found = select(Handling).where(
+        Handling.attempt_id == attempt_id,
+        Handling.state == HandlingState.TALKING,
+        Handling.ended_at.is_(None),
+    )
+    handling = session.scalars(found.with_for_update()).one_or_none()
+    if handling is not None:
+        handling.call = {**handling.call, TAKEN: True}
+
+
+def let_go_of_taken(session: Session, agent: Agent, now: datetime) -> bool:
     """A call that a supervisor has taken over goes on without the agent, who has another one now: it stays
-    `TALKING`, and is finished with what was entered when it is over."""
-    taken = open_of(session, agent.id, lock=True)
-    if taken is not None and taken.state is HandlingState.TALKING:
-        taken.ended_at = now
-        session.flush()
+    `TALKING`, and is finished with what was entered when it is over. False: their call before wasn't taken over,
+    and its end isn't written yet."""
+    before = open_of(session, agent.id, lock=True)
+    if before is None or before.state is not HandlingState.TALKING:
+        return True
+    if not before.call.get(TAKEN):
+        return False
+    before.ended_at = now
+    session.flush()
+    return True
 
 
 def let_go(session: Session, handling: Handling, now: datetime) -> None:

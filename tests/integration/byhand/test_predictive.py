@@ -147,6 +147,99 @@ def test_an_agent_from_whom_a_supervisor_takes_a_call_has_the_next_one_meanwhile
     office(sqlite_url, story, var=var)
 
 
+async def states(at: Office) -> list[HandlingState]:
+    return [one.state for one in await at.rows(Handling)]
+
+
+async def come_to(at: Office, *wanted: HandlingState) -> None:
+    """Wait until the handlings are in these states."""
+    for _ in range(1000):
+        if await states(at) == [*wanted]:
+            return
+        await asyncio.sleep(0.2)
+    raise AssertionError(await states(at))
+
+
+def test_a_script_that_cant_begin_keeps_no_call_open(
+    sqlite_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """The supervisor who has taken it over hangs up when its agent has another one."""
+    monkeypatch.setattr("tests.integration.byhand.office.ROSTER", ROSTER.replace(b"300", b"5"))
+    callees = tmp_path / "callees.yaml"
+    callees.write_text(TAKEN)
+    var = with_shared_prompts(tmp_path / "var", tmp_path_factory)
+
+    async def story(at: Office) -> None:
+        await at.campaign(
+            [phone(1), phone(2)], mode=PeopleMode.PREDICTIVE, strategy=STRATEGY, recognizer="none",
+            attributes={"tariff": "Light"},  # the flow needs a plan
+        )  # fmt: skip
+        await at.at_work("1001")
+        async with at.working(sqlite_url, callees):
+            await come_to(at, HandlingState.TALKING)
+            (first,) = await at.rows(Handling)
+            assert first.attempt_id is not None
+            wanted = Order(first.attempt_id, SupervisionKind.TAKE_OVER, "699")
+            await at.db.run(
+                lambda session: order(session, Actor("ann", Role.SUPERVISOR), wanted, at.db.clock.now())
+            )
+            await come_to(at, HandlingState.TALKING, HandlingState.WRAP_UP)
+            assert [one.ended_at is None for one in await at.attempts()] == [True, True]
+            await come_to(at, HandlingState.DONE, HandlingState.WRAP_UP)
+            await asyncio.sleep(2)
+        attempt = (await at.attempts())[0]
+        assert (attempt.outcome, attempt.disposition) == ("answered", "taken_over")
+
+    office(sqlite_url, story, var=var)
+
+
+AT_ONCE = """
+defaults: {ring_s: 1, does: [{on: bridged, at_s: 30, hang_up: true}]}
+callees:
+  "+8613800000001": {does: [{on: bridged, at_s: 5, hang_up: true}]}
+"""
+
+
+def test_a_call_is_ended_as_such_before_its_agents_next_one(
+    sqlite_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """The agent has no wrap-up, and the end of their call can't be written when the next customer is theirs."""
+    monkeypatch.setattr("tests.integration.byhand.office.ROSTER", ROSTER.replace(b"300", b"0"))
+    callees = tmp_path / "callees.yaml"
+    callees.write_text(AT_ONCE)
+    var = with_shared_prompts(tmp_path / "var", tmp_path_factory)
+    run, refused = Database.run, []
+    talking = asyncio.Event()
+
+    async def sometimes(self: Database, work: Callable[[Session], Any], *more: Any, **given: Any) -> Any:
+        if getattr(work, "__qualname__", "").startswith("PutThrough.ending") and not talking.is_set():
+            refused.append(work)
+            raise DatabaseError("The database is away.")
+        return await run(self, work, *more, **given)
+
+    monkeypatch.setattr(Database, "run", sometimes)
+
+    async def story(at: Office) -> None:
+        people = [phone(1), phone(2)]
+        await at.campaign(people, mode=PeopleMode.PREDICTIVE, strategy=STRATEGY, recognizer="none")
+        await at.at_work("1001")
+        async with at.working(sqlite_url, callees):
+            await at.until("1001", HandlingState.TALKING)
+            await at.tasks.answer("1001", "yes")
+            await asyncio.sleep(20)
+            assert refused
+            assert (await at.day("1001")).count(S.TALKING) == 2
+            (first,) = await at.rows(Handling)  # the second waits for its end
+            assert (first.state, first.ended_at) == (HandlingState.TALKING, None)
+            talking.set()
+            await come_to(at, HandlingState.DONE, HandlingState.WRAP_UP)
+            await at.tasks.finish("1001", Result("sold"))
+        found = {one.phone: (one.outcome, one.disposition) for one in await at.attempts()}
+        assert found == {phone(1): ("answered", "incomplete"), phone(2): ("answered", "sold")}
+
+    office(sqlite_url, story, var=var)
+
+
 def test_a_predictive_campaign_says_whose_people_it_calls_for() -> None:
     assert people_queue(loads(STRATEGY.encode())) == "sales"
     with pytest.raises(CampaignError, match="people of one queue"):

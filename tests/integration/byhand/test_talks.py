@@ -18,6 +18,7 @@ from ivr.byhand.dialing import PeopleDialer
 from ivr.byhand.finishing import Result
 from ivr.byhand.session import PersonSession
 from ivr.database import Database, DatabaseError
+from ivr.desk.presence import find
 from ivr.model import AgentState as S
 from ivr.model import HandlingState, Segment
 from ivr.supervision.headset import Headset
@@ -122,5 +123,33 @@ def test_a_call_that_a_supervisor_takes_over_shows_both_and_lets_the_agent_go(
         assert supervisor.ended_at is not None
         assert supervisor.ended_at - supervisor.started_at > timedelta(seconds=5)
         assert (await at.day("1001"))[-2:] == [S.WRAP_UP, S.READY]
+
+    office(sqlite_url, story, {phone(1): LEAVES}, var=tmp_path)
+
+
+def test_a_call_that_was_taken_over_is_finished_though_its_agent_has_another(
+    sqlite_url: str, tmp_path: Path
+) -> None:
+    """They were put through to one of another campaign meanwhile."""
+
+    async def story(at: Office) -> None:
+        campaign_id, _ = await preview(at)
+        async with at.dialing(campaign_id) as dialer:
+            card = await at.call("1001")
+            await at.tasks.answer("1001", "yes")
+
+            def let_go(session: Session) -> bool:
+                return rows.let_go_of_taken(session, find(session, "1001"), at.db.clock.now())
+
+            assert not await at.db.run(let_go)  # nobody has taken it over yet
+            hang_up = await take_over(dialer)
+            await asyncio.sleep(2)
+            assert await at.db.run(let_go)
+            assert await at.tasks.show("1001") is None
+            await hang_up()
+            await at.over(card.handling_id)
+        (attempt,) = await at.attempts()
+        assert (attempt.outcome, attempt.disposition) == ("answered", "incomplete")
+        assert [one.agent for one in await at.rows(Segment)] == ["1001", "ann"]
 
     office(sqlite_url, story, {phone(1): LEAVES}, var=tmp_path)
