@@ -1,8 +1,8 @@
-"""The threads that decode, and whose turn it is: whoever has said all waits for nothing but the result, so results
-come first; sound of those who still speak is decoded in the order in which it came.
+"""The threads that decode, and whose turn it is: whoever has said all waits for nothing but the result, so it goes
+before sound of those who still speak; unless that has waited for long, as it would be missing at its own end.
 
-A result needs some 25 ms of a core. With as many speakers as the cores can just carry, each would wait behind
-sound that nobody waits for (decision 210)."""
+A result needs some 20 ms of a core. With as many speakers as the cores can just carry, each would wait behind
+sound that nobody waits for yet (decision 210)."""
 
 from __future__ import annotations
 
@@ -18,31 +18,33 @@ from typing import Any, TypeVar
 
 T = TypeVar("T")
 
-RESULT, SOUND = 0, 1  # what goes first
+SOUND_MAY_WAIT_S = 0.2  # while results go first; the time after which the next sound of the same speaker comes
 
 
 class DecodingThreads:
-    """A pool with two classes of work; each in the order in which it came."""
+    """A pool that takes what is due first: results as they come, sound a little later; each in its own order."""
 
-    def __init__(self, workers: int, name: str) -> None:
+    def __init__(self, workers: int, name: str, sound_may_wait_s: float = SOUND_MAY_WAIT_S) -> None:
         self.pool = ThreadPoolExecutor(workers, thread_name_prefix=name, initializer=_yield_to_the_clock)
-        self._jobs: PriorityQueue[tuple[int, int, Future[Any], Callable[[], Any]]] = PriorityQueue()
+        self._jobs: PriorityQueue[tuple[float, int, Future[Any], Callable[[], Any]]] = PriorityQueue()
         self._numbers = itertools.count()
+        self._sound_may_wait_s = sound_may_wait_s
         self._since: deque[float] = deque()  # when each piece of sound was given to the threads, while it waits
 
     def sound(self, decode: Callable[[], None]) -> None:
         """Decode sound of somebody who still speaks."""
-        self._since.append(time.monotonic())
+        now_s = time.monotonic()
+        self._since.append(now_s)
 
         def work() -> None:
             self._since.popleft()
             decode()
 
-        self._put(SOUND, work)
+        self._put(now_s + self._sound_may_wait_s, work)
 
     def result(self, finish: Callable[[], T]) -> Future[T]:
-        """What somebody has said who is waiting; before all sound. Cancelled in time, it isn't worked out."""
-        return self._put(RESULT, finish)
+        """What somebody has said who is waiting. Cancelled in time, it isn't worked out."""
+        return self._put(time.monotonic(), finish)
 
     def waits_s(self) -> float:
         """For how long the oldest sound has been waiting for a thread."""
@@ -59,9 +61,9 @@ class DecodingThreads:
                 self._jobs.get_nowait()[2].cancel()
         self.pool.shutdown()
 
-    def _put(self, order: int, work: Callable[[], T]) -> Future[T]:
+    def _put(self, due_s: float, work: Callable[[], T]) -> Future[T]:
         future: Future[T] = Future()
-        self._jobs.put((order, next(self._numbers), future, work))
+        self._jobs.put((due_s, next(self._numbers), future, work))
         self.pool.submit(self._next)  # as many turns as jobs, but each takes what is first by then
         return future
 

@@ -197,10 +197,15 @@ class VoskStream:
             self._owner._closed()
 
     def _decode(self) -> None:
-        """In a thread: decode all that waits. Whoever holds the lock takes the chunks in the order they came."""
-        with self._decoding:
-            if not self._done:
+        """In a thread: decode all that waits, unless another thread is at this utterance: it takes that as well,
+        and no thread waits for another while there is other sound to decode."""
+        while self._pending and self._decoding.acquire(blocking=False):
+            try:
+                if self._done:
+                    return
                 self._accept_waiting()
+            finally:
+                self._decoding.release()
 
     def _finish(self) -> Hypothesis:
         with self._decoding:

@@ -21,7 +21,9 @@ def threads() -> Iterator[DecodingThreads]:
     made.close()
 
 
-def test_results_come_before_sound_and_each_in_the_order_in_which_it_came(threads: DecodingThreads) -> None:
+@pytest.mark.parametrize("sound_first", [False, True])
+def test_results_come_before_sound_that_may_wait_and_each_in_the_order_in_which_it_came(sound_first: bool) -> None:
+    threads = DecodingThreads(1, "test", sound_may_wait_s=0.0 if sound_first else 3600.0)
     begun, go_on, done = threading.Event(), threading.Event(), []
 
     def keep_busy() -> None:
@@ -42,8 +44,10 @@ def test_results_come_before_sound_and_each_in_the_order_in_which_it_came(thread
     last = threading.Event()
     threads.sound(last.set)
     last.wait()
-    assert done == ["result 1", "result 2", "sound 1", "sound 2"]
+    results_said, sound_said = ["result 1", "result 2"], ["sound 1", "sound 2"]
+    assert done == (sound_said + results_said if sound_first else results_said + sound_said)
     assert threads.waits_s() == 0.0
+    threads.close()
 
 
 def test_who_waits_learns_of_a_fault_and_of_the_end(threads: DecodingThreads) -> None:
