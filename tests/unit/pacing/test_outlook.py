@@ -66,21 +66,50 @@ def test_calls_go_when_too_much_would_be_lost() -> None:
     assert not Odds(outlook(2, *[0.4] * (left + 1)), 0).prospect().within(Bound(0.2))
 
 
-@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("seed", range(40))
 def test_many_calls_are_judged_nearly_as_the_exact_distribution_would(seed: int) -> None:
+    """From one line beside people who all talk on; chances rise over the moments, from next to none."""
     draw = np.random.default_rng(seed)
-    lines, engaged = draw.integers(EXACT, 90), draw.integers(1, 60)
-    wanted, given_back = draw.uniform(0.02, 0.6, lines), draw.uniform(0.05, 0.95, engaged)
-    free = round(max(0.0, wanted.sum() - given_back.sum() + draw.normal(0, 3)))
-    most = int(draw.integers(0, 6))
-    view = Outlook(free, 1, flat(*wanted), flat(*given_back), flat(0.3)[0])
-    exact, nearly = Odds(view, 3, most), NearlyOdds(view, most).prospects(0, 4)
+    lines, engaged = draw.integers(1, 10 if seed % 2 else 90), draw.integers(EXACT, 90)
+    within_s = np.array([0.5, 2.0, 5.0, 10.0, 20.0, 40.0, 90.0, 200.0])
+    wanted = draw.uniform(0.0, draw.choice([0.05, 0.3, 0.9]), (lines, 1))
+    needs = wanted * (1 - np.exp(-within_s / draw.uniform(2.0, 15.0, (lines, 1))))
+    frees = 1 - np.exp(-within_s / draw.uniform(50.0, 500.0, (engaged, 1)))
+    decides = draw.integers(len(within_s))
+    balanced = needs[:, decides].sum() - frees[:, decides].sum() + draw.normal(0, 3)
+    free, most = max(0, round(balanced)) * (seed % 3 > 0), int(draw.integers(0, 6))
+    view = Outlook(free, int(draw.integers(2)), needs, frees, 0.3 * (1 - np.exp(-within_s / 8.0)))
+    exact, nearly = Odds(view, 4, most), NearlyOdds(view, 4, most).prospects(0, 4)
     for added in range(4):
         found = exact.prospect()
         assert nearly.needed[added] == pytest.approx(found.needed)
         assert nearly.lost[added] == pytest.approx(found.lost, abs=0.005)
         assert nearly.too_many[added] == pytest.approx(found.too_many, abs=0.005)
+        assert nearly.lost[added] <= nearly.needed[added]
         exact.add(view.fresh)
+
+
+def test_one_line_beside_people_who_all_talk_is_not_refused() -> None:
+    """The normal distribution would give it more than 3 % to be lost, and too many with more than the risk."""
+    view = Outlook(0, 0, np.zeros((0, 1)), np.full((57, 1), 0.1), np.array([0.3]))
+    exact = Odds(view, 1)
+    exact.add(view.fresh)
+    found, nearly = exact.prospect(), NearlyOdds(view, 1).prospects(0, 2)
+    assert nearly.lost[1] == pytest.approx(found.lost, abs=1e-9)
+    assert nearly.too_many[1] == pytest.approx(found.too_many, abs=1e-9)
+
+
+@pytest.mark.parametrize("ringing", [3, 12, 80])
+def test_the_fewest_calls_go_that_relieve(ringing: int) -> None:
+    view, relief = Outlook(2, 0, flat(*[0.4] * ringing), flat(*[0.2] * 14), flat(0.3)[0]), Bound(0.2)
+    left = ringing - judge(view, Bound(0.02), 10, relief, ringing).surplus
+
+    def relieved(kept: int) -> bool:
+        some = Outlook(2, 0, view.needs[:kept], view.frees, view.fresh)
+        return Odds(some, 0).prospect().within(relief)
+
+    assert relieved(left)
+    assert left == ringing or not relieved(left + 1)
 
 
 def test_both_ways_to_judge_come_to_the_same_number_of_calls() -> None:
