@@ -10,8 +10,8 @@ the level, and from which number of calls on, is what its AST_VDadapt.pl can be 
 - Every 15 s: level x (1 + (difference + target) / agents), means of the last 15 s; at most the maximum.
 - More than half of the last minute's calls dropped, of over 20: the level is halved.
 - More than the limit of the day's answered calls dropped, after 50 calls: 1.0 (ADAPT_HARD_LIMIT), halved
-  (ADAPT_AVERAGE), or times the hours left of ten (ADAPT_TAPERED), so that it is strict at the day's end. Counted
-  once a minute.
+  (ADAPT_AVERAGE), or times the hours of ten that are left until adaptive_latest_server_time, 21:00 by default
+  (ADAPT_TAPERED), so that it is stricter later: a day from 9 to 17 ends at 0.4. Counted once a minute.
 
 Agents who wrap up are paused there. `drop_call_seconds` (5 by default) is two seconds, as for all."""
 
@@ -32,6 +32,7 @@ COUNT_EVERY_S = 60.0
 MOST_LEVEL = 3.0
 ENOUGH_TODAY, ENOUGH_IN_A_MINUTE = 50, 20
 TAPER_HOURS = 10.0
+LATEST_S = 12 * HOUR_S  # adaptive_latest_server_time, 21:00 by default, after a day's begin at nine
 
 
 class Method(StrEnum):
@@ -126,7 +127,7 @@ class Vicidial:
         if calls > ENOUGH_IN_A_MINUTE and drops > calls / 2:
             level = max(1.0, level / 2)
         if self._world.seen.placed > ENOUGH_TODAY and self._dropped_share > self._settings.limit:
-            left_s = self._world.ends_s - self._world.timers.time()
+            left_s = LATEST_S - self._world.timers.time()
             level = limited(level, self._settings.method, left_s / HOUR_S)
         return level
 
