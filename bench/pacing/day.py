@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 HOUR_S = 3600.0
 MINUTE_S = 60.0
+WHOLE_HOURS = 6.0  # of a day in which all breaks have room
 BLOCK = 4096  # callees drawn at once
 LOWEST, HIGHEST = 0.15, 0.60  # answer rates that a drifting day stays within
 CALLEES, RATES, SHIFTS = range(3)  # streams of a day's seed
@@ -122,16 +123,18 @@ def _reflected(rates: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def waves(seed: int, agents: int, hours: float) -> tuple[tuple[float, int], ...]:
     """How many are there: they come one after the other in ten minutes, take breaks in waves of a quarter each (15
-    minutes, at lunch 40), and leave in waves in the last half hour, the last ones at the end."""
+    minutes, at lunch 40), and leave in waves in the last half hour, the last ones at the end. Of a day shorter
+    than WHOLE_HOURS all this is shorter in proportion: nobody has a break while they have another, come or go."""
     draw = np.random.default_rng([seed, SHIFTS])
-    day_s, wave = hours * HOUR_S, max(1, round(agents / 4))
-    changes = [(float(at_s), 1) for at_s in np.sort(draw.uniform(0.0, 600.0, agents - wave))]
+    day_s, wave, part = hours * HOUR_S, max(1, round(agents / 4)), min(1.0, hours / WHOLE_HOURS)
+    changes = [(part * float(at_s), 1) for at_s in np.sort(draw.uniform(0.0, 600.0, agents - wave))]
     changes += [(0.0, wave)]
     for middle, lasts_s in ((0.25, 900.0), (0.5, 2400.0), (0.75, 900.0)):
         for number in range(3):  # the fourth quarter has its break at home
-            begins_s = day_s * middle + (number - 1.5) * lasts_s + draw.uniform(-120.0, 120.0)
-            changes += [(begins_s, -wave), (begins_s + lasts_s + draw.uniform(0.0, 60.0), wave)]
-    changes += [(day_s - 1800.0 + 600.0 * number + draw.uniform(0.0, 120.0), -wave) for number in range(2)]
+            begins_s = day_s * middle + part * ((number - 1.5) * lasts_s + draw.uniform(-120.0, 120.0))
+            changes += [(begins_s, -wave), (begins_s + part * (lasts_s + draw.uniform(0.0, 60.0)), wave)]
+    leave_s = [-1800.0 + 600.0 * number + draw.uniform(0.0, 120.0) for number in range(2)]
+    changes += [(day_s + part * before_s, -wave) for before_s in leave_s]
     there, shifts = 0, []
     for at_s, change in sorted(changes):
         there += change
