@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import asdict
+from functools import cache
 from pathlib import Path
 
 import click
 
+import ivr.pacing
 from bench.pacing.compare import DayOf, against, summary
 from bench.pacing.day import compared_day
-from bench.pacing.ways import OURS, RIVALS, WAYS, Way
+from bench.pacing.ways import CURVES, OURS, RIVALS, WAYS, Way
 from bench.pacing.world import World
 from bench.result import BenchResult, Limit
 from ivr.i18n import translate
@@ -26,8 +29,18 @@ def measure(way: Way, agents: int, hours: float, seed: int) -> DayOf:
     return DayOf(agents, seed, way.name, way.kind, seen.talk_share, seen.needed, seen.abandoned)
 
 
+@cache
+def code() -> str:
+    """Of the sources that a day comes from: days of other code are simulated again."""
+    digest = hashlib.sha256()
+    for folder in (Path(__file__).parent, Path(ivr.pacing.__file__).parent):
+        for path in sorted(folder.glob("*.py")):
+            digest.update(f"{path.parent.name}/{path.name}\0".encode() + path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
 class Kept:
-    """Days that were simulated before, a line of JSON each; new ones are added at once."""
+    """Days that were simulated before by the same code, a line of JSON each; new ones are added at once."""
 
     def __init__(self, path: Path | None, hours: float) -> None:
         self._path, self._hours = path, hours
@@ -35,7 +48,7 @@ class Kept:
         if path is not None and path.exists():
             for line in path.read_text(encoding="utf-8").splitlines():
                 found = json.loads(line)
-                if found.pop("hours") == hours:
+                if (found.pop("code", ""), found.pop("hours")) == (code(), hours):
                     day = DayOf(**found)
                     self._days[day.agents, day.seed, day.way] = day
 
@@ -45,14 +58,23 @@ class Kept:
             self._days[key] = day = measure(way, agents, self._hours, seed)
             if self._path is not None:
                 with self._path.open("a", encoding="utf-8") as file:
-                    file.write(json.dumps({"hours": self._hours, **asdict(day)}) + "\n")
+                    file.write(json.dumps({"code": code(), "hours": self._hours, **asdict(day)}) + "\n")
         return self._days[key]
+
+    def near(self, ours: DayOf) -> list[DayOf]:
+        """The rivals' settings between those of `WAYS` that abandon about as many as ours on that day."""
+
+        def abandoned(way: Way) -> float:
+            return self.day(way, ours.agents, ours.seed).abandoned_share
+
+        ways = [way for curve in CURVES for way in curve.near(ours.abandoned_share, abandoned)]
+        return [self.day(way, ours.agents, ours.seed) for way in ways]
 
 
 def _figures(
-    agents: int, days: dict[str, list[DayOf]]
+    agents: int, days: dict[str, list[DayOf]], near: list[DayOf]
 ) -> tuple[dict[str, float | int | str], dict[str, Limit], list[str]]:
-    """Of one number of agents; `days` by way."""
+    """Of one number of agents; `days` by way, `near` those of settings between, for the comparison alone."""
     ours = days[OURS]
     figures: dict[str, float | int | str] = {}
     titles = (
@@ -80,7 +102,8 @@ def _figures(
     figures[f"{prefix}.days_bound_over_cap"] = of.days_bound_over
     limits = {f"{prefix}.days_bound_over_cap": Limit("at_most", 0)}
     for kind in RIVALS:
-        found = against(ours, [day for some in days.values() for day in some if day.kind == kind])
+        theirs = [day for some in (*days.values(), near) for day in some if day.kind == kind]
+        found = against(ours, theirs)
         name = f"{agents}.points_above.{kind}"
         figures[name] = round(100 * found.mean, 2)
         figures[f"{name}.low"], figures[f"{name}.high"] = round(100 * found.low, 2), round(100 * found.high, 2)
@@ -119,7 +142,13 @@ def _numbers(_ctx: click.Context, _parameter: click.Parameter, value: str) -> tu
     show_default=True,
     help=translate("Days to simulate, each with an answer rate that drifts between 15 and 60 %."),
 )
-@click.option("--hours", default=8.0, show_default=True, help=translate("Length of each simulated day."))
+@click.option(
+    "--hours",
+    type=click.FloatRange(0.5, 24.0),
+    default=8.0,
+    show_default=True,
+    help=translate("Length of each simulated day; below six hours breaks are shorter, too."),
+)
 @click.option(
     "--seed", default=1, show_default=True, help=translate("Draws the first day; the next has the next.")
 )
@@ -135,7 +164,7 @@ def command(agents: tuple[int, ...], days: int, hours: float, seed: int, keep: P
     details: list[str] = []
     for number in agents:
         by_way = {way.name: [kept.day(way, number, one) for one in range(seed, seed + days)] for way in WAYS}
-        of = _figures(number, by_way)
+        of = _figures(number, by_way, [day for ours in by_way[OURS] for day in kept.near(ours)])
         figures |= of[0]
         limits |= of[1]
         details += of[2]

@@ -9,6 +9,7 @@ import pytest
 from bench.pacing.compare import DayOf, against, at_share, paired, summary
 from bench.pacing.day import Callees, Day, compared_day, drifting, steady, waves
 from bench.pacing.vicidial import Method, Settings, Vicidial, limited, set_level
+from bench.pacing.ways import HALVINGS, Curve, Way
 from bench.pacing.world import End, World, paced
 from ivr.dialer.pacer import FixedPacer, Pacer
 from ivr.pacing.schema import PaceSpec
@@ -83,13 +84,16 @@ def test_the_answer_rate_stays_within_its_limits_and_drifts() -> None:
         assert max(abs(after - before) for before, after in itertools.pairwise(rates)) > 0.04  # the step
 
 
-@pytest.mark.parametrize("agents", [2, 20, 100])
-def test_people_come_have_breaks_in_waves_and_go(agents: int) -> None:
-    shifts = waves(4, agents, 8.0)
+@pytest.mark.parametrize("hours", [0.5, 1.0, 2.0, 8.0])
+@pytest.mark.parametrize("agents", [2, 6, 20, 100])
+@pytest.mark.parametrize("seed", range(5))
+def test_people_come_have_breaks_in_waves_and_go(agents: int, hours: float, seed: int) -> None:
+    shifts = waves(seed, agents, hours)
     assert max(there for _, there in shifts) == agents
+    assert all(at_s >= 0.0 for at_s, _ in shifts)
     assert all(0 <= there <= agents for _, there in shifts)
     for middle_h in (2.0, 4.0, 6.0):
-        around = [there for at_s, there in shifts if abs(at_s - middle_h * 3600) < 3600]
+        around = [there for at_s, there in shifts if abs(at_s / hours - middle_h * 450) < 450]
         assert min(around) < agents
     assert shifts[-1][1] <= agents - 2 * max(1, round(agents / 4))
 
@@ -136,3 +140,38 @@ def test_days_over_are_counted_by_the_share_and_by_its_bound() -> None:
     of = summary([day(1, 0.7, 10), day(2, 0.8, 25), day(3, 0.6, 31)])
     assert (of.days_over, of.days_bound_over) == (1, 2)
     assert (of.talk_worst, of.abandoned_worst) == (0.6, 0.031)
+
+
+def test_a_curve_is_halved_towards_the_share_until_it_is_near() -> None:
+    """Of a steep one: the settings between whose two neighbours ours lies are far apart in what they abandon."""
+    curve = Curve("x", (1.0, 1.2, 1.4), lambda setting: Way(f"x {setting:g}", "x", paced_by_nobody))
+    ran: list[str] = []
+
+    def abandoned(way: Way) -> float:
+        ran.append(way.name)
+        return max(0.0, float(way.name[2:]) - 1.2) * 0.5
+
+    near = curve.near(0.025, abandoned)
+    assert ran == ["x 1", "x 1.2", "x 1.4", "x 1.3", "x 1.25"]
+    assert [way.name for way in near] == ["x 1.3", "x 1.25"]
+    assert len(curve.near(0.0271, abandoned)) <= HALVINGS
+    assert curve.near(0.2, abandoned) == []  # none abandons as many
+
+
+def paced_by_nobody(world: World) -> Pacer:
+    del world
+    return FixedPacer(0)
+
+
+def test_vicidials_taper_ends_at_nine_in_the_evening_and_not_with_the_day() -> None:
+    """Of a day that begins at nine: from ten hours left on it takes what is left of ten."""
+    world = World(compared_day(5, 8.0, seed=2))
+    pacer = Vicidial(world, Settings(Method.TAPERED))
+    world.seen.placed = 1000
+    pacer._dropped_share = 0.1
+    levels = []
+    for hour in (1.0, 4.0, 8.0):
+        world.timers.call_at(hour * 3600.0, lambda: levels.append(pacer._ruled(3.0)))
+    world.ends_s = 0.0
+    world.timers.run()
+    assert levels == pytest.approx([3.0, 2.4, 1.2])
