@@ -17,7 +17,7 @@ NEAR = 0.0005  # … until a setting abandons the share to within this
 OURS = "predictive"
 # Ratio dialling is compared as it is elsewhere: without a cap (20 % is the most that can be written).
 UNCAPPED = {"at_most": 20.0}
-POWER_LINES = (1.25, 1.5, 2.0, 2.5, 3.0, 4.0)  # per free agent
+POWER_LINES = (1.25, 1.5, 2.0, 2.5, 3.0, 4.0, 6.0)  # per free agent
 RATIO_LEVELS = (1.02, 1.05, 1.1, 1.15, 1.2, 1.4)  # per agent who isn't paused, calls with them included
 DROP_LIMITS = (0.005, 0.01, 0.02, 0.03)
 # Agents who are to wait on average, as a part of all: a negative adaptive_dl_diff_target, with the usual limit.
