@@ -105,7 +105,7 @@ async def test_who_begins_while_sound_waits_too_long_is_turned_away_at_once() ->
     question = build_question(AnswerSpec("yes_no", "ko"))
     go_on = threading.Event()
     try:
-        recognizer._threads.pool.submit(go_on.wait)  # the only thread is busy
+        recognizer._pool.submit(go_on.wait)  # the only thread is busy
         first, second = recognizer.open(question), recognizer.open(question)
         first.feed(bytes(16_000))
         third = recognizer.open(question)
