@@ -17,6 +17,7 @@ from ivr.agents import ConfiguredAgents
 from ivr.config import QueueSettings
 from ivr.database import Database, DatabaseError
 from ivr.desk import leasing, roster, supply, waiting
+from ivr.desk.dealing import Dealing
 from ivr.desk.leasing import Leased
 from ivr.desk.presence import Change, choose, end_by_itself, find
 from ivr.desk.supply import DeskAgents
@@ -163,14 +164,22 @@ async def test_who_claims_together_is_dealt_to_together(db: Database, monkeypatc
         together.append(len(claims))
         return take(session, claims, worker, now)
 
+    answered: list[Leased | None] = []
+    deal = Dealing.deal
+
+    async def noted(dealing: Dealing, claim: Claim) -> Leased | None:
+        answered.append(await deal(dealing, claim))
+        return answered[-1]
+
     monkeypatch.setattr(waiting, "take", counted)
+    monkeypatch.setattr(Dealing, "deal", noted)
     monkeypatch.setattr(supply, "LOOK_EVERY_S", 600.0)  # nobody looks: what a call of ours does is known at once
     await at_work(db, "1", "2", "3")
     async with desks(db, "w1") as (desk,):
         held = [await needs(desk, "retention", name) for name in "abc"]
         waits = [asyncio.create_task(needs(desk, "retention", name, wait_s=600.0)) for name in "de"]
         async with asyncio.timeout(30):
-            while sum(together) < 5:  # noqa: ASYNC110 nobody tells us
+            while len(answered) < 5:  # noqa: ASYNC110 nobody tells us; then all wait for news
                 await asyncio.sleep(0.01)
             together.clear()
             assert held[0] is not None
