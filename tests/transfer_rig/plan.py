@@ -51,14 +51,14 @@ class Plan:
         return {"agents": agents, "customers": customers}
 
 
-# One agent of their own and one customer (for "dead" a second one, who comes after the phone has died) for each
-# way that must be seen.
+# One agent of their own and one customer for each way that must be seen; for "dead" a second customer: one of the two
+# is talking when the phone dies, the other one finds it dead, whoever asks first.
 ALONE: tuple[tuple[str, AgentDoes, CustomerDoes, Once | None, frozenset[str]], ...] = (
     ("ringing", "rings_long", "leaves", "rung", frozenset({"left_ringing"})),
     ("whisper", "says_nothing", "leaves", "told", frozenset({"left_whisper"})),
     ("bridging", "takes", "leaves_at_key", None, frozenset({"left_whisper", "left_bridging", "talked"})),
     ("lost", "dies_in_whisper", "stays", None, frozenset({"no_key", "phone_lost"})),
-    ("dead", "dies_in_talk", "gives_up", None, frozenset({"talked"})),
+    ("dead", "dies_in_talk", "gives_up", None, frozenset({"talked", "unreachable"})),
 )
 LEAVES_AFTER_S = 1.0
 
@@ -97,4 +97,6 @@ def _alone_agents() -> Iterator[AgentPlan]:
 def _alone_customers() -> Iterator[CustomerPlan]:
     for index, (queue, _, does, once, expected) in enumerate(ALONE):
         yield CustomerPlan(f"+86139{index + 1:08}", does, queue, once, LEAVES_AFTER_S, expected)
-    yield CustomerPlan(f"+86139{len(ALONE) + 1:08}", "stays", "dead", expected=frozenset({"unreachable"}))
+    yield CustomerPlan(
+        f"+86139{len(ALONE) + 1:08}", "stays", "dead", expected=frozenset({"talk_lost", "unreachable"})
+    )
