@@ -51,7 +51,7 @@ class Plan:
         return {"agents": agents, "customers": customers}
 
 
-# One agent of their own and one customer for each way that must be seen; for "dead" a second customer: one of the two
+# One agent of their own and one customer for each way that must be seen; for "dead" a second customer: one of them
 # is talking when the phone dies, the other one finds it dead, whoever asks first.
 ALONE: tuple[tuple[str, AgentDoes, CustomerDoes, Once | None, frozenset[str]], ...] = (
     ("ringing", "rings_long", "leaves", "rung", frozenset({"left_ringing"})),
