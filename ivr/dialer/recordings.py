@@ -11,6 +11,7 @@ import hashlib
 import logging
 import os
 import shutil
+import subprocess
 import wave
 from collections import deque
 from collections.abc import Sequence
@@ -161,24 +162,31 @@ async def compress(wav: Path) -> RecordingFacts:
 
 
 async def _run_ffmpeg(ffmpeg: str, wav: Path, part: Path) -> None:
+    """In a thread: `subprocess` starts programs by vfork. A loop's own way may be to copy its page tables
+    first (libuv's fork), and all calls would wait the tenth of a second that takes (decision 0210)."""
     arguments = ("-nostdin", "-v", "error", "-y", "-threads", "1", "-i", str(wav), "-map_metadata", "-1")
-    process = await asyncio.create_subprocess_exec(
-        ffmpeg,
-        *arguments,
-        *("-fflags", "+bitexact", "-flags:a", "+bitexact", "-c:a", "flac", "-f", "flac", str(part)),
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.DEVNULL,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    with suppress(OSError, AttributeError):  # not every system lets us
-        os.setpriority(os.PRIO_PROCESS, process.pid, NICENESS)
+    flac = ("-fflags", "+bitexact", "-flags:a", "+bitexact", "-c:a", "flac", "-f", "flac", str(part))
+    running: list[subprocess.Popen[bytes]] = []
     try:
-        async with asyncio.timeout(ENCODE_S):
-            _, said = await process.communicate()
-    finally:
-        if process.returncode is None:
+        await asyncio.to_thread(_encode, (ffmpeg, *arguments, *flac), running)
+    finally:  # the thread can't be cancelled, its program can
+        for process in running:
             process.kill()
-            await process.wait()
+
+
+def _encode(command: Sequence[str], running: list[subprocess.Popen[bytes]]) -> None:
+    """Blocks. Raises CompressionError, OSError, TimeoutError."""
+    with subprocess.Popen(  # noqa: S603 a program of the system, with a path of ours
+        command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+    ) as process:
+        running.append(process)
+        with suppress(OSError, AttributeError):  # not every system lets us
+            os.setpriority(os.PRIO_PROCESS, process.pid, NICENESS)
+        try:
+            _, said = process.communicate(timeout=ENCODE_S)
+        except subprocess.TimeoutExpired as error:
+            process.kill()
+            raise TimeoutError(f"ffmpeg took longer than {ENCODE_S:g} s") from error
     if process.returncode != 0:
         raise CompressionError(said.decode("utf-8", "replace").strip()[-200:] or f"code {process.returncode}")
 
