@@ -4,6 +4,7 @@ Everything is in the database before a function returns: any other process goes 
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
@@ -49,6 +50,8 @@ from ivr.session.api import ApiClient
 T = TypeVar("T")
 SCRIPTED = (HandlingState.TALKING, HandlingState.WRAP_UP)  # while entries are taken
 MOST_ERRANDS = 50  # in a row: a flow can't have the platform run in circles
+LOCKED_S = 0.1  # until another process has ended what lasted too long …
+MOST_LOOKS = 50  # … before the agent is told so
 
 
 class How(StrEnum):
@@ -82,11 +85,13 @@ class Tasks:
 
     async def next(self, number: str, campaign: str | None = None) -> Card | Nothing:
         """The agent's task: the one they have, else the next one. Raises DeskError, TaskError."""
-        while True:
+        for _ in range(MOST_LOOKS):
             found = await self._taking.next(number, PeopleMode.PREVIEW, self._look, campaign)
             if not isinstance(found, Late):
                 return found
-            await self._closing.tidy(number)
+            if not await self._closing.tidy(number):  # another process has it locked, and ends it
+                await asyncio.sleep(LOCKED_S)
+        raise TaskError("The last task of agent {number} is just being ended; ask again.", number=number)
 
     async def show(self, number: str) -> Card | None:
         """What the agent has; None: nothing. Raises DeskError."""

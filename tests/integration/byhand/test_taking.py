@@ -8,12 +8,13 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import create_engine, select, update
 
 from ivr.byhand.cards import Card
 from ivr.byhand.errors import TaskError
 from ivr.byhand.finishing import Result
 from ivr.byhand.rows import KEY
+from ivr.byhand.service import LOCKED_S, MOST_LOOKS
 from ivr.byhand.taking import Nothing
 from ivr.config.tasks import TaskSettings
 from ivr.database import Database
@@ -270,6 +271,32 @@ def test_a_preview_that_lasts_too_long_goes_to_somebody_else(database_url: str, 
             await at.tasks.dial("1001")
 
     office(database_url, story, var=tmp_path)
+
+
+def test_who_asks_waits_for_another_process_that_ends_what_they_had(postgresql_url: str, tmp_path: Path) -> None:
+    """It has the row locked; SQLite has no such locks."""
+
+    async def story(at: Office) -> None:
+        await at.campaign([phone(1), phone(2)])
+        await at.at_work("1001")
+        first = await card(at, "1001")
+        await asyncio.sleep(at.settings.tasks.preview_s + 1)
+        engine = create_engine(postgresql_url.replace("postgresql://", "postgresql+psycopg://"))
+        with engine.begin() as other:
+            other.execute(select(Handling.id).where(Handling.id == first.handling_id).with_for_update())
+            began = at.db.clock.now()
+            with pytest.raises(TaskError, match="is just being ended; ask again"):
+                await at.tasks.next("1001")
+            assert at.db.clock.now() - began == timedelta(seconds=MOST_LOOKS * LOCKED_S)
+            asked = asyncio.create_task(at.tasks.next("1001"))
+            await asyncio.sleep(LOCKED_S * 2)
+            assert not asked.done()
+        engine.dispose()
+        found = await asked
+        assert isinstance(found, Card)
+        assert found.handling_id != first.handling_id
+
+    office(postgresql_url, story, var=tmp_path)
 
 
 async def test_a_task_leased_when_a_process_died_is_its_agents_next(db: Database, tmp_path: Path) -> None:
