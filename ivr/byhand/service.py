@@ -252,8 +252,8 @@ class Tasks:
                 return
             if held.script.lacks_secret:
                 raise TaskError(
-                    "What {node} needs was entered at a process that is gone, and is kept nowhere; go one step "
-                    "back and enter it again: ivr task back",
+                    "What {node} needs is a secret that is kept nowhere, and nobody has it any more; go back to where "
+                    "it was asked for, and enter it again: ivr task back",
                     node=wait.node,
                 )
             result = done_before(held.entries, wait) or await self._run(held, wait)
