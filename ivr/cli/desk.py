@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -70,7 +70,9 @@ def shifts_(file: Path, timezone: str, db: Place | None) -> None:
 @DATABASE
 def show(db: Place | None) -> None:
     async def work(database: Database) -> tuple[datetime, tuple[AgentView, ...], tuple[QueueView, ...]]:
-        return database.clock.now(), await database.read(everybody), await database.read(queues)
+        now = database.clock.now()
+        agents = await database.read(lambda session: everybody(session, now))
+        return now, agents, await database.read(queues)
 
     async def customers(database: Database) -> tuple[InLine, ...]:
         return await database.read(lambda session: line(session, database.clock.now()))
@@ -118,11 +120,14 @@ def teams_(agent: str, db: Place | None) -> None:
 @DATABASE
 def timeline(agent: str, day: datetime | None, timezone: str, db: Place | None) -> None:
     zone = ZoneInfo(zone_of(timezone))
-    begin = datetime.combine(date.today() if day is None else day.date(), time.min, zone)  # noqa: DTZ011 a default
-    end = begin + timedelta(days=1)
+    which = datetime.now(zone).date() if day is None else day.date()
+    begin, end = (datetime.combine(which + timedelta(days=later), time.min, zone) for later in (0, 1))
     stretches = with_database(
         db, lambda database: database.read(lambda session: day_of(session, agent, begin, end)), must_exist=True
     )
+    if not stretches:
+        click.echo(translate("Nothing is known of agent {agent} on {day}.", agent=agent, day=which))
+        return
     table = Table()
     for heading in ("from", "until", "state", "reason", "changed by"):
         table.add_column(translate(heading))

@@ -6,7 +6,7 @@ come one after the other; `agent_state_change.number` is unique, so a writer tha
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
@@ -16,6 +16,7 @@ from ivr.desk.states import Asked, asked, may_follow
 from ivr.model import Agent, AgentPresence, AgentState, AgentStateChange
 
 LONGEST_LEASE = timedelta(minutes=10)  # no lease of an agent is that long
+FURTHEST_WEST = timedelta(hours=12)  # where a day ends last
 WENT_SILENT = "lease_over"  # reason of a change that was made because the worker with the call is gone
 
 
@@ -31,11 +32,16 @@ class Change:
 
 
 def find(session: Session, number: str) -> Agent:
-    """The agent of that number who hasn't left. Raises DeskError."""
+    """The agent of that number, whether or not they have left. Raises DeskError."""
     agent = session.scalars(select(Agent).where(Agent.number == number)).one_or_none()
     if agent is None:
         raise DeskError("There is no agent {number}; see: ivr desk show", number=number)
     return agent
+
+
+def last_day_not_over(now: datetime) -> date:
+    """Who has this last day, or a later one, is still here: until it is over everywhere."""
+    return (now - FURTHEST_WEST).date()
 
 
 def presence_of(session: Session, agent_id: int, now: datetime) -> AgentPresence:
@@ -53,8 +59,9 @@ def choose(session: Session, agent: Agent, wanted: Change, now: datetime) -> Ask
 
     Raises DeskError: they aren't signed in, are already, or have left the house."""
     presence = presence_of(session, agent.id, now)
-    if wanted.state is AgentState.SIGNED_IN and agent.left_on is not None and agent.left_on < now.date():
-        raise DeskError("Agent {number} has left on {day}.", number=agent.number, day=agent.left_on.isoformat())
+    gone = agent.left_on is not None and agent.left_on < last_day_not_over(now)
+    if wanted.state is AgentState.SIGNED_IN and gone:
+        raise DeskError("Agent {number} has left on {day}.", number=agent.number, day=str(agent.left_on))
     became = asked(presence.state, wanted.state)
     if became is Asked.NEVER:
         if wanted.state is AgentState.SIGNED_IN:

@@ -17,7 +17,7 @@ from flows.findings import Finding, FlowLoadError, listed, nearest
 from flows.source import Source, read
 from ivr.desk.errors import DeskError
 from ivr.desk.former_teams import Entered, Stay, change
-from ivr.desk.presence import presence_of
+from ivr.desk.presence import last_day_not_over, presence_of
 from ivr.desk.schema import SCHEMA_VERSION, AgentSpec, FormerTeamSpec, QueueSpec, RosterSpec, TeamSpec
 from ivr.documents import DocumentKind, error
 from ivr.model import Agent, AgentSkill, AuditEntry, Organisation, Queue, Team, User
@@ -83,7 +83,7 @@ def loads(data: bytes, file: str = "<roster>") -> RosterSpec:
 def take(session: Session, spec: RosterSpec, who: str, now: datetime, zone: ZoneInfo = DEFAULT_ZONE) -> Loaded:
     """Write a roster: whoever isn't in it stays as they are. Whoever is in another team than before moved on this
     day of `zone`, unless the file says when. Raises DeskError: an organisation, a user or a team's leader that
-    there isn't, or former teams that can't be."""
+    there isn't, former teams that can't be, or the phone of somebody who isn't in the file."""
     teams = _teams(session, spec)
     entered = Entered(who, now, now.astimezone(zone).date())
     counts = [_put(session, Queue, {"name": name}, _queue(name, queue)) for name, queue in spec.queues.items()]
@@ -92,6 +92,7 @@ def take(session: Session, spec: RosterSpec, who: str, now: datetime, zone: Zone
         if team.leader is not None and not _there(session, Agent.number, team.leader):
             raise DeskError("The team {team} is led by {number}: there is no such agent.", team=name,
                             number=team.leader)  # fmt: skip
+    _no_phone_twice(session, spec, now)
     loaded = Loaded(counts.count("added"), counts.count("changed"), counts.count("same"))
     details = {"added": loaded.added, "changed": loaded.changed}
     session.add(AuditEntry(at=now, who=who, action="desk.roster", subject="roster", details=details))
@@ -122,6 +123,19 @@ def _shared_phones(spec: RosterSpec, source: Source) -> Iterable[Finding]:
                            "agent {other} has the same phone", "give each agent a phone of their own",
                            other=owner[agent.phone])  # fmt: skip
         owner.setdefault(agent.phone, number)
+
+
+def _no_phone_twice(session: Session, spec: RosterSpec, now: datetime) -> None:
+    """As `_shared_phones`, of those who aren't in this file. Raises DeskError."""
+    here = Agent.left_on.is_(None) | (Agent.left_on >= last_day_not_over(now))
+    rows = session.execute(select(Agent.phone, Agent.number).where(here).order_by(Agent.number))
+    owners: dict[str, list[str]] = {}
+    for phone, number in rows:
+        owners.setdefault(phone, []).append(number)
+    for first, second, *_ in (numbers for numbers in owners.values() if len(numbers) > 1):
+        new, other = (second, first) if second in spec.agents else (first, second)
+        raise DeskError("Agent {number} has the phone of agent {other}; give each agent one of their own.",
+                        number=new, other=other)  # fmt: skip
 
 
 def _teams(session: Session, spec: RosterSpec) -> dict[str, int]:

@@ -11,7 +11,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from ivr.desk.former_teams import former
-from ivr.desk.presence import find
+from ivr.desk.presence import find, last_day_not_over
 from ivr.model import (
     Agent,
     AgentPresence,
@@ -67,15 +67,16 @@ class Stretch:
     attempt_id: str | None
 
 
-def everybody(session: Session) -> tuple[AgentView, ...]:
-    """All agents who haven't left, by number."""
+def everybody(session: Session, now: datetime) -> tuple[AgentView, ...]:
+    """All agents who haven't left by now, and whoever else is signed in; by number."""
+    here = Agent.left_on.is_(None) | (Agent.left_on >= last_day_not_over(now))
     newest = (AgentStateChange.agent_id == Agent.id) & (AgentStateChange.number == AgentPresence.changes)
     rows = session.execute(
         select(Agent, Team.name, AgentPresence, AgentStateChange.reason)
         .outerjoin(Team, Team.id == Agent.team_id)
         .join(AgentPresence, AgentPresence.agent_id == Agent.id)
         .outerjoin(AgentStateChange, newest)
-        .where(Agent.left_on.is_(None))
+        .where(here | (AgentPresence.state != AgentState.SIGNED_OUT))
         .order_by(Agent.number)
     )
     skills, watched = _skills(session), watched_agents(session)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
@@ -14,7 +15,7 @@ from ivr.database import Database
 from ivr.desk.presence import Change, find, move
 from ivr.errors import IvrError
 from ivr.model import AgentState, AgentStateChange, Handoff
-from tests.integration.desk.test_wrapping_up import NOW, called
+from tests.integration.desk.test_wrapping_up import NOW, ROSTER, called
 
 pytestmark = pytest.mark.integration
 S = AgentState
@@ -68,6 +69,18 @@ async def begin(url: str) -> None:
     database = Database(url)
     await database.run(called)
     await database.close()
+
+
+@pytest.mark.parametrize("zone", ["Etc/GMT+12", "Pacific/Kiritimati"])  # never is it the machine's day in both
+def test_today_is_the_day_of_the_zone(sqlite_url: str, tmp_path: Path, zone: str) -> None:
+    def desk(*words: str) -> str:
+        return CliRunner().invoke(cli(), ["desk", *words, "--db", sqlite_url], obj={}).output
+
+    (tmp_path / "roster.yaml").write_bytes(ROSTER)
+    desk("load", str(tmp_path / "roster.yaml"))
+    assert "Nothing is known of agent 1 on 2" in desk("timeline", "1", "--timezone", zone)
+    agent(sqlite_url, "sign-in", "1")
+    assert "signed in" in desk("timeline", "1", "--timezone", zone)
 
 
 def test_a_whole_shift(sqlite_url: str) -> None:

@@ -49,7 +49,7 @@ async def test_a_roster_is_taken_once_and_then_only_its_changes(db: Database) ->
     assert await take(db) == roster.Loaded(added=4, changed=0, same=0)
     assert await take(db) == roster.Loaded(added=0, changed=0, same=4)
     assert await take(db, ROSTER.replace("english: 3", "english: 4")) == roster.Loaded(0, 1, 3)
-    agents = await db.read(everybody)
+    agents = await db.read(lambda session: everybody(session, NOW))
     assert [(one.number, one.team, one.skills, one.state) for one in agents] == [
         ("1001", "north", "retention 9", AgentState.SIGNED_OUT),
         ("1002", "north", "retention 5, english 4", AgentState.SIGNED_OUT),
@@ -93,6 +93,33 @@ async def test_a_roster_that_cannot_be_taken_leaves_nothing(db: Database) -> Non
         lambda session: [session.scalar(select(func.count(one.id))) for one in (Agent, AuditEntry)]
     )
     assert rows == [0, 0]
+
+
+async def test_a_phone_rings_for_one_agent_whatever_file_they_stand_in(db: Database) -> None:
+    await take(db)
+    other = "schema: 1\nagents:\n  1003: {name: Zhao, phone: 601, hired_on: 2026-11-01}\n"
+    with pytest.raises(DeskError, match=r"^Agent 1003 has the phone of agent 1001"):
+        await take(db, other)
+    await take(db, ROSTER.replace("hired_on: 2024-03-01", "hired_on: 2024-03-01, left_on: 2026-10-30"))
+    assert (await take(db, other)).added == 1  # who has left needs none
+
+
+async def test_who_works_here_is_shown_until_their_last_day_is_over_everywhere(db: Database) -> None:
+    async def numbers(now: datetime) -> list[str]:
+        return [one.number for one in await db.read(lambda session: everybody(session, now))]
+
+    def wants(session: Session, state: AgentState, now: datetime) -> None:
+        choose(session, find(session, "1001"), Change(state, "1001"), now)
+
+    await take(db, ROSTER.replace("hired_on: 2024-03-01", "hired_on: 2024-03-01, left_on: 2026-11-20"))
+    last_evening, day_after = (datetime(2026, 11, 21, hour, tzinfo=UTC) for hour in (7, 13))
+    assert await numbers(NOW) == await numbers(last_evening) == ["1001", "1002"]  # in America it is the 20th
+    assert await numbers(day_after) == ["1002"]
+    await db.run(lambda session: wants(session, AgentState.SIGNED_IN, last_evening))
+    assert await numbers(day_after) == ["1001", "1002"]  # somebody has to sign them out
+    await db.run(lambda session: wants(session, AgentState.SIGNED_OUT, day_after))
+    with pytest.raises(DeskError, match="has left on 2026-11-20"):
+        await db.run(lambda session: wants(session, AgentState.SIGNED_IN, day_after))
 
 
 async def test_a_plan_replaces_its_days_and_nothing_else(db: Database, tmp_path: Path) -> None:

@@ -105,7 +105,7 @@ async def test_an_agent_sees_who_listens_unless_their_queue_says_otherwise(
 
     def watched(session: Session) -> bool:
         # `everybody` shows agents with their newest change; this one has none, but is there.
-        return everybody(session)[0].watched
+        return everybody(session, NOW)[0].watched
 
     assert await filled.read(watched) is seen
 
