@@ -220,7 +220,7 @@ class AsteriskCall:
         else:
             self._set_timer(LAST_WORD_S, self._gone)  # was it the ring time? OriginateResponse says
 
-    # ---- trunk.asterisk.audiosocket.AudioLeg -----------------------------------------------------------------
+    # ---- trunk.asterisk.audioports.AudioLeg ------------------------------------------------------------------
 
     def on_socket_open(self) -> None:
         self._seen = self._socket_open = True

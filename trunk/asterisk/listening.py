@@ -110,7 +110,7 @@ class _Spy:
     def on_lost(self, why: str) -> None:
         self._fail(why)
 
-    # ---- trunk.asterisk.audiosocket.AudioLeg -----------------------------------------------------------------
+    # ---- trunk.asterisk.audioports.AudioLeg ------------------------------------------------------------------
 
     def on_socket_open(self) -> None: ...
 

@@ -61,7 +61,7 @@ class AsteriskTap:
     def on_lost(self, why: str) -> None:
         self._fail(why)
 
-    # ---- trunk.asterisk.audiosocket.AudioLeg -----------------------------------------------------------------
+    # ---- trunk.asterisk.audioports.AudioLeg ------------------------------------------------------------------
 
     def on_socket_open(self) -> None: ...
 

@@ -148,7 +148,7 @@ class EchoCall:
     def on_lost(self, why: str) -> None:
         self._over.set()
 
-    # ---- trunk.asterisk.audiosocket.AudioLeg -----------------------------------------------------------------
+    # ---- trunk.asterisk.audioports.AudioLeg ------------------------------------------------------------------
 
     def on_socket_open(self) -> None:
         self._result.attached = True
