@@ -9,6 +9,7 @@ from datetime import datetime
 from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
+from flows.findings import FlowError
 from flows.sprint import AnswerTaken, DispositionSet, Scalar
 from ivr.byhand.book import Book
 from ivr.byhand.finishing import dispositions_of
@@ -52,6 +53,7 @@ class Card:
     earlier: tuple[Earlier, ...]
     said: tuple[Said, ...]
     form: Form
+    fault: FlowError | None  # why the script doesn't go on from here; the call can be made, and finished
     answers: Mapping[str, str]
     disposition: str | None  # what the script has come to so far
     dispositions: tuple[str, ...]  # what it may be finished with
@@ -72,7 +74,6 @@ class Held:
 
 
 def held_of(session: Session, book: Book, handling: Handling) -> Held:
-    """Raises FlowError for a script that can't be begun: the contact lacks something."""
     return _held(session, book, handling, session.get_one(Agent, handling.agent_id).number)
 
 
@@ -113,6 +114,7 @@ def card_of(session: Session, book: Book, texts: Texts, handling: Handling) -> C
         earlier=_earlier(session, handling) if attempts else (),
         said=tuple(Said(one.node, texts.shown(one.prompts, flow.language)) for one in script.page),
         form=form_at(script.session, script.wait),
+        fault=script.fault,
         answers={event.name: event.input.value for event in taken},
         disposition=next((one for one in reversed(came_to) if one), None),
         dispositions=tuple(dispositions_of(flow)),

@@ -145,7 +145,12 @@ class Closing:
 
         count, to_finish = await self._database.run(work)
         for handling_id in to_finish:
-            await self.finish(handling_id)
+            try:
+                await self.finish(handling_id)
+            except DatabaseError:
+                raise
+            except Exception as error:  # noqa: BLE001 one call's fault must not keep the others open
+                log_fault(log, "not_finished", error, handling_id=handling_id)
         return count
 
     def _end_late(self, session: Session, handling: Handling, now: datetime) -> None:

@@ -123,6 +123,7 @@ def record_of(over: Finished, script: Script, entries: tuple[Entry, ...], result
     for at, event in script.events:
         record.note(event, at, None)
     record.talks = talks
+    record.flow_disposition = record.flow_disposition or DISPOSITION_INCOMPLETE  # also of a script without words
     _note_errands(record, entries, over.times)
     _decide(record, script.flow, result)
     if result.call_back_at is not None:

@@ -75,7 +75,9 @@ class Following:
             before = self._told.get(talk.attempt_id, [])  # [] also when the talk ended while we looked
             if talk.attempt_id in self._told and before != talk.handling.entries:
                 self._told[talk.attempt_id] = list(talk.handling.entries)
-                with suppress(FlowError):  # of a script that can't be begun nothing is shown to the agent, either
+                with suppress(
+                    FlowError
+                ):  # where a script doesn't go on nothing more is shown to the agent, either
                     for event in told_of(talk, before, self._texts):
                         self._bus.publish(event)
 

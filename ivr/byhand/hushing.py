@@ -8,7 +8,6 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from flows.findings import FlowError
 from ivr.byhand.book import Book
 from ivr.byhand.cards import Held, held_of
 from ivr.byhand.forms import FormKind, form_at
@@ -44,5 +43,4 @@ def follow(session: Session, handling: Handling, held: Held, now: datetime) -> N
 
 def begin(session: Session, book: Book, handling: Handling, now: datetime) -> None:
     """The talk has begun: the script may ask for a secret at once."""
-    with suppress(FlowError):  # a script that can't be begun asks for nothing, and the talk goes on
-        follow(session, handling, held_of(session, book, handling), now)
+    follow(session, handling, held_of(session, book, handling), now)

@@ -13,6 +13,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
+from flows.findings import FlowError
 from flows.flow import Flow
 from flows.interpreter import resume, start
 from flows.session import Session, Sprint
@@ -111,6 +112,7 @@ class Script:
     events: list[tuple[datetime, Event]] = field(default_factory=list)
     page: list[Said] = field(default_factory=list)  # since the agent's last entry
     secrets: set[str] = field(default_factory=set, repr=False)  # digits that the flow has now, and nothing keeps
+    fault: FlowError | None = None  # why it doesn't go on from here, or couldn't begin
 
     @classmethod
     def begin(cls, flow: Flow, begun_with: Start, at: datetime) -> Script:
@@ -119,6 +121,12 @@ class Script:
         script = cls(flow, first.session, first.wait)
         script._take(first, at)
         return script
+
+    @classmethod
+    def without_words(cls, flow: Flow, fault: FlowError) -> Script:
+        """That of a contact who lacks what the flow needs: it says and asks nothing."""
+        nothing = Session(flow=flow.name, version=flow.version, seed="", node=flow.spec.start, wait=None)
+        return cls(flow, nothing, None, fault=fault)
 
     def enter(self, entry: Entry, *, kept: bool = False) -> None:
         """Go on with it; `kept`: as it was written, without any secret's digits. Raises FlowError
@@ -166,11 +174,18 @@ class Script:
 
 
 def replay(flow: Flow, begun_with: Start, begun_at: datetime, entries: Sequence[Entry]) -> Script:
-    """The script after these entries. Raises FlowError."""
-    script = Script.begin(flow, begun_with, begun_at)
-    for entry in entries:
-        if not entry.undone:
-            script.enter(entry, kept=True)
+    """The script after these entries, or as far as it goes: its `fault` says why not to their end. A call must
+    come to its result whatever has become of its script."""
+    try:
+        script = Script.begin(flow, begun_with, begun_at)
+    except FlowError as fault:
+        return Script.without_words(flow, fault)
+    try:
+        for entry in entries:
+            if not entry.undone:
+                script.enter(entry, kept=True)
+    except FlowError as fault:
+        script.fault = fault
     return script
 
 

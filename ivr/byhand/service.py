@@ -151,6 +151,8 @@ class Tasks:
         """Take what the agent enters, and go on to where they are needed next. `method`: how they checked who the
         customer is, where the script asks for that. Raises TaskError, IdentityError, FlowError."""
         handling_id, held = await self._script_of(number)
+        if held.script.fault is not None:
+            raise held.script.fault
         form = form_at(held.script.session, held.script.wait)
         if how is not How.ANSWER or form.kind is not FormKind.GO_ON:
             result = result_of(form, entered, number, method) if how is How.ANSWER else _said(how)
@@ -252,8 +254,8 @@ class Tasks:
                 return
             if held.script.lacks_secret:
                 raise TaskError(
-                    "What {node} needs is a secret that is kept nowhere, and nobody has it any more; go back to where "
-                    "it was asked for, and enter it again: ivr task back",
+                    "What {node} needs is a secret that is kept nowhere, and nobody has it any more; go back to "
+                    "where it was asked for, and enter it again: ivr task back",
                     node=wait.node,
                 )
             result = done_before(held.entries, wait) or await self._run(held, wait)

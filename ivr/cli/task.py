@@ -188,6 +188,9 @@ def _show(card: Card) -> None:
         )
     if card.note:
         click.echo(translate("  note: {note}", note=card.note))
+    if card.fault is not None:
+        why = translate(card.fault.template, **card.fault.params)
+        click.echo(translate("  the script doesn't go on: {why}", why=why))
     if card.state in (HandlingState.DONE, HandlingState.RETURNED, HandlingState.SKIPPED):
         return
     for said in card.said:

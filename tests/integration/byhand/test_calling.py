@@ -51,6 +51,28 @@ def test_nobody_answers_and_the_retry_rules_say_what_follows(database_url: str, 
     office(database_url, story, {phone(1): {"pickup": "busy"}}, var=tmp_path)
 
 
+def test_a_call_that_cant_be_finished_keeps_no_other_open(sqlite_url: str, tmp_path: Path) -> None:
+    """What stands in its row is of no version of ours."""
+
+    async def story(at: Office) -> None:
+        campaign_id = await at.campaign([phone(1), phone(2)])
+        await at.at_work("1001", "1002")
+        async with at.dialing(campaign_id):
+            for number in ("1001", "1002"):
+                await card(at, number)
+                await at.call(number)
+            for number in ("1001", "1002"):
+                await at.until(number, HandlingState.WRAP_UP)
+        first, _ = await at.rows(Handling)
+        broken = update(Handling).where(Handling.id == first.id).values(entries=[{"at": "noon"}])
+        await at.db.run(lambda session: session.execute(broken) and None)
+        await asyncio.sleep(at.settings.tasks.wrap_up_s + 1)
+        assert await at.tasks.tidy() == 2
+        assert [one.state for one in await at.rows(Handling)] == [HandlingState.WRAP_UP, HandlingState.DONE]
+
+    office(sqlite_url, story, {phone(1): LEAVES, phone(2): LEAVES}, var=tmp_path)
+
+
 def test_an_agent_who_is_not_at_their_phone_costs_the_customer_nothing(sqlite_url: str, tmp_path: Path) -> None:
     async def story(at: Office) -> None:
         campaign_id = await at.campaign([phone(1)])

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 from sqlalchemy.orm import Session
 
 from ivr.byhand.finishing import Result
@@ -160,10 +161,17 @@ async def come_to(at: Office, *wanted: HandlingState) -> None:
     raise AssertionError(await states(at))
 
 
+@pytest.mark.parametrize(("broken", "came_to"), [(False, "incomplete"), (True, "taken_over")])
 def test_a_script_that_cant_begin_keeps_no_call_open(
-    sqlite_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
+    sqlite_url: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path_factory: pytest.TempPathFactory,
+    broken: bool,
+    came_to: str,
 ) -> None:
-    """The supervisor who has taken it over hangs up when its agent has another one."""
+    """The supervisor who has taken it over hangs up when its agent has another one. `broken`: what was entered
+    can't even be read."""
     monkeypatch.setattr("tests.integration.byhand.office.ROSTER", ROSTER.replace(b"300", b"5"))
     callees = tmp_path / "callees.yaml"
     callees.write_text(TAKEN)
@@ -184,11 +192,14 @@ def test_a_script_that_cant_begin_keeps_no_call_open(
                 lambda session: order(session, Actor("ann", Role.SUPERVISOR), wanted, at.db.clock.now())
             )
             await come_to(at, HandlingState.TALKING, HandlingState.WRAP_UP)
+            if broken:
+                no_entry = update(Handling).where(Handling.id == first.id).values(entries=[{"at": "noon"}])
+                await at.db.run(lambda session: session.execute(no_entry) and None)
             assert [one.ended_at is None for one in await at.attempts()] == [True, True]
             await come_to(at, HandlingState.DONE, HandlingState.WRAP_UP)
             await asyncio.sleep(2)
         attempt = (await at.attempts())[0]
-        assert (attempt.outcome, attempt.disposition) == ("answered", "taken_over")
+        assert (attempt.outcome, attempt.disposition) == ("answered", came_to)
 
     office(sqlite_url, story, var=var)
 

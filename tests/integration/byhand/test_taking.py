@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import create_engine, select, update
 
+from flows.findings import FlowError
 from ivr.byhand.cards import Card
 from ivr.byhand.errors import TaskError
 from ivr.byhand.finishing import Result
@@ -271,6 +272,26 @@ def test_a_preview_that_lasts_too_long_goes_to_somebody_else(database_url: str, 
             await at.tasks.dial("1001")
 
     office(database_url, story, var=tmp_path)
+
+
+def test_a_contact_who_lacks_what_the_flow_needs_blocks_nobody(sqlite_url: str, tmp_path: Path) -> None:
+    async def story(at: Office) -> None:
+        campaign_id = await at.campaign([phone(1), phone(2)], attributes={})
+        await at.at_work("1001")
+        first = await card(at, "1001")
+        assert str(first.fault) == "the contact has no plan, which the flow plan_offer needs"
+        await at.tasks.skip("1001", "incomplete")
+        second = await card(at, "1001")
+        async with at.dialing(campaign_id):
+            await at.call("1001")
+            with pytest.raises(FlowError, match="has no plan"):
+                await at.tasks.answer("1001", "yes")
+            await at.until("1001", HandlingState.WRAP_UP)
+            assert (await at.tasks.finish("1001", Result("refused"))).disposition == "refused"
+        assert second.phone == phone(2)
+
+    hang_up = {"does": [{"on": "bridged", "at_s": 5, "hang_up": True}]}
+    office(sqlite_url, story, {phone(2): hang_up}, var=tmp_path)
 
 
 def test_who_asks_waits_for_another_process_that_ends_what_they_had(postgresql_url: str, tmp_path: Path) -> None:

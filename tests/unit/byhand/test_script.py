@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from flows.findings import WrongResultError
 from flows.loader import loads
 from flows.sprint import (
     AnswerTaken,
@@ -328,3 +329,14 @@ def test_what_a_system_has_said_of_a_secret_is_as_lost_as_the_secret() -> None:
     first = live.done(live.wait, ApiReplied(status=200, body={"echo": "PIN 4711"}), AT)
     assert not live.lacks_secret
     assert replay(SECRET_FLOW, START, AT, kept(Entry(AT, said("4711"), secret=True), first)).lacks_secret
+
+
+def test_a_script_goes_as_far_as_its_entries_fit() -> None:
+    found = script(entry(said("red")), entry(said("yes"), 1))  # a text message is to be sent: nobody is asked
+    assert isinstance(found.fault, WrongResultError)
+    assert isinstance(found.wait, SmsWait)
+    assert script(*without_last((entry(said("red")), entry(said("yes"), 1)))).fault is None
+    needs = LATER_FLOW.format(first="sure", errand=HARMLESS[1]).replace("limits:", "needs: {plan: text}\nlimits:")
+    none = replay(loads(needs.encode()), START, AT, ())
+    assert (none.wait, none.page) == (None, [])
+    assert str(none.fault).startswith("the contact has no plan, which the flow")
