@@ -32,7 +32,7 @@ def _of_call(condition: str) -> str:
     return (
         "(SELECT SUM(SECONDS(n.at, b.at)) FROM agent_state_change b JOIN agent_state_change n"  # noqa: S608 below
         " ON n.agent_id = b.agent_id AND n.number = b.number + 1"
-        f" WHERE b.attempt_id = x.attempt_id AND b.agent_id = x.agent_id AND b.state {condition})"
+        f" WHERE b.attempt_id = x.attempt_id AND +b.agent_id = x.agent_id AND b.state {condition})"
     )
 
 

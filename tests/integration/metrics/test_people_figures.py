@@ -5,20 +5,23 @@ periods and no stretches: it walks along the time minute by minute and asks what
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import cache
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from ivr.database import Database
 from ivr.metrics.book import metric, metrics
 from ivr.metrics.filters import Filter, MetricError
-from ivr.metrics.measure import Figure, Question, measure, measure_all
+from ivr.metrics.measure import Figure, Question, measure, measure_all, statement_text
 from ivr.metrics.people_book import PEOPLE
 from ivr.metrics.periods import periods
 from ivr.metrics.stretches import Row, cut, stretches
@@ -392,6 +395,25 @@ async def test_states_add_up_to_the_time_signed_in(db: Database) -> None:
         assert alone[0].part == pytest.approx(one.part)
 
     await db.read(work)
+
+
+@pytest.mark.parametrize("name", ["work_efficiency", "mean_handling_time", "mean_wrap_up_time"])
+async def test_a_calls_rows_are_looked_up_by_the_call(tmp_path: Path, name: str) -> None:
+    """Looked up among their agent's they'd take minutes in a year's rows: time would grow with their square."""
+    db = Database(f"sqlite:///{tmp_path / 'a.db'}")
+    await db.upgrade()
+    question = Question(now=datetime(2026, 11, 20, tzinfo=UTC))
+
+    def plan(session: Session) -> list[str]:
+        sql = re.sub(r":[a-z_]+", "NULL", statement_text(session, metric(name), question))
+        return [row.detail for row in session.execute(text(f"EXPLAIN QUERY PLAN {sql}"))]
+
+    of_calls = [
+        line for line in await db.read(plan) if line.startswith("SEARCH b ") and "(agent_id=? AND at" not in line
+    ]
+    await db.close()
+    assert of_calls
+    assert all("ix_agent_state_change_attempt_id" in line for line in of_calls), of_calls
 
 
 async def test_what_cant_be_asked_of_people_is_said(db: Database) -> None:
