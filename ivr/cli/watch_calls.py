@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from functools import partial
+from functools import partial, update_wrapper
 
 import click
 from rich.console import Console
@@ -15,8 +15,9 @@ from ivr.campaigns.actors import Actor, actor_of
 from ivr.cli.options import DATABASE
 from ivr.cli.with_database import operator, with_database
 from ivr.database import Database, Place
-from ivr.i18n import translate
+from ivr.i18n import current_language, translate
 from ivr.model import Supervision, SupervisionKind, SupervisionState
+from ivr.report.labels import label
 from ivr.session.progress import masked
 from ivr.signals import at_each_signal
 from ivr.supervision import service
@@ -30,7 +31,21 @@ PHONE = click.option(
     "--phone", required=True, help=translate("What rings for you: an extension, or a number like +8613900000001.")
 )
 CALL = click.argument("call", metavar="CALL")
+Watching = tuple[str | None, "Place | None"]  # as which user, in which database
 SPEAKERS = {"robot": "robot", "agent": "agent", "customer": "customer", "call": "call"}
+
+
+def watching(command: Callable[..., None]) -> Callable[..., None]:
+    """`--user` and `--db` may stand before the command or after it, as elsewhere."""
+
+    @USER
+    @DATABASE
+    @click.pass_obj
+    def carry_out(before: Watching, /, user: str | None, db: Place | None, **given: str) -> None:
+        command((user or before[0], before[1] if db is None else db), **given)
+
+    update_wrapper(carry_out, command)
+    return carry_out
 
 
 @click.group(
@@ -59,16 +74,28 @@ def _show(user: str | None, db: Place | None) -> None:
     for heading in ("call", "campaign", "number", "with", "state", "node", "last heard", "watched by"):
         table.add_column(translate(heading))
     for one in found:
-        who = translate("agent {number}", number=one.agent) if one.agent else translate("the robot")
-        table.add_row(one.attempt_id[:SHORT], one.campaign, masked(one.phone), who, translate(one.state),
-                      one.node or "", one.heard or "", ", ".join(one.watchers))  # fmt: skip
+        table.add_row(one.attempt_id[:SHORT], one.campaign, masked(one.phone), _with(one), translate(one.state),
+                      one.node or "", one.heard or "", "\n".join(map(_watcher, one.watchers)))  # fmt: skip
     Console().print(table)
+
+
+def _with(call: service.LiveCall) -> str:
+    """Who talks with the customer."""
+    if call.taken_by:
+        return call.taken_by
+    if call.agent:
+        return translate("agent {number}", number=call.agent)
+    return translate("an agent" if call.person else "the robot")  # one of a list in the settings
+
+
+def _watcher(one: service.Watcher) -> str:
+    return translate("{who}: {what}", who=one.who, what=kind_word(one.kind).render(translate))
 
 
 @command.command(help=translate("Read a call, line by line, until it ends."))
 @CALL
-@click.pass_obj
-def read(obj: tuple[str | None, Place | None], call: str) -> None:
+@watching
+def read(obj: Watching, call: str) -> None:
     shown: list[str] = []
 
     def tell(view: service.OrderView) -> None:
@@ -91,22 +118,22 @@ def _add_spoken(name: str, kind: SupervisionKind, help_: str) -> None:
     @command.command(name, help=help_)
     @CALL
     @PHONE
-    @click.pass_obj
-    def spoken(obj: tuple[str | None, Place | None], call: str, phone: str) -> None:
+    @watching
+    def spoken(obj: Watching, call: str, phone: str) -> None:
         _carry_out(obj, call, kind, phone)
 
 
 @command.command(help=translate("End a call at once."))
 @CALL
-@click.pass_obj
-def cut(obj: tuple[str | None, Place | None], call: str) -> None:
+@watching
+def cut(obj: Watching, call: str) -> None:
     _carry_out(obj, call, SupervisionKind.CUT)
 
 
 @command.command(help=translate("Show what supervisors did with a call. CALL is the whole id."))
 @CALL
-@click.pass_obj
-def log(obj: tuple[str | None, Place | None], call: str) -> None:
+@watching
+def log(obj: Watching, call: str) -> None:
     user, db = obj
 
     async def work(database: Database) -> list[Supervision]:
@@ -129,7 +156,7 @@ def log(obj: tuple[str | None, Place | None], call: str) -> None:
 
 
 def _carry_out(
-    obj: tuple[str | None, Place | None],
+    obj: Watching,
     call: str,
     kind: SupervisionKind,
     phone: str | None = None,
@@ -204,7 +231,8 @@ def _said(view: service.OrderView) -> str:
     if view.why is None:
         return said
     why = why_word(view.why)
-    return translate("{what}: {why}", what=said, why=why if isinstance(why, str) else why.render(translate))
+    words = label("outcome", why, current_language()) if isinstance(why, str) else why.render(translate)
+    return translate("{what}: {why}", what=said, why=words)
 
 
 _add_spoken("listen", SupervisionKind.LISTEN,

@@ -1,9 +1,14 @@
-"""Legs to agents, placed beside one call, a channel for each: `ivr.ports.SecondLegs` over the routes of a run."""
+"""Legs to agents and supervisors, placed beside one call, a channel for each: `ivr.ports.SecondLegs` over the
+routes of a run."""
 
 from __future__ import annotations
 
 from ivr.dialer.routes import NoRoute, Route, Routes
 from trunk.ports import Call, CallHandler, Cause, OriginateRequest, TrunkError
+
+
+class NoChannelError(TrunkError):
+    """All are taken, or the trunk is out of service."""
 
 
 class RoutedLegs:
@@ -17,7 +22,7 @@ class RoutedLegs:
     async def originate(self, trunk: str | None, request: OriginateRequest, handler: CallHandler) -> Call:
         found = self._routes.take_beside(self._route, trunk)
         if isinstance(found, NoRoute):
-            raise TrunkError("no channel for a leg to an agent: {reason}", reason=found.reason)
+            raise NoChannelError("no channel for a leg to an agent: {reason}", reason=found.reason)
         try:
             await self._routes.turn(found)
             call = await self._routes.originate(found, request, handler)

@@ -20,6 +20,7 @@ from sqlalchemy import update
 from sqlalchemy.orm import Session
 
 from ivr.database import Database, DatabaseError
+from ivr.dialer.second_legs import NoChannelError
 from ivr.dialer.station import Station
 from ivr.model import Supervision, SupervisionKind, SupervisionState
 from ivr.ports import SecondLegs
@@ -28,7 +29,8 @@ from ivr.session.progress import Bus, NodeReached, PromptBegan, PromptEnded, Sup
 from ivr.supervision.headset import Headset
 from ivr.supervision.leftovers import close_left, left_over
 from ivr.supervision.lines import Lines
-from ivr.supervision.service import open_orders
+from ivr.supervision.service import HEARD, note_agents_who_came, open_orders
+from ivr.supervision.words import NO_CHANNEL
 from trunk.ports import Call, OriginateRequest, TapMode, TrunkError
 
 log = logging.getLogger(__name__)
@@ -80,6 +82,7 @@ class Wanted:
     phone: str
     until: datetime | None
     stopping: bool
+    alone: bool  # somebody is in the call, and no agent was when they came
 
 
 class Supervising:
@@ -116,6 +119,8 @@ class Supervising:
     async def _look(self) -> None:
         worker = self._station.worker
         wanted = await self._database.read(lambda session: [_wanted(row) for row in open_orders(session, worker)])
+        if any(one.alone for one in wanted):
+            await self._database.run(lambda session: note_agents_who_came(session, worker))
         now = self._database.clock.now()
         still_open = {one.id for one in wanted}
         self._over = {order_id: values for order_id, values in self._over.items() if order_id in still_open}
@@ -270,6 +275,8 @@ class _Job:
         self._runner.tell_placed(self.wanted, leg_id)
         try:
             headset.call = await legs.originate(None, request, headset)
+        except NoChannelError:
+            return SupervisionState.NOT_REACHED, NO_CHANNEL
         except TrunkError as error:
             return SupervisionState.NOT_REACHED, str(error)
         try:
@@ -337,7 +344,8 @@ class _Job:
 
 
 def _wanted(row: Supervision) -> Wanted:
-    return Wanted(row.id, row.attempt_id, row.kind, row.who, row.phone or "", row.until, row.stopping)
+    alone = row.agent is None and row.kind in HEARD and row.state is SupervisionState.ON
+    return Wanted(row.id, row.attempt_id, row.kind, row.who, row.phone or "", row.until, row.stopping, alone)
 
 
 @asynccontextmanager

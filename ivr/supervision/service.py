@@ -14,19 +14,24 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from ivr.campaigns.actors import MANAGERS, Actor
+from ivr.desk.states import CALL
 from ivr.errors import IvrError
 from ivr.model import (
     Agent,
     AgentPresence,
+    AgentState,
     Attempt,
     AuditEntry,
     Campaign,
+    Handling,
+    HandlingState,
     Handoff,
     Queue,
     Supervision,
     SupervisionKind,
     SupervisionState,
 )
+from ivr.session.offering import BRIDGED
 from ivr.supervision.words import WORKER_GONE
 
 READ_FOR = timedelta(minutes=1)  # a reader who doesn't come back ends: a page that was closed reads no more
@@ -34,11 +39,29 @@ BY_PHONE = frozenset(
     {SupervisionKind.LISTEN, SupervisionKind.WHISPER, SupervisionKind.JOIN, SupervisionKind.TAKE_OVER}
 )
 HEARD = BY_PHONE | {SupervisionKind.READ}  # somebody hears or reads what is said
+_IN_CALL = AgentPresence.state.in_(CALL)  # in a wrap-up they have a call that goes on without them, or is over
+_IS_ON = Attempt.ended_at.is_(None) & ~(
+    select(Handling.id)
+    .where(
+        Handling.attempt_id == Attempt.id,
+        Handling.ended_at.is_(None),
+        Handling.state == HandlingState.WRAP_UP,
+    )
+    .exists()
+)
 _PHONE = re.compile(r"\+?\d{1,15}")
 
 
 class SupervisionError(IvrError):
     """It can't be done with this call, or by this user. One sentence."""
+
+
+@dataclass(frozen=True, slots=True)
+class Watcher:
+    """A supervisor who is in a call, or whose phone rings for it."""
+
+    who: str
+    kind: SupervisionKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +72,13 @@ class LiveCall:
     campaign: str
     phone: str  # E.164
     state: str  # ivr.model.AttemptState
-    agent: str | None  # who talks with the customer, or is about to; None: the robot
+    agent: str | None  # who talks with the customer, or is about to: an agent of the roster
+    taken_by: str | None  # the supervisor who talks instead
+    person: bool  # whether a person talks with the customer; else the robot, whoever is about to
     since: datetime
     node: str | None
     heard: str | None  # the last thing understood
-    watchers: tuple[str, ...]  # who listens, and how: "ann: whisper"
+    watchers: tuple[Watcher, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,23 +112,28 @@ def must_supervise(actor: Actor) -> None:
 
 
 def live_calls(session: Session, actor: Actor) -> tuple[LiveCall, ...]:
-    """The calls that are on, robots' and agents', the longest first. Raises SupervisionError."""
+    """The calls that are on, robots' and agents', the longest first. Calls by hand that only wait for their result
+    aren't on. Raises SupervisionError."""
     must_supervise(actor)
     rows = session.execute(
         select(Attempt, Campaign.name, Agent.number)
         .join(Campaign, Campaign.id == Attempt.campaign_id)
-        .outerjoin(AgentPresence, AgentPresence.attempt_id == Attempt.id)
+        .outerjoin(AgentPresence, (AgentPresence.attempt_id == Attempt.id) & _IN_CALL)
         .outerjoin(Agent, Agent.id == AgentPresence.agent_id)
-        .where(Attempt.ended_at.is_(None))
+        .where(_IS_ON)
         .order_by(Attempt.started_at, Attempt.id)
     ).all()
-    watchers: dict[str, list[str]] = {}
+    watchers: dict[str, list[Watcher]] = {}
+    takers: dict[str, str] = {}
     there = select(Supervision).where(Supervision.ended_at.is_(None), Supervision.kind != SupervisionKind.HUSH)
     for one in session.scalars(there.order_by(Supervision.id)):
-        watchers.setdefault(one.attempt_id, []).append(f"{one.who}: {one.kind.value}")
+        watchers.setdefault(one.attempt_id, []).append(Watcher(one.who, one.kind))
+        if one.kind is SupervisionKind.TAKE_OVER and one.state is SupervisionState.ON:
+            takers[one.attempt_id] = one.who
     return tuple(
-        LiveCall(row.id, campaign, row.phone, row.state.value, agent, row.answered_at or row.started_at,
-                 row.current_node, row.last_heard, tuple(watchers.get(row.id, ())))
+        LiveCall(row.id, campaign, row.phone, row.state.value, agent, takers.get(row.id),
+                 row.current_node == BRIDGED, row.answered_at or row.started_at, row.current_node, row.last_heard,
+                 tuple(watchers.get(row.id, ())))
         for row, campaign, agent in rows
     )  # fmt: skip
 
@@ -111,9 +141,7 @@ def live_calls(session: Session, actor: Actor) -> tuple[LiveCall, ...]:
 def find_call(session: Session, given: str) -> str:
     """The attempt's id, whose first signs are enough. Raises SupervisionError: no such live call, or two."""
     found = session.scalars(
-        select(Attempt.id)
-        .where(Attempt.ended_at.is_(None), Attempt.id.startswith(given, autoescape=True))
-        .limit(2)
+        select(Attempt.id).where(_IS_ON, Attempt.id.startswith(given, autoescape=True)).limit(2)
     ).all()
     if not given or not found:
         raise SupervisionError("No call {call} is on now; see: ivr watch", call=given)
@@ -203,11 +231,32 @@ def watched_agents(session: Session) -> frozenset[str]:
         select(Agent.number, Supervision.attempt_id, Supervision.kind)
         .join(AgentPresence, AgentPresence.agent_id == Agent.id)
         .join(Supervision, Supervision.attempt_id == AgentPresence.attempt_id)
-        .where(Supervision.ended_at.is_(None), Supervision.state == SupervisionState.ON)
+        .where(_IN_CALL, Supervision.ended_at.is_(None), Supervision.state == SupervisionState.ON)
     ).all()
     return frozenset(
         number for number, attempt_id, kind in rows if kind in HEARD and is_told(session, attempt_id, kind)
     )
+
+
+def note_agents_who_came(session: Session, worker: str) -> int:
+    """An agent has come to a robot's call in which somebody is already: who it is, and whether they see it, is
+    kept with the order. Returns of how many orders."""
+    rows = session.execute(
+        select(Supervision, Agent.number)
+        .join(AgentPresence, AgentPresence.attempt_id == Supervision.attempt_id)
+        .join(Agent, Agent.id == AgentPresence.agent_id)
+        .where(
+            Supervision.worker == worker,
+            Supervision.ended_at.is_(None),
+            Supervision.state == SupervisionState.ON,
+            Supervision.kind.in_(HEARD),
+            Supervision.agent.is_(None),
+            AgentPresence.state == AgentState.TALKING,
+        )
+    ).all()
+    for row, number in rows:
+        row.agent, row.told = number, is_told(session, row.attempt_id, row.kind)
+    return len(rows)
 
 
 def actions_of(session: Session, attempt_id: str) -> list[Supervision]:
@@ -224,5 +273,6 @@ def open_orders(session: Session, worker: str) -> list[Supervision]:
 
 def _agent_of(session: Session, attempt_id: str) -> str | None:
     """Who talks with the customer, or is about to."""
-    rows = select(Agent.number).join(AgentPresence).where(AgentPresence.attempt_id == attempt_id).limit(1)
+    of_call = (AgentPresence.attempt_id == attempt_id) & _IN_CALL
+    rows = select(Agent.number).join(AgentPresence).where(of_call).limit(1)
     return session.scalar(rows)

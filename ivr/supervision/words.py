@@ -27,9 +27,11 @@ STATES: Mapping[SupervisionState, str] = {
     SupervisionState.FAILED: "it failed",
 }
 WORKER_GONE = "worker_gone"
-WHY_NOT: Mapping[str, str] = {  # what the network says stays as it is
+NO_CHANNEL = "no_channel"
+WHY_NOT: Mapping[str, str] = {
     "no_agent": "there is no agent on the call",
     "not_answered": "the customer hasn't answered",
+    NO_CHANNEL: "no channel was free for your phone",
     WORKER_GONE: "the process that had the call was gone",
     "not_free": "nobody has answered, or somebody has taken it over already",
 }
@@ -46,5 +48,5 @@ def state_word(state: SupervisionState) -> Term:
 
 
 def why_word(why: str) -> Term | str:
-    """Why it wasn't possible; what the network says stays as it is."""
+    """Why it wasn't possible. The outcome of a leg, or a trunk's own sentence, comes back as it is."""
     return Term(WHY_NOT[why]) if why in WHY_NOT else why

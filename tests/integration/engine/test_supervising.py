@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy.orm import Session
 
 from ivr import run
 from ivr.campaigns.actors import Actor
@@ -21,7 +22,16 @@ from ivr.database import Database, DatabaseError
 from ivr.dialer.station import Station
 from ivr.dialer.stops import heeding_stops
 from ivr.identity.form import Judgement, begin_identity_check, record_identity_check
-from ivr.model import Agent, IdentityResult, Role, Supervision, SupervisionKind, SupervisionState
+from ivr.model import (
+    Agent,
+    AgentPresence,
+    AgentState,
+    IdentityResult,
+    Role,
+    Supervision,
+    SupervisionKind,
+    SupervisionState,
+)
 from ivr.session.progress import Bus, NodeReached, ProgressEvent
 from ivr.supervision import service
 from ivr.supervision.runner import Supervising, supervising
@@ -171,7 +181,7 @@ def test_a_call_is_read_while_it_lasts_and_nothing_of_it_stays(watch: Callable[.
             await asyncio.sleep(0.2)
             view = await office.follow(order)
         lines.extend(view.lines)
-        assert (await office.live()).watchers == ("ann: read",)
+        assert (await office.live()).watchers == (service.Watcher("ann", READ),)
         await office.stop(order)
         assert (await office.until(order)).state is DONE
         other = await office.order(READ, None)  # ends with the call
@@ -261,6 +271,41 @@ def test_a_supervisor_is_with_a_robots_call_until_they_hang_up_or_it_ends(
     assert all(row.who == "ann" and row.began_at and row.ended_at for row in ran.rows)
 
 
+def test_who_listens_when_an_agent_comes_is_on_record_with_them(watch: Callable[..., Ran]) -> None:
+    async def comes(office: Office, state: AgentState) -> None:
+        """An agent of the roster, as their rows say it."""
+        attempt_id, now = (await office.live()).attempt_id, office.database.clock.now()
+
+        def work(session: Session) -> None:
+            agent = session.query(Agent).one_or_none()
+            if agent is None:
+                agent = Agent(number="1001", name="Wang", phone="601", hired_on=date(2024, 3, 1))
+                session.add(agent)
+                session.flush()
+            session.merge(
+                AgentPresence(agent_id=agent.id, state=state, since=now, changes=0, attempt_id=attempt_id)
+            )
+
+        await office.database.run(work)
+
+    async def story(office: Office) -> None:
+        await office.at("wants")
+        order = await office.order(LISTEN)
+        assert (await office.until(order, SupervisionState.ON)).told is False
+        await comes(office, AgentState.RESERVED)  # they may decline
+        await asyncio.sleep(2)
+        assert (await office.follow(order)).told is False
+        await comes(office, AgentState.TALKING)
+        await asyncio.sleep(2)
+        assert (await office.follow(order)).told is True
+        await comes(office, AgentState.WRAP_UP)
+        await office.stop(order)
+        await office.until(order)
+
+    (row,) = watch(story, STAYS).rows
+    assert (row.agent, row.told) == ("1001", True)
+
+
 async def _ask_who_they_are(office: Office, switches: list[str]) -> None:
     """An agent's form: the recording pauses from its begin to its result."""
     agent = Agent(number="1001", name="Wang", phone="601", hired_on=date(2024, 3, 1))
@@ -343,10 +388,16 @@ def test_a_supervisor_takes_over_from_the_robot(watch: Callable[..., Ran]) -> No
     assert attempt.segments[1].end_s - attempt.segments[1].start_s == pytest.approx(40, abs=1)
 
 
-def test_a_supervisor_takes_over_from_an_agent(watch: Callable[..., Ran]) -> None:
+def test_a_supervisor_takes_over_from_an_agent(watch: Callable[..., Ran], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ivr.dialer.live.INTERVAL_S", 0.0)  # of real time
+
     async def story(office: Office) -> None:
         await office.at("bridged")
+        await asyncio.sleep(2)  # until the row says so
+        assert ((await office.live()).person, (await office.live()).taken_by) == (True, None)
         order = await office.order(TAKE_OVER)
+        await office.until(order, SupervisionState.ON)
+        assert (await office.live()).taken_by == "ann"
         assert (await office.until(order)).state is CALL_OVER  # the customer hangs up
 
     callee = {"does": [PIN, {"on": "wants", "keys": "1"}, {"on": "bridged", "at_s": 40, "hang_up": True}]}

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import asyncio
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 
 import pytest
+from click.testing import CliRunner
+from rich.console import Console
 from sqlalchemy.orm import Session
 
 from ivr.campaigns.actors import Actor
 from ivr.cli import watch_calls
+from ivr.cli.main import cli
 from ivr.database import Database
 from ivr.desk.views import everybody
+from ivr.errors import IvrError
 from ivr.model import (
     Agent,
     AgentPresence,
@@ -19,6 +24,9 @@ from ivr.model import (
     Attempt,
     AttemptState,
     AuditEntry,
+    Campaign,
+    Handling,
+    HandlingState,
     Handoff,
     HandoffState,
     Queue,
@@ -80,7 +88,70 @@ async def test_live_calls_are_seen_with_who_is_in_them(filled: Database) -> None
     first, second = await filled.run(work)
     assert (first.attempt_id, first.campaign, first.agent, first.watchers) == ("aa1", "November", "1001", ())
     assert (second.attempt_id, second.agent, second.node, second.heard) == ("ab2", None, "wants", "yes")
-    assert second.watchers == ("ann: listen",)
+    assert second.watchers == (service.Watcher("ann", SupervisionKind.LISTEN),)
+    assert (second.person, second.taken_by) == (False, None)
+
+
+async def test_an_agent_who_wraps_up_has_the_call_no_more(filled: Database) -> None:
+    """The robot asks the customer on, say how satisfied they are."""
+
+    def work(session: Session) -> Supervision:
+        give(session, "aa1", SupervisionKind.LISTEN)
+        session.query(AgentPresence).one().state = AgentState.WRAP_UP
+        return give(session, "aa1", SupervisionKind.JOIN)
+
+    row = await filled.run(work)
+    assert (row.agent, row.told) == (None, False)
+    assert await filled.read(service.watched_agents) == frozenset()
+    assert [one.agent for one in await filled.read(lambda session: service.live_calls(session, ANN))] == [None] * 2
+
+
+async def test_a_call_by_hand_that_waits_for_its_result_is_not_on(filled: Database) -> None:
+    def work(session: Session, state: HandlingState) -> list[str]:
+        attempt = session.get_one(Attempt, "aa1")
+        row = session.query(Handling).one_or_none() or Handling(
+            task_id=attempt.task_id, campaign_id=attempt.campaign_id, agent_id=session.query(Agent).one().id,
+            flow_version_id=session.query(Campaign).one().flow_version_id, began_at=NOW, attempt_id="aa1",
+        )  # fmt: skip
+        row.state = state
+        session.add(row)
+        session.flush()
+        return [one.attempt_id for one in service.live_calls(session, ANN)]
+
+    assert await filled.run(partial(work, state=HandlingState.TALKING)) == ["aa1", "ab2"]
+    assert await filled.run(partial(work, state=HandlingState.WRAP_UP)) == ["ab2"]
+    with pytest.raises(service.SupervisionError, match="No call aa is on now"):
+        await filled.read(lambda session: service.find_call(session, "aa"))
+
+
+def test_what_supervisors_read(sqlite_url: str) -> None:
+    """By command, with the place of the database before the subcommand or after it."""
+
+    async def begin() -> None:
+        database = Database(sqlite_url)
+        await database.run(fill)
+        await database.run(lambda session: give(session, "aa1", SupervisionKind.WHISPER))
+        order = await database.run(lambda session: give(session, "ab2", SupervisionKind.TAKE_OVER).id)
+        await database.close()
+        assert order == 2
+
+    def watch(*words: str) -> str:
+        done = CliRunner().invoke(cli(), ["watch", *words], obj={})
+        return str(done.exception) if isinstance(done.exception, IvrError) else done.output
+
+    asyncio.run(begin())
+    wide = Console(width=200)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(watch_calls, "Console", lambda: wide)
+        with wide.capture() as shown:
+            watch("--db", sqlite_url)
+    first, second = (line for line in shown.get().splitlines() if "November" in line)
+    assert "agent 1001" in first
+    assert "ann: whispers to the agent" in first
+    assert second.count("ann") == 2  # with the customer, and what they do
+    for words in (["--db", sqlite_url, "read", "zz"], ["read", "zz", "--db", sqlite_url]):
+        assert watch(*words) == "No call zz is on now; see: ivr watch"
+    assert "There is no user bob" in watch("cut", "aa", "--user", "bob", "--db", sqlite_url)
 
 
 @pytest.mark.parametrize(
