@@ -21,7 +21,7 @@ class RecognizerOptions:
 
     workers: int = 0  # threads (Vosk) or processes (Whisper); 0 is one for each core
     deadline_s: float = 4.0  # from the call of result() to the hypothesis; then the flow offers keys
-    max_waiting: int = 32  # utterances that wait for a worker; one more is turned away at once
+    max_waiting: int = 32  # utterances that wait for a worker (Vosk: for each); one more is turned away at once
     late_s: float = (
         0.5  # Vosk: so long sound may wait for a thread; who begins to speak then is turned away at once
     )

@@ -12,9 +12,6 @@ import os
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -26,6 +23,7 @@ from speech.audio import SAMPLE_RATE_HZ
 from speech.models import find_vosk
 from speech.ports import Hypothesis, Question, SpeechError
 from speech.recognizers import RecognizerOptions
+from speech.recognizers.decoding_threads import DecodingThreads
 from speech.recognizers.vocabulary import Vocabulary
 from speech.recognizers.vosk_settings import for_short_answers
 
@@ -87,35 +85,36 @@ class VoskRecognizer:
         self._language = language
         self._options = options or RecognizerOptions()
         self._workers = self._options.workers or os.cpu_count() or 1
-        prefix = f"vosk-{language}"
-        self._pool = ThreadPoolExecutor(self._workers, thread_name_prefix=prefix, initializer=_yield_to_the_clock)
+        self._threads = DecodingThreads(self._workers, f"vosk-{language}")
         self._model: Any = None
         self._open_streams = 0
-        self._since: deque[float] = deque()  # when each piece of sound was given to the threads, while it waits
         self.grammar = lru_cache(maxsize=256)(self._grammar)
 
     def languages(self) -> frozenset[str]:
         return frozenset({self._language})
 
     async def start(self) -> None:
-        self._model = await asyncio.get_running_loop().run_in_executor(self._pool, load_model, self._language)
+        self._model = await asyncio.get_running_loop().run_in_executor(
+            self._threads.pool, load_model, self._language
+        )
 
     def open(self, question: Question) -> VoskStream:
-        """A new utterance. Past `max_waiting` open ones it is turned away, and while sound waits for longer than
-        `late_s`: its result is not accepted. Who is turned away is offered keys at once; were everybody taken, all
-        would wait for their deadlines first, and hear nothing meanwhile."""
+        """A new utterance. Past `max_waiting` open ones per thread it is turned away, and while sound waits for
+        longer than `late_s`: its result is not accepted. Who is turned away is offered keys at once, and takes no
+        place; were everybody taken, all would wait for their deadlines first, and hear nothing meanwhile."""
         if self._model is None:
             raise RuntimeError("VoskRecognizer.start() must be awaited before open()")
-        overloaded = self._open_streams >= self._options.max_waiting + self._workers or self._is_late()
+        late = self._threads.waits_s() > self._options.late_s
+        if late or self._open_streams >= self._workers * (self._options.max_waiting + 1):
+            return VoskStream(self, question, "overloaded")
         self._open_streams += 1
-        return VoskStream(self, question, "overloaded" if overloaded else None)
+        return VoskStream(self, question)
 
     def unknown_words(self, question: Question) -> tuple[str, ...]:
         return self.grammar(question).unknown
 
     async def close(self) -> None:
-        pool = self._pool
-        await asyncio.get_running_loop().run_in_executor(None, lambda: pool.shutdown(cancel_futures=True))
+        await asyncio.to_thread(self._threads.close)
 
     def _grammar(self, question: Question) -> Grammar:
         vocabulary = Vocabulary(lambda word: self._model.vosk_model_find_word(word) >= 0)
@@ -147,26 +146,11 @@ class VoskRecognizer:
     def _closed(self) -> None:
         self._open_streams -= 1
 
-    def _is_late(self) -> bool:
-        try:
-            return time.monotonic() - self._since[0] > self._options.late_s
-        except IndexError:  # nothing waits, or a thread has just taken the last one
-            return False
-
-    def _submit(self, decode: Callable[[], None]) -> None:
-        """Threads take pieces in the order in which they came."""
-        self._since.append(time.monotonic())
-        self._pool.submit(self._begin, decode)
-
-    def _begin(self, decode: Callable[[], None]) -> None:
-        self._since.popleft()
-        decode()
-
 
 class VoskStream:
     """One utterance: `feed` only collects; threads of the pool decode, one at a time and in order."""
 
-    def __init__(self, owner: VoskRecognizer, question: Question, refused: str | None) -> None:
+    def __init__(self, owner: VoskRecognizer, question: Question, refused: str | None = None) -> None:
         self._owner = owner
         self._question = question
         self._refused = refused  # the rule of a result that was never decoded
@@ -176,7 +160,7 @@ class VoskStream:
         self._decoding = threading.Lock()
         self._kaldi: Any = None
         self._decode_s = 0.0
-        self._done = False
+        self._done = refused is not None  # it takes no place
 
     def feed(self, pcm: bytes) -> None:
         """Take audio (s16le, 8 kHz); every 200 ms of it goes to a thread."""
@@ -190,16 +174,15 @@ class VoskStream:
         self._waiting_bytes += len(pcm)
         if self._waiting_bytes >= CHUNK_BYTES:
             self._waiting_bytes = 0
-            self._owner._submit(self._decode)
+            self._owner._threads.sound(self._decode)
 
     async def result(self) -> Hypothesis:
         """The decoded answer; not accepted when it is no whole phrase, not sure enough, or late."""
         try:
             if self._refused:
                 return Hypothesis("", 0.0, False, self._refused, decode_s=self._decode_s)
-            loop = asyncio.get_running_loop()
             async with asyncio.timeout(self._owner._options.deadline_s):
-                return await loop.run_in_executor(self._owner._pool, self._finish)
+                return await asyncio.wrap_future(self._owner._threads.result(self._finish))
         except TimeoutError:
             return Hypothesis("", 0.0, False, "deadline", decode_s=self._decode_s)
         finally:
@@ -215,10 +198,15 @@ class VoskStream:
             self._owner._closed()
 
     def _decode(self) -> None:
-        """In a thread: decode all that waits. Whoever holds the lock takes the chunks in the order they came."""
-        with self._decoding:
-            if not self._done:
+        """In a thread: decode all that waits, unless another thread is at this utterance: it takes that as well,
+        and no thread waits for another while there is other sound to decode."""
+        while self._pending and self._decoding.acquire(blocking=False):
+            try:
+                if self._done:
+                    return
                 self._accept_waiting()
+            finally:
+                self._decoding.release()
 
     def _finish(self) -> Hypothesis:
         with self._decoding:
@@ -241,16 +229,6 @@ class VoskStream:
             self._kaldi.AcceptWaveform(bytes(int(LEAD_IN_S * SAMPLE_RATE_HZ) * 2))
         self._kaldi.AcceptWaveform(b"".join(chunks))
         self._decode_s += time.thread_time() - began
-
-
-def _yield_to_the_clock() -> None:
-    """In a thread of the pool: it doesn't push others aside when it wakes up, the calls' clock above all (the
-    kernel's batch policy, sched(7)); where cores are free it is as fast."""
-    if not hasattr(os, "SCHED_BATCH"):  # not Linux
-        return
-    with suppress(OSError):  # a container may refuse it: then threads decode as they are
-        if os.sched_getscheduler(0) == os.SCHED_OTHER:  # whoever gave the process another policy meant it
-            os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
 
 
 def _alike(left: Units, right: Units, language: str) -> bool:

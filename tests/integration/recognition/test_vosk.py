@@ -95,6 +95,21 @@ async def test_the_bound_on_open_utterances_and_the_deadline() -> None:
             stream.cancel()
             stream.cancel()
         assert (await recognizer.open(question).result()).rule == "deadline"  # the places are free again
+        streams = [recognizer.open(question) for _ in range(4)]
+        streams[0].cancel()
+        assert (await recognizer.open(question).result()).rule == "deadline"  # who was turned away holds no place
+        assert (await streams[3].result()).rule == "overloaded"
+    finally:
+        await recognizer.close()
+
+
+async def test_each_thread_brings_places_of_its_own() -> None:
+    recognizer = VoskRecognizer("ko", RecognizerOptions(workers=3, max_waiting=2, deadline_s=0.0))
+    await recognizer.start()
+    question = build_question(AnswerSpec("yes_no", "ko"))
+    try:
+        rules = [(await one.result()).rule for one in [recognizer.open(question) for _ in range(10)]]
+        assert rules == ["deadline"] * 9 + ["overloaded"]
     finally:
         await recognizer.close()
 
@@ -105,7 +120,7 @@ async def test_who_begins_while_sound_waits_too_long_is_turned_away_at_once() ->
     question = build_question(AnswerSpec("yes_no", "ko"))
     go_on = threading.Event()
     try:
-        recognizer._pool.submit(go_on.wait)  # the only thread is busy
+        recognizer._threads.pool.submit(go_on.wait)  # the only thread is busy
         first, second = recognizer.open(question), recognizer.open(question)
         first.feed(bytes(16_000))
         third = recognizer.open(question)
