@@ -3,24 +3,13 @@
 from collections.abc import Callable
 
 from speech.audio.tones import Samples
+from speech.vad import Voice
 
 INTERFACE: int
 FLOOR_TICKS: int
 FLOOR_RANK: int
 
-class Detector:
-    @property
-    def voiced(self) -> bool: ...
-    @property
-    def speaking(self) -> bool: ...
-    @property
-    def onset_age(self) -> int: ...
-    @property
-    def power(self) -> float: ...
-    @property
-    def samples(self) -> Samples: ...
-    def hear(self, frame: bytes, least_power: float = 0.0, /) -> bool: ...
-    def forget(self) -> None: ...
+Detector: type[Voice]
 
 def set_up(
     *,

@@ -205,7 +205,7 @@ def _is_tone(frame: bytes) -> bool:
     return analyse_tones(_samples(frame)).two > TONE_SHARE
 
 
-def _compiled() -> type[_voice.Detector] | None:
+def _compiled() -> type[Voice] | None:
     """The compiled detector, told this module's limits; None where it isn't built, or is of another time."""
     if _voice is None or (_voice.INTERFACE, _voice.FLOOR_TICKS, _voice.FLOOR_RANK) != (
         _INTERFACE,
