@@ -138,6 +138,19 @@ async def test_no_two_calls_have_the_same_agent(db: Database) -> None:
         assert sorted(found) == ["1", "2", "3"]
 
 
+async def test_who_goes_on_a_break_at_the_same_moment_gets_no_call(db: Database) -> None:
+    """Between the look at who is ready and the lease: agents don't wait for the desk's lock."""
+    await at_work(db, "1")
+    now = db.clock.now()
+
+    def work(session: Session) -> Leased | None:
+        (seen,) = leasing.ready(session)
+        choose(session, find(session, "1"), Change(AgentState.REST, "1"), now)
+        return leasing.lease(session, seen, "retention", leasing.Holder("w", "a"), now)
+
+    assert await db.run(work) is None
+
+
 async def test_who_waits_gets_the_next_who_is_free(db: Database) -> None:
     await at_work(db, "2")
     async with desks(db, "w1") as (desk,):

@@ -20,8 +20,9 @@ from speech.audio import SAMPLE_RATE_HZ
 from tests.integration.engine.transfers import Case, people, write_flow
 from trunk.carrier import Carrier, CarrierConfig
 from trunk.carrier.call import CarrierCall
+from trunk.carrier.causes import CALLEE_HUNG_UP
 from trunk.carrier.sounds import tone
-from trunk.ports import Call, CallEvent, CallHandler, HungUp, OriginateRequest, TrunkError
+from trunk.ports import CallEvent, CallHandler, HungUp, OriginateRequest, TrunkError
 
 pytestmark = pytest.mark.integration
 
@@ -46,27 +47,37 @@ def statuses(run: Any) -> list[str]:
     return [event.status for event in run.events if isinstance(event, AgentTried)]
 
 
+def results(run: Any) -> list[str]:
+    """What the requests for a person came to, on record."""
+    return [result for (result,) in run.rows("SELECT result FROM handoff ORDER BY id")]
+
+
 class TestNetwork:
     def use(self, monkeypatch: pytest.MonkeyPatch, kind: type[Carrier]) -> None:
         monkeypatch.setattr(rehearsal, "Carrier", kind)
 
     @pytest.mark.parametrize(
-        ("leaves", "status", "disposition"),
-        [(None, "trunk", "trunk"), ("agent", "declined", "declined"), ("callee", "caller_left", "caller_left")],
+        ("leaves", "status", "result"),
+        [
+            (None, "trunk", "no_bridge"),
+            ("agent", "declined", "declined"),
+            ("callee", "caller_left", "left_bridging"),
+        ],
     )
     def test_a_bridge_that_fails_says_why(
         self, bench: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, leaves: str | None, status: str,
-        disposition: str,
+        result: str,
     ) -> None:  # fmt: skip
-        async def no_bridge(callee: CarrierCall, agent: Call) -> None:
+        async def no_bridge(callee: CarrierCall, agent: CarrierCall) -> None:
             if leaves is not None:
-                (agent if leaves == "agent" else callee).hangup()  # at the very moment
+                (agent if leaves == "agent" else callee)._end(CALLEE_HUNG_UP)  # at the very moment
             raise TrunkError("no bridge")
 
         monkeypatch.setattr(CarrierCall, "bridge", no_bridge)
         run = one(bench, tmp_path, Case(agents=[AGENT]))
         assert statuses(run) == [status]
-        assert run.only().disposition == disposition
+        assert run.only().disposition == status
+        assert results(run) == [result]
         assert [segment.kind for segment in run.only().segments] == ["bot"]
 
     def test_a_trunk_that_throws_costs_the_agent_alone(
@@ -81,6 +92,37 @@ class TestNetwork:
         self.use(monkeypatch, Throwing)
         run = one(bench, tmp_path, Case(agents=[AGENT]))
         assert (run.only().outcome, run.only().disposition) == ("answered", "trunk")
+        assert results(run) == ["fault"]
+
+    @pytest.mark.parametrize(
+        ("agent", "disposition", "result"),
+        [
+            (AGENT, "talked", "talk_lost"),
+            ({"does": [{"on": "whisper", "at_s": 2, "hang_up": True}]}, "trunk", "phone_lost"),
+        ],
+    )
+    def test_a_phone_that_the_network_loses_is_not_one_that_hangs_up(
+        self, bench: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, agent: Any, disposition: str,
+        result: str,
+    ) -> None:  # fmt: skip
+        class Lost:
+            def __init__(self, handler: CallHandler) -> None:
+                self.on_tick = handler.on_tick
+                self._handler = handler
+
+            def on_event(self, event: CallEvent) -> None:
+                if isinstance(event, HungUp):
+                    event = replace(event, cause=replace(event.cause, by="network"))
+                self._handler.on_event(event)
+
+        class Losing(Carrier):
+            async def originate(self, request: OriginateRequest, handler: CallHandler) -> Any:
+                return await super().originate(request, Lost(handler) if is_agent(request) else handler)
+
+        self.use(monkeypatch, Losing)
+        run = one(bench, tmp_path, Case({"does": [RATES]}, [agent]))
+        assert run.only().disposition == disposition
+        assert results(run) == [result]
 
     def test_a_lost_end_of_an_agents_leg_keeps_nobody_waiting(
         self, bench: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
@@ -105,13 +147,16 @@ class TestNetwork:
         case = Case({"does": [RATES]}, agents=[AGENT])
         run = one(bench, tmp_path, case, settings=Settings(queues={"q1": queue}))
         assert "agent_leg_lost" in caplog.text
+        assert results(run) == ["talk_cut"]
         assert run.only().answers["agent_rating"].value == "4"
         bot, talk, _ = run.only().segments
         assert bot.end_s + 20 <= talk.end_s <= bot.end_s + 20 + NETWORK_S + 0.5
 
-    @pytest.mark.parametrize(("lost", "status"), [("events", "no_answer"), ("audio", "trunk")])
+    @pytest.mark.parametrize(
+        ("lost", "status", "result"), [("events", "no_answer", "no_answer"), ("audio", "trunk", "phone_lost")]
+    )
     def test_a_leg_of_which_nothing_comes_is_given_up(
-        self, bench: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lost: str, status: str
+        self, bench: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lost: str, status: str, result: str
     ) -> None:
         """Bounded by time, since neither an event nor a tick will ever say so."""
 
@@ -134,6 +179,7 @@ class TestNetwork:
         run = one(bench, tmp_path, Case(agents=[{}]))
         assert statuses(run) == [status]
         assert run.only().disposition == status
+        assert results(run) == [result]
         assert run.only().talk_s < 60
 
     def test_a_fault_of_ours_ends_both_calls(

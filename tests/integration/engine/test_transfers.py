@@ -66,6 +66,8 @@ CASES = {
     "talks for longer than the robot may": Case(
         {"does": [RATES]}, [{"does": [TAKES, {"on": "bridged", "at_s": 400, "hang_up": True}]}]
     ),
+    "switched off": Case(agents=[{"pickup": "powered_off"}]),
+    "out of reach": Case(agents=[{"pickup": "unreachable"}]),
 }
 NUMBERS = {name: number for number, name in enumerate(CASES, start=1)}
 
@@ -149,6 +151,8 @@ def handed(tmp_path_factory: pytest.TempPathFactory, var: Path) -> Handed:
         ("all are asked", "busy", ["declined", "busy"]),
         ("sounds like a machine", "talked", ["answered"]),
         ("talks for longer than the robot may", "talked", ["answered"]),
+        ("switched off", "no_answer", ["no_answer"]),
+        ("out of reach", "no_answer", ["no_answer"]),
     ],
 )
 def test_each_result_is_told_apart(handed: Handed, name: str, disposition: str, tried: list[str]) -> None:
@@ -160,6 +164,9 @@ def test_each_result_is_told_apart(handed: Handed, name: str, disposition: str, 
 RESULTS = {
     "taken": ("talked", "11", ["talked"]),
     "declined by key": ("declined", "21", ["declined"]),
+    "declined by the phone": ("declined", "31", ["declined"]),
+    "busy": ("busy", "41", ["busy"]),
+    "nobody picks up": ("no_answer", "51", ["no_answer"]),
     "no key": ("no_key", "61", ["no_key"]),
     "machine": ("machine", "71", ["machine"]),
     "no queue": ("no_queue", None, []),
@@ -171,6 +178,8 @@ RESULTS = {
     "time for both together": ("timed_out", "172", ["no_answer", "timed_out"]),
     "talks for too long": ("talk_cut", "181", ["talk_cut"]),
     "all are asked": ("nobody_accepted", "212", ["declined", "busy"]),
+    "switched off": ("unreachable", "241", ["unreachable"]),
+    "out of reach": ("unreachable", "251", ["unreachable"]),
 }
 
 
@@ -207,6 +216,9 @@ SERVED = (
 def test_the_flow_goes_on_when_the_agent_has_hung_up(handed: Handed, name: str) -> None:
     attempt = handed.attempt(name)
     assert attempt.answers["agent_rating"].value == "4"
+    query = "SELECT answer.agent, handoff.agent FROM answer JOIN handoff USING (attempt_id) WHERE attempt_id = "
+    ((rated, talked),) = handed.run.rows(f"{query}'{attempt.attempt_id}'")
+    assert rated == talked is not None
     assert attempt.path[-2:] == ("rate", "end")
     assert attempt.hung_up_by == "us"
 
@@ -307,6 +319,8 @@ def test_a_transfer_needs_a_channel(bench: Any, tmp_path: Path, monkeypatch: pyt
     )  # fmt: skip
     assert most == 3
     assert sorted(attempt.disposition for attempt in run.results.attempts) == ["talked", "trunk", "trunk"]
+    came_to = sorted(result for (result,) in run.rows("SELECT result FROM handoff"))
+    assert came_to == ["no_channel", "no_channel", "talked"]
 
 
 def test_an_agent_who_talks_is_not_called_by_another_call(bench: Any, tmp_path: Path) -> None:
@@ -318,6 +332,7 @@ def test_an_agent_who_talks_is_not_called_by_another_call(bench: Any, tmp_path: 
         settings=settings(cases, tmp_path), concurrency=2,
     )  # fmt: skip
     assert sorted(attempt.disposition for attempt in run.results.attempts) == ["no_agent", "talked"]
+    assert sorted(result for (result,) in run.rows("SELECT result FROM handoff")) == ["nobody_free", "talked"]
 
 
 def test_agents_take_turns_when_told_so(bench: Any, tmp_path: Path) -> None:
@@ -353,4 +368,6 @@ def test_a_run_that_is_stopped_ends_every_leg(bench: Any, tmp_path: Path) -> Non
         bench.run(options, stop)
     with sqlite3.connect(options.database) as connection:
         rows = connection.execute("SELECT ended_at IS NULL, outcome FROM attempt").fetchall()
+        came_to = connection.execute("SELECT result, state FROM handoff").fetchall()
     assert rows == [(0, "answered")]
+    assert came_to == [("cut_off", "over")]
