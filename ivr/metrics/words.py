@@ -7,6 +7,7 @@ from ivr.metrics.measure import Spans
 from ivr.metrics.metric import Metric, Said, Unit
 from ivr.metrics.statistics import Difference, Interval, Share
 
+IN_HOURS = frozenset({"signed_in_time", "scheduled_time", "voice_time", "agent_states"})  # too long for seconds
 NO_CALLS = Said("no calls yet")
 NOTHING_YET = Said("nothing to count yet")  # of people's time, plans and staff
 
@@ -19,6 +20,19 @@ def sentence(said: Said, spans: Spans, language: str) -> str:
 
 def title(metric: Metric, language: str) -> str:
     return translate_into(language, metric.title.template)
+
+
+def title_with_unit(metric: Metric, language: str) -> str:
+    """The heading of a column of `counted` figures: with hours or seconds, where it is time."""
+    said = title(metric, language)
+    if metric.unit is not Unit.SECONDS:
+        return said
+    return translate_into(language, "{title} (h)" if metric.name in IN_HOURS else "{title} (s)", title=said)
+
+
+def counted(metric: Metric, value: float | None) -> float | None:
+    """A figure in the unit of its heading."""
+    return value / 3600 if value is not None and metric.name in IN_HOURS else value
 
 
 def shown(value: float | None, unit: Unit, language: str) -> str:
@@ -49,7 +63,7 @@ def percent(value: float | None) -> str:
 
 def span(interval: Interval) -> str:
     """An interval of shares, "9.1–24.0%"."""
-    return f"{interval.low:.1%}–{interval.high:.1%}"
+    return f"{interval.low * 100:.1f}–{interval.high:.1%}"
 
 
 def of(share: Share) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -10,19 +11,17 @@ from zoneinfo import ZoneInfo
 from ivr.desk.words import state_word
 from ivr.i18n import translate_into
 from ivr.metrics import words
-from ivr.metrics.metric import Metric, Unit
+from ivr.metrics.metric import Metric
 from ivr.metrics.periods import periods
 from ivr.metrics.stretches import Stretch
 from ivr.model import AgentState as S
 from ivr.report.people import OF_STAFF, OF_TIME, SHOWN, Figures, PeopleReport, entries
-from ivr.report.ranking import ranking_sheet
+from ivr.report.ranking import column_of, ranking_sheet
 from ivr.report.sheets import Cell, Chart, Column, Sheet
 from ivr.report.sheets_out import write_page
 from ivr.report.svg import Span, Strips, strips_svg
 
-IN_HOURS = frozenset({"signed_in_time", "voice_time"})  # too long for seconds
-BRIEF = ("attempts", "contact_rate", "successes", "success_rate", "signed_in_time", "work_efficiency", "idle_rate",
-         "busy_rate")  # fmt: skip
+BRIEF = ("attempts", "contact_rate", "successes", "success_rate", "work_efficiency", "idle_rate", "busy_rate")
 COLOURS = {
     S.TALKING: 1, S.DIALING: 1, S.BUSY: 2, S.READY: 3, S.SIGNED_IN: 3, S.AWAY: 4, S.REST: 4, S.WRAP_UP: 5,
     S.PREVIEW: 5, S.RESERVED: 5, S.TRAINING: 6, S.MEETING: 6,
@@ -57,25 +56,28 @@ class PeopleSheets:
 
     def brief(self) -> tuple[Sheet, ...]:
         """What a terminal is wide enough for."""
-        return (self._teams(BRIEF), self._agents(BRIEF), self._times(self._say("Hour"), "hour"))
+        return (self._teams(BRIEF), self._agents(BRIEF, 2), self._times(self._say("Hour"), "hour"))
 
     def _teams(self, names: Sequence[str] = (*OF_STAFF, *SHOWN)) -> Sheet:
         shown = entries(names)
         rows = [self._row((self._say("all"),), shown, self._report.together)]
         rows += [self._row((team or "–",), shown, figures) for team, figures in self._report.teams.items()]
         columns = (Column(self._say("Team")), *map(self._column, shown))
-        charts = (self._chart(columns, ("successes",), shown, 1), self._time_chart(columns, shown, 1))
+        successes = replace(self._chart(columns, ("successes",), shown, 1), first_row=1)
+        charts = (successes, self._time_chart(columns, shown, 1))
         return Sheet(self._say("Teams"), columns, rows, charts=charts)
 
-    def _agents(self, names: Sequence[str] = SHOWN) -> Sheet:
+    def _agents(self, names: Sequence[str] = SHOWN, heads: int = 3) -> Sheet:
         shown, say = entries(names), self._say
         rows = [
-            self._row((agent.number, agent.name, agent.team), shown, agent.figures)
+            self._row((agent.number, agent.name, agent.team)[:heads], shown, agent.figures)
             for agent in self._report.agents
         ]
-        columns = (Column(say("Agent")), Column(say("Name")), Column(say("Team")), *map(self._column, shown))
-        charts = (self._chart(columns, ("successes",), shown, 3), self._time_chart(columns, shown, 3))
-        return Sheet(say("Agents"), columns, rows, charts=charts)
+        headings = (Column(say("Agent")), Column(say("Name")), Column(say("Team")))[:heads]
+        columns = (*headings, *map(self._column, shown))
+        successes = self._chart(columns, ("successes",), shown, heads)
+        by_name = [replace(one, label=1) for one in (successes, self._time_chart(columns, shown, heads))]
+        return Sheet(say("Agents"), columns, rows, charts=tuple(by_name))
 
     def _combined(self) -> Sheet:
         """The combinations of S3: three rates ranked; talk time with calls per hour; success value."""
@@ -142,19 +144,10 @@ class PeopleSheets:
         return (*heads, *(self._cell(entry, figures) for entry in shown))
 
     def _column(self, entry: Metric) -> Column:
-        title = words.title(entry, self._language)
-        if entry.unit is Unit.SHARE:
-            return Column(title, "share")
-        if entry.unit is Unit.COUNT:
-            return Column(title, "count")
-        if entry.unit is Unit.SECONDS:
-            hours = entry.name in IN_HOURS
-            title = self._say("{title} (h)", title=title) if hours else self._say("{title} (s)", title=title)
-        return Column(title, "number")
+        return column_of(entry, self._language)
 
     def _cell(self, entry: Metric, figures: Figures) -> Cell:
-        value = figures.get(entry.name)
-        return value / 3600 if value is not None and entry.name in IN_HOURS else value
+        return words.counted(entry, figures.get(entry.name))
 
     def _say(self, template: str, **params: object) -> str:
         return translate_into(self._language, template, **params)

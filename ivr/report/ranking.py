@@ -155,14 +155,14 @@ def ranking_sheet(found: Ranked, language: str) -> Sheet:
     who = [Column(say("Agent")), Column(say("Name"))] if agents else [Column(say("Team"))]
     name = say("Agents by {metric}", metric=title) if agents else say("Teams by {metric}", metric=title)
     if found.chance is None:
-        plain = (Column(say("Rank"), "count"), *who, Column(title, "number"))
+        plain = (Column(say("Rank"), "count"), *who, column_of(entry, language))
         rows: list[tuple[Cell, ...]] = [
-            (one.rank, *_who(one.name, found), words.shown(one.value, entry.unit, language)) for one in found.plain
+            (one.rank, *_who(one.name, found), words.counted(entry, one.value)) for one in found.plain
         ]
         note = say("This is no share of calls: what of the order is chance isn't known.")
         return Sheet(name, plain, rows, (note, *_left_out(found, language)))
     columns = (
-        Column(say("Rank")), Column(say("Ranks left open")), *who,
+        Column(say("Rank"), "count"), Column(say("Ranks left open")), *who,
         Column(say("Adjusted"), "share"), Column(say("95 % interval")), Column(title, "share"),
         Column(say("Count")),
         Column(say("Rank as it is"), "count"), Column(say("Others with the same calls"), "share"),
@@ -170,6 +170,12 @@ def ranking_sheet(found: Ranked, language: str) -> Sheet:
     )  # fmt: skip
     rows = [_row(place, found, language) for place in found.chance.places]
     return Sheet(name, columns, rows, (*_notes(found, language), *_left_out(found, language)))
+
+
+def column_of(entry: Metric, language: str) -> Column:
+    """The column of a metric's figures, as `words.counted` gives them."""
+    kind = {Unit.SHARE: "share", Unit.COUNT: "count"}.get(entry.unit, "number")
+    return Column(words.title_with_unit(entry, language), kind)
 
 
 def _row(place: Place, found: Ranked, language: str) -> tuple[Cell, ...]:
@@ -180,7 +186,7 @@ def _row(place: Place, found: Ranked, language: str) -> tuple[Cell, ...]:
         "too_few": "too few calls to say anything",
     }
     return (
-        str(place.rank) if place.rank is not None else "–",
+        place.rank,
         f"{place.best}–{place.worst}" if place.rank is not None else "–",
         *_who(place.name, found), place.adjusted,
         words.span(place.interval) if place.interval is not None else "–", place.share.value,

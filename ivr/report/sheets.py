@@ -30,6 +30,7 @@ class Chart:
     label: int
     values: tuple[int, ...]
     standing: bool = False  # columns, for time; else lying bars
+    first_row: int = 0  # 1: without the row of the sum, beside which the others were slivers
 
 
 @dataclass(frozen=True, slots=True)

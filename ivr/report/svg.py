@@ -9,11 +9,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from rich.cells import cell_len, set_cell_size
+
 from ivr.report.sheets import Cell, Chart, Sheet, cell_text
 
 WIDTH = 720
 ROW = 24  # of a lying bar, with what lies between
 LABEL = 150  # for names at the left
+LABEL_CELLS = 20  # of a name in LABEL: half as many Chinese characters
 FIGURE = 70  # for figures at the right
 HEIGHT = 200  # of standing columns
 LEGEND = 22
@@ -44,8 +47,9 @@ class Strips:
 
 def chart_svg(sheet: Sheet, chart: Chart) -> str:
     """One of a sheet's charts, from the sheet's own rows. Cells that hold no number are drawn as nothing."""
-    labels = [str(row[chart.label]) for row in sheet.rows]
-    series = [[_number(row[column]) for row in sheet.rows] for column in chart.values]
+    rows = sheet.rows[chart.first_row :]
+    labels = [str(row[chart.label]) for row in rows]
+    series = [[_number(row[column]) for row in rows] for column in chart.values]
     names = [sheet.columns[column].heading for column in chart.values]
     if not labels:
         return ""
@@ -68,7 +72,7 @@ def strips_svg(strips: Strips) -> str:
             parts.append(_text(x(at) + 2, height - 5, hour, "ink-3"))
     for number, (name, spans) in enumerate(strips.rows):
         y = number * ROW
-        parts.append(_text(0, y + 15, name, "ink-2"))
+        parts.append(_text(0, y + 15, _short(name), "ink-2"))
         for span in spans:
             width = x(span.ends) - x(span.begins)
             parts.append(
@@ -85,13 +89,13 @@ def _bars(sheet: Sheet, chart: Chart, labels: Sequence[str], series: Sequence[Se
     parts = []
     for index, label in enumerate(labels):
         y, x = index * ROW, float(LABEL)
-        parts.append(_text(0, y + 15, label, "ink-2"))
+        parts.append(_text(0, y + 15, _short(label), "ink-2"))
         for colour, values in enumerate(series, start=1):
             width = max(0.0, values[index]) * scale
             parts.append(f'<rect x="{x:.1f}" y="{y + 3}" width="{width:.1f}" height="{ROW - 8}" {_fill(colour)}/>')
             x += width
         if len(series) == 1:
-            cell: Cell = sheet.rows[index][chart.values[0]]
+            cell: Cell = sheet.rows[chart.first_row + index][chart.values[0]]
             parts.append(_text(x + 6, y + 15, cell_text(cell, sheet.columns[chart.values[0]]), "ink"))
     return ROW * len(labels), "".join(parts)
 
@@ -132,6 +136,11 @@ def _figure(title: str, body: tuple[int, str], legend: Sequence[tuple[int, str]]
         f'<svg viewBox="0 0 {max(WIDTH, x)} {height}" role="img" aria-label="{name}" style="width:100%">'
         f"{drawn}{said}</svg></figure>"
     )
+
+
+def _short(name: str) -> str:
+    """What of a name fits at the left."""
+    return name if cell_len(name) <= LABEL_CELLS else set_cell_size(name, LABEL_CELLS - 1).rstrip() + "…"
 
 
 def _text(x: float, y: float, text: str, ink: str, anchor: str = "start") -> str:

@@ -81,7 +81,7 @@ async def test_rankings(db: Database) -> None:
         assert of_one.chance is not None and of_one.chance.together.whole == 50  # noqa: PT018 one with few is out
         sheet = ranking_sheet(found, "en")
         assert sheet.notes[0] == "No significant difference between any two: the order may be chance."
-        assert sheet.rows[0][:4] == ("1", "1–2", "1001", "name 1")
+        assert sheet.rows[0][:4] == (1, "1–2", "1001", "name 1")
         value = ranked(session, Wanted("success_value", QUESTION))
         assert [(one.name, one.rank) for one in value.plain] == [("1001", 1), ("1002", 2)]
         assert "isn't known" in ranking_sheet(value, "en").notes[0]
