@@ -54,10 +54,6 @@ def lint(
     return tuple(sorted(found, key=lambda finding: (finding.file, finding.line, finding.column, finding.code)))
 
 
-def has_errors(findings: Collection[Finding]) -> bool:
-    return any(finding.severity == "error" for finding in findings)
-
-
 def _columns(scope: Scope, columns: Collection[str]) -> Iterator[Finding]:
     for name in scope.unit.spec.needs:
         if name not in columns:

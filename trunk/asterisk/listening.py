@@ -1,8 +1,7 @@
 """Live listening to early media: who is listened to now, and who waits for one of the trunk's places.
 
-One extra leg for each listened call: ChanSpy on the unanswered channel at its one end, AudioSocket to us at its
-other. It ends when its socket is closed, or when the spied channel ends: either way without the manager interface,
-so none outlives its call or our process. Nothing here touches the call itself; what fails is a log line."""
+One extra leg for each listened call (`trunk.asterisk.spying`), so none outlives its call or our process. Nothing
+here touches the call itself; what fails is a log line."""
 
 from __future__ import annotations
 
@@ -13,13 +12,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from trunk.asterisk.ami import AmiError, Fields
-from trunk.asterisk.pbx import ORIGINATE, Pbx
+from trunk.asterisk.pbx import Pbx
+from trunk.asterisk.spying import spy_on
 from trunk.early_media import LiveTones, ToneClassifier
 from trunk.ports import EarlyMedia
 
 log = logging.getLogger(__name__)
 
-ATTACH_S = 5.0  # for the leg's two ends to meet, inside Asterisk; 130 ms was measured
 # u: the channel by its Uniqueid; q: no beep; o: only what comes from it; E: over when it is; S: or if it is gone.
 SPY = "uqoES"
 
@@ -132,19 +131,7 @@ class _Spy:
         if self._stopped:
             return
         try:
-            await self._pbx.ami.ask(
-                {
-                    "Action": "Originate",
-                    "ActionID": ORIGINATE + self.attempt_id,
-                    "Channel": f"Local/s@{self._pbx.config.dialplan}-listen/n",
-                    "ChannelId": self.attempt_id,
-                    "Application": "ChanSpy",
-                    "Data": f"{self.wish.attempt_id},{SPY}",
-                    "Timeout": str(round(ATTACH_S * 1000)),
-                    "Async": "true",
-                    "Variable": [f"IVR_SOCKET={self._socket_id}", f"IVR_AUDIO={self._pbx.audio.address}"],
-                }
-            )
+            await spy_on(self.wish.attempt_id, SPY, self._pbx, self.attempt_id, self._socket_id, context="listen")
         except AmiError as error:
             self._fail(f"originate: {error}")
 

@@ -1,9 +1,7 @@
-"""Somebody listens to a call from outside, and may speak into it: ChanSpy on the call at one end of a Local
-channel, AudioSocket to us at its other, as for early media (`trunk.asterisk.listening`).
+"""Somebody listens to a call from outside, and may speak into it, by a leg of its own (`trunk.asterisk.spying`).
 
-The sound goes through us, so that whoever listens may sit behind any trunk, or in a browser. It ends when its
-socket is closed, or when the call ends: either way without the manager interface. What fails is a log line and the
-end of the tap; the call itself is never touched."""
+The sound goes through us, so that whoever listens may sit behind any trunk, or in a browser. What fails is a log
+line and the end of the tap; the call itself is never touched."""
 
 from __future__ import annotations
 
@@ -11,12 +9,12 @@ import logging
 import uuid
 
 from trunk.asterisk.ami import AmiError, Fields
-from trunk.asterisk.pbx import ORIGINATE, Pbx
+from trunk.asterisk.pbx import Pbx
+from trunk.asterisk.spying import spy_on
 from trunk.ports import TapMode, Tapping
 
 log = logging.getLogger(__name__)
 
-ATTACH_S = 5.0  # for the two ends to meet, inside Asterisk
 # u: the channel by its Uniqueid; q: no beep; E: over when it is; S: or if it is gone. w: the channel's own party
 # hears what is said; B: whoever it is bridged with as well.
 LISTEN = "uqES"
@@ -79,19 +77,7 @@ class AsteriskTap:
         if self._over:
             return
         try:
-            await self._pbx.ami.ask(
-                {
-                    "Action": "Originate",
-                    "ActionID": ORIGINATE + self.attempt_id,
-                    "Channel": f"Local/s@{self._pbx.config.dialplan}-agent/n",
-                    "ChannelId": self.attempt_id,
-                    "Application": "ChanSpy",
-                    "Data": f"{self._of},{self._options}",
-                    "Timeout": str(round(ATTACH_S * 1000)),
-                    "Async": "true",
-                    "Variable": [f"IVR_SOCKET={self._socket_id}", f"IVR_AUDIO={self._pbx.audio.address}"],
-                }
-            )
+            await spy_on(self._of, self._options, self._pbx, self.attempt_id, self._socket_id, context="agent")
         except AmiError as error:
             self._fail(f"originate: {error}")
 
