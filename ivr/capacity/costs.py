@@ -1,7 +1,7 @@
 """What a call costs, as it was measured: one data file (`costs.toml`) with the machine and each part's origin.
 
 KB and MB are 10^3 and 10^6 bytes. CPU is modelled as a line: what a process costs by itself, what each call on it
-adds, what a recorded call and one whose callee answers by speech add to that, and what setting a call up costs."""
+adds and a recorded one more, and what each answer that is said and each call that is set up cost."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ class _Part(BaseModel):
 
 
 class CpuCost(_Part):
-    """CPU of one part, in ms per second (of one core: 1000 are a busy core), and ms per set-up."""
+    """CPU of one part, in ms per second (of one core: 1000 are a busy core), and ms per answer and set-up."""
 
     fixed: float = Field(default=0.0, ge=0)  # of each process
     per_call: float = Field(default=0.0, ge=0)
     per_recorded_call: float = Field(default=0.0, ge=0)  # more than per_call
-    per_speaking_call: float = Field(default=0.0, ge=0)  # of a callee who answers by speech; more than per_call
+    per_spoken_answer: float = Field(default=0.0, ge=0)  # ms, once per answer that a callee says
     per_setup: float = Field(default=0.0, ge=0)  # ms, once per call placed
 
 

@@ -46,13 +46,12 @@ class Layout:
 
 
 def per_call_ms(cost: CpuCost, demand: Demand) -> float:
-    """CPU ms per second that one call of the mix adds, its share of the set-ups included."""
-    setups_per_call_s = demand.placed_per_s / demand.calls
+    """CPU ms per second that one call of the mix adds, its share of the answers and set-ups included."""
     return (
         cost.per_call
         + cost.per_recorded_call * demand.record_share
-        + cost.per_speaking_call * demand.speech_share
-        + cost.per_setup * setups_per_call_s
+        + cost.per_spoken_answer * demand.spoken_per_s / demand.calls
+        + cost.per_setup * demand.placed_per_s / demand.calls
     )
 
 

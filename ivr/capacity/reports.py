@@ -23,7 +23,7 @@ from ivr.errors import IvrError
 
 MAY_DIFFER = 0.15  # of the measured figure
 NEGLIGIBLE_MS = 0.05  # CPU ms per call-second: less is beyond what a report tells
-COEFFICIENTS = ("fixed", "per_call", "per_recorded_call", "per_speaking_call", "per_setup")
+COEFFICIENTS = ("fixed", "per_call", "per_recorded_call", "per_spoken_answer", "per_setup")
 PARTS = ("engine", "decoding", "asterisk")
 
 
@@ -38,8 +38,8 @@ class Report:
     name: str
     machine: str
     calls: float
-    speech_share: float
     record_share: float
+    spoken_per_s: float  # answers
     setups_per_s: float
     workers: int
     cpu_ms: dict[str, float]  # by part; only those that the report has
@@ -49,8 +49,8 @@ class Report:
     def load(self, part: str) -> list[float]:
         """What each coefficient is multiplied by, for the part's CPU in ms per second."""
         processes = self.workers if part == "engine" else 1
-        recorded, speaking = self.calls * self.record_share, self.calls * self.speech_share
-        return [processes, self.calls, recorded, speaking, self.setups_per_s]
+        recorded = self.calls * self.record_share
+        return [processes, self.calls, recorded, self.spoken_per_s, self.setups_per_s]
 
     def slowness(self, costs: Costs) -> float:
         """How many times as long as in the costs the load generator took; 1 where nothing is known."""
@@ -103,8 +103,8 @@ def _report(name: str, document: dict[str, Any]) -> Report:
         name=name,
         machine=str(document.get("machine", "")),
         calls=float(figures["calls_held"]),
-        speech_share=float(figures["speech_share"]),
         record_share=float(figures["record_share"]),
+        spoken_per_s=float(figures.get("said_per_call_s", 0.0)) * float(figures["calls_held"]),
         setups_per_s=float(figures["window_setups_per_s"]),
         workers=int(figures.get("workers", 1)),
         cpu_ms={part: float(figures[key]) for part, key in cpu_keys.items() if key in figures},

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from ivr.capacity.costs import SHIPPED, Costs, dump_costs, load_costs
-from ivr.capacity.demand import Demand
+from ivr.capacity.demand import ANSWERS_PER_MIN, Demand
 from ivr.capacity.plan import Line, plan
 from ivr.capacity.reports import MAY_DIFFER, Compared, Report, compare, fit, read_report
 from ivr.cli.run import FILE_IN
@@ -24,6 +24,12 @@ SHARE = click.FloatRange(0, 1)
 @click.command()
 @click.option("--calls", type=click.IntRange(min=1), help=translate("Calls at once."))
 @click.option("--speech-share", type=SHARE, default=0.25, help=translate("Share of callees who answer by speech."))
+@click.option(
+    "--answers-per-min",
+    type=click.FloatRange(min=0),
+    default=ANSWERS_PER_MIN,
+    help=translate("Answers that such a callee says in a minute."),
+)
 @click.option("--record-share", type=SHARE, default=0.1, help=translate("Share of calls that are recorded."))
 @click.option(
     "--setups-per-s",

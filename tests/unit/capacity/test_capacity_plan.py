@@ -19,7 +19,7 @@ COSTS = load_costs()
 ROUND = COSTS.model_copy(
     update={
         "engine": CpuCost(source="test", per_call=1.0, per_setup=10.0),
-        "decoding": CpuCost(source="test", per_speaking_call=4.0),
+        "decoding": CpuCost(source="test", per_spoken_answer=60.0),
         "asterisk": CpuCost(source="test", per_call=4.0, per_recorded_call=10.0),
         "bounds": COSTS.bounds.model_copy(update={"busy_share": 0.5, "calls_per_worker": 200}),
     }
@@ -31,10 +31,12 @@ def figures(demand: Demand, costs: Costs = COSTS) -> dict[str, float]:
 
 
 def test_sums_done_by_hand() -> None:
-    demand = Demand(1000, speech_share=0.25, record_share=0.1, setups_per_s=100, cores_per_machine=4)
+    demand = Demand(
+        1000, speech_share=0.25, answers_per_min=4, record_share=0.1, setups_per_s=100, cores_per_machine=4
+    )
     found = figures(demand, ROUND)
     assert found["engine_cores"] == pytest.approx((1.0 + 10 * 0.1) * 1000 / 1000 / 0.5)
-    assert found["decoding_cores"] == pytest.approx(0.25 * 4 / 0.5)
+    assert found["decoding_cores"] == pytest.approx(0.25 * 4 / 60 * 60 / 0.5)
     assert found["asterisk_cores"] == pytest.approx((4 + 0.1 * 10) / 0.5)
     # 2 + 1 + 5 ms a call; 4 cores half busy are 2000 ms: 250 calls, so 4 machines and one more.
     assert found["calls_per_machine"] == 250

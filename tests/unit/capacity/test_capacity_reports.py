@@ -16,6 +16,7 @@ from ivr.cli.capacity import command
 pytestmark = pytest.mark.unit
 
 COSTS = load_costs()
+SAID_PER_S = 0.2  # by each who speaks
 TRUE = {  # a machine on which everything costs a third more, and recording twice
     part: [
         value * (2.0 if name == "per_recorded_call" else 4 / 3)
@@ -29,7 +30,9 @@ TRUE = {  # a machine on which everything costs a third more, and recording twic
 
 def run_of(calls: float, speech: float = 0.0, record: float = 0.0, setups_per_s: float = 0.0) -> Report:
     """What such a machine would report."""
-    report = Report("run", "that machine", calls, speech, record, setups_per_s, 1, {}, {"engine": 100 + calls / 8})
+    said_per_s = calls * speech * SAID_PER_S
+    memory_mb = {"engine": 100 + calls / 8}
+    report = Report("run", "that machine", calls, record, said_per_s, setups_per_s, 1, {}, memory_mb)
     for part in PARTS:
         cost_ms = sum(load * cost for load, cost in zip(report.load(part), TRUE[part], strict=True))
         report.cpu_ms[part] = cost_ms / calls
@@ -74,7 +77,7 @@ def test_agreement_ends_at_15_percent() -> None:
 def test_what_reports_dont_tell_stays_as_it_was() -> None:
     fitted = fit([run_of(60), run_of(120)], COSTS, "nobody spoke, nothing was recorded")
     assert fitted.asterisk.per_recorded_call == COSTS.asterisk.per_recorded_call
-    assert fitted.decoding.per_speaking_call == COSTS.decoding.per_speaking_call
+    assert fitted.decoding.per_spoken_answer == COSTS.decoding.per_spoken_answer
 
 
 def test_no_cost_is_negative() -> None:
@@ -87,7 +90,7 @@ def test_no_cost_is_negative() -> None:
 def written(tmp_path: Path, report: Report, name: str) -> Path:
     figures = {
         "calls_held": report.calls,
-        "speech_share": report.speech_share,
+        "said_per_call_s": report.spoken_per_s / report.calls,
         "record_share": report.record_share,
         "window_setups_per_s": report.setups_per_s,
         "engine_mb": report.memory_mb["engine"],
