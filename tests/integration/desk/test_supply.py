@@ -151,6 +151,20 @@ async def test_who_goes_on_a_break_at_the_same_moment_gets_no_call(db: Database)
     assert await db.run(work) is None
 
 
+async def test_who_asks_gets_whoever_is_free_though_this_worker_has_not_seen_them(
+    db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Agents are seen every second; with one who is free nobody waits for that."""
+    monkeypatch.setattr(supply, "LOOK_EVERY_S", 600.0)
+    await at_work(db)
+    async with desks(db, "w1", "w2") as (desk, _):
+        for state in (AgentState.SIGNED_IN, AgentState.READY):
+            await wants(db, "1", state)
+        async with asyncio.timeout(60):
+            agent = await needs(desk, "retention", "a", wait_s=600.0)
+    assert agent is not None
+
+
 async def test_who_waits_gets_the_next_who_is_free(db: Database) -> None:
     await at_work(db, "2")
     async with desks(db, "w1") as (desk,):

@@ -17,7 +17,7 @@ from ivr.desk.presence import Change, choose, end_by_itself, find, move
 from ivr.desk.supply import DeskAgents
 from ivr.desk.telling import line
 from ivr.desk.waiting import Claim
-from ivr.model import AgentState, Handoff, HandoffResult, HandoffState
+from ivr.model import AgentState, Handoff, HandoffResult, HandoffState, Shift
 from ivr.ports import Agent, HandedOver, Request
 
 pytestmark = pytest.mark.integration
@@ -209,6 +209,21 @@ async def test_the_governor_refuses_and_its_numbers_are_on_record(db: Database) 
     assert 30 < late.likely_s < 120
     assert (late.state, late.result) == (HandoffState.OVER, HandoffResult.UNLIKELY)
     assert late.ended_at is not None
+
+
+async def test_nobody_is_promised_whose_shift_is_over_before_their_talk(db: Database) -> None:
+    await at_work(db, "1")
+    assert await enters(db, "care", "talks") is None
+    assert await takes(db, "care", "talks") == "1"
+    assert await enters(db, "care", "before") is None
+    now = db.clock.now()
+
+    def plan(session: Session) -> None:
+        agent = find(session, "1")
+        session.add(Shift(agent_id=agent.id, starts_at=now, ends_at=now + timedelta(seconds=10)))
+
+    await db.run(plan)
+    assert await enters(db, "care", "after") is HandoffResult.UNLIKELY
 
 
 async def test_what_it_came_to_is_on_record_once(db: Database) -> None:
