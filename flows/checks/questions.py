@@ -8,6 +8,7 @@ from flows.checks.scope import Scope
 from flows.edges import reachable, successors
 from flows.findings import Finding, listed
 from flows.nodes import AskNode, CallbackNode, OptOutNode, SmsNode
+from flows.secret_use import computing_with_secrets
 from flows.visits import COMMAND_KEYS
 
 
@@ -151,4 +152,19 @@ def retention(scope: Scope) -> Iterator[Finding]:
             )
 
 
-CHECKS = (refusable, answerable, keys_used_twice, retention)
+def computed_secrets(scope: Scope) -> Iterator[Finding]:
+    """The robot can; people can't, whose scripts keep no secret."""
+    for found in computing_with_secrets(scope.flow):
+        if found.unit == scope.name:
+            yield scope.warning(
+                "computed_secret",
+                found.path,
+                "{node} goes by the digits of {secret}, which are kept nowhere: people can't have this flow as "
+                "script",
+                "let another system judge them (`call_api`), or check who it is with an `identity` node",
+                node=found.node,
+                secret=found.secret,
+            )
+
+
+CHECKS = (refusable, answerable, keys_used_twice, retention, computed_secrets)

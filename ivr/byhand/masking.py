@@ -1,16 +1,17 @@
 """A secret's digits in what is kept of errands: they are taken out before it is written. Pure.
 
 An errand's own words are never used again, so every trace goes; a reply is replayed, and only whole values or
-whole numbers within a text go, else a balance would change with a customer's PIN in it. An errand that held a
-secret is never the same as another: after a step back it is done again, since the digits may be others.
+whole numbers within a text go, else a balance would change with a customer's PIN in it; what the flow doesn't save
+of one goes, too. An errand that held a secret is never the same as another: after a step back it is done again,
+since the digits may be others.
 
-In a script that is replayed an unheard-of digit stands in their place, for good: what is made of them is known by
-it, and no errand goes out with it."""
+In a script that is replayed an unheard-of digit stands in their place, for good, also where a reply had them as a
+number: what is made of them is known by it, no errand goes out with it, and no condition goes by it."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from urllib.parse import unquote
 
 from flows.sprint import (
@@ -56,6 +57,23 @@ def without_lost(errand: Wait) -> Wait:
     return errand.model_copy(update={"prompt": errand.prompt.model_copy(update={"variables": known})})
 
 
+def shown_prompt(prompt: PromptRef) -> PromptRef:
+    """As the agent sees it."""
+    lost = {name for name, value in prompt.variables.items() if _lost(value)}
+    if not lost:
+        return prompt
+    values = {
+        name: _LOST.sub(SECRET, str(value)) if name in lost else value for name, value in prompt.variables.items()
+    }
+    types = {name: kind for name, kind in prompt.types.items() if name not in lost}
+    return prompt.model_copy(update={"variables": values, "types": types})
+
+
+def lost_among(variables: Mapping[str, Scalar]) -> frozenset[str]:
+    """Those of whose value only is known how many digits it had."""
+    return frozenset(name for name, value in variables.items() if _lost(value))
+
+
 def shown_event(event: Event) -> Event:
     """As it goes on record."""
     if isinstance(event, VariableSet) and isinstance(event.value, str):
@@ -79,11 +97,11 @@ def masked_errand(errand: Wait, secrets: Iterable[str]) -> Wait:
             return errand
 
 
-def masked_reply(reply: Result, secrets: Iterable[str]) -> Result:
-    """What is kept of it."""
+def masked_reply(reply: Result, secrets: Iterable[str], saved: Collection[str]) -> Result:
+    """What is kept of it: the fields that the flow saves."""
     if not isinstance(reply, ApiReplied):
         return reply
-    body = reply.body
+    body = {name: value for name, value in reply.body.items() if name in saved}
     for secret in sorted(secrets, key=len, reverse=True):
         body = {name: _without(value, secret) for name, value in body.items()}
     return reply.model_copy(update={"body": body})
@@ -119,7 +137,7 @@ def _without(value: Scalar, secret: str) -> Scalar:
         return re.sub(rf"(?<!\d){re.escape(secret)}(?!\d)", LOST_DIGIT * len(secret), value)
     if isinstance(value, bool) or value is None:
         return value
-    return type(value)(0) if str(value).removesuffix(".0") == secret else value
+    return LOST_DIGIT * len(secret) if str(value).removesuffix(".0") == secret else value
 
 
 def _lost(value: Scalar) -> bool:

@@ -13,15 +13,19 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
+from flows.conditions import compile_condition
 from flows.findings import FlowError
 from flows.flow import Flow
 from flows.interpreter import resume, start
+from flows.nodes import ApiNode
+from flows.secret_use import expressions
 from flows.session import Session, Sprint
 from flows.sprint import (
     AskWait,
     Event,
     Input,
     MessageWait,
+    NodeEntered,
     NoMatch,
     Played,
     PlayWait,
@@ -36,14 +40,20 @@ from ivr.byhand.masking import (
     LOST_DIGIT,
     UNKNOWN_DIGIT,
     lacks,
+    lost_among,
     masked_errand,
     masked_reply,
     shown_event,
+    shown_prompt,
     without_lost,
 )
 
 _RESULT: TypeAdapter[Any] = TypeAdapter(Result)
 _WAIT: TypeAdapter[Any] = TypeAdapter(Wait)
+
+
+class LostSecretError(FlowError):
+    """The script would go on by digits that are kept nowhere."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +147,7 @@ class Script:
             result = result.model_copy(update={"value": LOST_DIGIT * len(result.value)})
         elif entry.secret and isinstance(result, Input):
             self.secrets.add(result.value)
-        sprint = resume(self.flow, self.session, result)
+        sprint = self._resumed(result)
         if entry.errand is None:
             self.page.clear()
         self._take(sprint, entry.at)
@@ -150,6 +160,23 @@ class Script:
         if self.wait is not None:
             self._take(resume(self.flow, self.session, result), at)
 
+    def _resumed(self, result: Result) -> Sprint:
+        """Raises LostSecretError where that would go on by digits that nobody knows any more."""
+        sprint = resume(self.flow, self.session, result)
+        now = sprint.session.variables
+        lost = lost_among(self.session.variables) | lost_among(now)
+        for event in sprint.events if lost else ():
+            if isinstance(event, NodeEntered):
+                for _, source, target in expressions(self.flow.node(event.node)):
+                    used = compile_condition(source).variables & lost
+                    if used and (target is None or not lost_among({target: now.get(target)})):
+                        raise LostSecretError(
+                            "{node} goes by a secret, whose digits are kept nowhere; finish the call with what it "
+                            "came to: ivr task finish --disposition",
+                            node=event.node,
+                        )
+        return sprint
+
     def _take(self, sprint: Sprint, at: datetime) -> None:
         """Note what has happened, and pass by what only has to be said."""
         while True:
@@ -157,10 +184,10 @@ class Script:
             self.wait = wait = None if sprint.wait is None else without_lost(sprint.wait)
             self.events += [(at, shown_event(event)) for event in sprint.events]
             if isinstance(wait, (PlayWait, AskWait, MessageWait)) and wait.prompts:
-                self.page.append(Said(wait.node, wait.prompts))
+                self.page.append(Said(wait.node, tuple(shown_prompt(one) for one in wait.prompts)))
             if not isinstance(wait, PlayWait):
                 return
-            sprint = resume(self.flow, self.session, Played())
+            sprint = self._resumed(Played())
 
     @property
     def lacks_secret(self) -> bool:
@@ -170,7 +197,9 @@ class Script:
     def done(self, errand: Wait, result: Result, at: datetime) -> Entry:
         """Go on with what an errand brought. Returns the entry to keep: without the digits of any secret."""
         self.enter(Entry(at, result, errand=errand))
-        return Entry(at, masked_reply(result, self.secrets), errand=masked_errand(errand, self.secrets))
+        node = self.flow.node(errand.node)
+        saved = frozenset(node.call_api.save.values()) if isinstance(node, ApiNode) else frozenset()
+        return Entry(at, masked_reply(result, self.secrets, saved), errand=masked_errand(errand, self.secrets))
 
 
 def replay(flow: Flow, begun_with: Start, begun_at: datetime, entries: Sequence[Entry]) -> Script:

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from flows.flow import Flow
 from flows.nodes import AskNode
+from flows.secret_use import computing_with_secrets
 from ivr.campaigns.actors import Actor
 from ivr.campaigns.changing import may_manage
 from ivr.campaigns.errors import CampaignError
@@ -95,6 +96,8 @@ async def create_campaign(database: Database, actor: Actor, draft: Draft, settin
     check_schedule(draft.schedule, now)
     check_trunks(draft.trunks, settings)
     check_statistics(draft.statistics, draft.flow)
+    if draft.people is not None:
+        check_script(draft.flow)
     if draft.people is not None and draft.people.mode is PeopleMode.PREDICTIVE:
         people_queue(draft.strategy)
     if not draft.lists and not draft.files and draft.max_total is None:
@@ -157,6 +160,18 @@ def check_statistics(statistics: Iterable[str], flow: Flow) -> None:
                 name=name,
                 known=", ".join(known),
             )
+
+
+def check_script(flow: Flow) -> None:
+    """Raises CampaignError for a flow that people can't go through: it goes by a secret that nobody keeps."""
+    for found in computing_with_secrets(flow):
+        raise CampaignError(
+            "People can't have the flow {flow} as their script: {node} goes by the digits of {secret}, which are "
+            "kept nowhere. Let another system judge them (call_api), or check who it is with an identity node.",
+            flow=flow.name,
+            node=found.node,
+            secret=found.secret,
+        )
 
 
 def check_teams(session: Session, teams: Iterable[str]) -> None:

@@ -17,6 +17,7 @@ from ivr.campaigns.changing import Change, close_waiting, find_campaign, hold_ca
 from ivr.campaigns.creating import (
     Schedule,
     check_schedule,
+    check_script,
     check_statistics,
     check_teams,
     check_trunks,
@@ -133,6 +134,8 @@ def _check(session: Session, actor: Actor, name: str, edit: Edit, now: datetime)
     check_teams(session, edit.teams)
     if (edit.handled_by or campaign.handled_by) is HandledBy.ROBOT and (edit.people_mode or edit.teams):
         raise CampaignError("Mode and teams are those of campaigns that people handle: --handled-by people")
+    if (edit.handled_by or campaign.handled_by) is HandledBy.PEOPLE:
+        check_script(flow)
     if (edit.people_mode or campaign.people_mode) is PeopleMode.PREDICTIVE:
         people_queue(edit.strategy or load_strategy(campaign.strategy or ""))
     dropped = {find_list(session, one).id for one in edit.dropped_lists}

@@ -21,13 +21,15 @@ from flows.sprint import (
     NodeEntered,
     NoMatch,
     Result,
+    Scalar,
     SmsQueued,
     SmsWait,
 )
 from ivr.byhand.errors import TaskError
 from ivr.byhand.forms import Form, FormKind, form_at, result_of, wanted
 from ivr.byhand.masking import LOST_DIGIT
-from ivr.byhand.script import Entry, Script, Start, done_before, replay, without_last
+from ivr.byhand.script import Entry, LostSecretError, Script, Start, done_before, replay, without_last
+from ivr.byhand.texts import Texts
 
 pytestmark = pytest.mark.unit
 AT = datetime(2026, 1, 5, 2, tzinfo=UTC)
@@ -222,7 +224,7 @@ def test_nothing_that_is_kept_of_errands_holds_a_secret() -> None:
     live.enter(first)
     entries, asked = [first], []
     replies = (
-        ApiReplied(status=200, body={"echo": "PIN 4711", "n": 4711, "balance": "47110", "ok": True}),
+        ApiReplied(status=200, body={"echo": "PIN 4711", "unsaved": "47 11", "balance": "47110"}),
         ApiReplied(status=200),
         SmsQueued(),
     )
@@ -232,9 +234,7 @@ def test_nothing_that_is_kept_of_errands_holds_a_secret() -> None:
         entries.append(live.done(live.wait, reply, AT))
     assert all("4711" in one.model_dump_json() for one in asked)  # it went where it was to go
     assert isinstance(entries[1].result, ApiReplied)
-    assert entries[1].result.body == {
-        "echo": f"PIN {LOST_DIGIT * 4}", "n": 0, "balance": "47110", "ok": True,
-    }  # fmt: skip
+    assert entries[1].result.body == {"echo": f"PIN {LOST_DIGIT * 4}", "balance": "47110"}
     in_database = json.dumps([one.as_json() for one in entries]).replace("47110", "")
     assert "4711" not in in_database
     found = replay(SECRET_FLOW, START, AT, kept(*entries))
@@ -329,6 +329,82 @@ def test_what_a_system_has_said_of_a_secret_is_as_lost_as_the_secret() -> None:
     first = live.done(live.wait, ApiReplied(status=200, body={"echo": "PIN 4711"}), AT)
     assert not live.lacks_secret
     assert replay(SECRET_FLOW, START, AT, kept(Entry(AT, said("4711"), secret=True), first)).lacks_secret
+
+
+@pytest.mark.parametrize(("echo", "lost"), [(4711, True), (4711.0, True), (47110, False), (0, False)])
+def test_a_secret_that_a_system_says_as_a_number_is_as_lost(echo: float, lost: bool) -> None:
+    """It was kept as 0: another errand went out with that."""
+    live = Script.begin(SECRET_FLOW, START, AT)
+    pin = Entry(AT, said("4711"), secret=True)
+    live.enter(pin)
+    assert live.wait is not None
+    first = live.done(live.wait, ApiReplied(status=200, body={"echo": echo}), AT)
+    found = replay(SECRET_FLOW, START, AT, kept(pin, first))
+    assert found.session.variables["echo"] == (LOST_DIGIT * 4 if lost else echo)
+    assert "4711" not in json.dumps(kept(first)[0].as_json()).replace("47110", "")
+
+
+DECIDING = """
+schema: 1
+flow: s
+language: en
+purpose: service
+constants: {{echo: {{type: number, value: 0}}}}
+limits: {{call_s: 60, steps: 40}}
+start: pin
+nodes:
+  pin:
+    ask: {{prompt: {{say: "Your PIN?"}}, expect: digits, digits: {{min: 4, max: 6, secret: true}}, save_as: pin}}
+    next: check
+    no_input: end
+    no_match: end
+  check:
+    call_api: {{url: "https://x.example/check", send: {{pin: pin}}, save: {{echo: echo}}}}
+    ok: then
+    error: then
+    offline: then
+  then: {then}
+  told: {{play: {{say: "I have {{echo}} and {{pin}}."}}, next: fine}}
+  fine: {{ask: {{prompt: {{say: "All right?"}}, expect: yes_no}}, yes: end, no: end, no_input: end, no_match: end}}
+  end: {{hangup: }}
+"""
+
+
+def decided(then: str, echo: Scalar) -> Script:
+    """Behind a check that says the PIN or something else, in another process."""
+    flow = loads(DECIDING.format(then=then).encode())
+    live = Script.begin(flow, START, AT)
+    pin = Entry(AT, said("4711"), secret=True)
+    live.enter(pin)
+    assert live.wait is not None
+    return replay(
+        flow, START, AT, kept(pin, live.done(live.wait, ApiReplied(status=200, body={"echo": echo}), AT))
+    )
+
+
+@pytest.mark.parametrize(
+    "then",
+    [
+        "{set: {n: {cel: int(pin) + 1}}, next: told}",
+        "{set: {n: {cel: \"pin == '4711' ? 'a' : 'b'\"}}, next: told}",
+        "{switch: [{when: \"pin == '4711'\", next: told}], else: end}",
+        "{switch: [{when: echo > 0.0, next: told}], else: end}",
+        "{set: {n: {cel: echo + 1.0}}, next: told}",
+    ],
+)
+def test_a_script_stops_where_it_would_go_by_a_secret_that_nobody_knows(then: str) -> None:
+    found = decided(then, 4711)
+    assert isinstance(found.fault, LostSecretError)
+    assert str(found.fault).startswith("then goes by a secret")
+    assert found.wait is not None
+    assert found.wait.node == "check"  # as far as it went
+
+
+def test_what_a_secret_is_only_put_into_goes_on_and_is_shown_without_it() -> None:
+    found = decided("{set: {echo: {cel: \"'PIN ' + pin\"}}, next: told}", 1)
+    assert found.fault is None
+    assert [Texts().shown(one.prompts, "en") for one in found.page] == ["I have PIN *** and ***.", "All right?"]
+    assert decided("{switch: [{when: echo > 0.0, next: told}], else: end}", 4712).fault is None
 
 
 def test_a_script_goes_as_far_as_its_entries_fit() -> None:

@@ -35,6 +35,12 @@ def question(more: str = "", arms: str = "yes: y, no: z", expect: str = "yes_no"
     )
 
 
+PIN = (
+    "b: {ask: {prompt: {say: 密码}, expect: digits, digits: {min: 4, max: 4, secret: true}, save_as: pin},"
+    " next: c, no_input: z, no_match: z}\n"
+)
+
+
 @pytest.fixture
 def found(codes: Codes) -> Codes:
     """Codes of a flow that greets properly and then has these nodes."""
@@ -81,6 +87,13 @@ def test_the_shipped_flows_have_no_findings(name: str, language: str, book: Cata
         (question(", speech: false, keys: {'1': 'yes'}"), ["no_key"]),
         (question(", keys: {'1': 'yes', '9': 'no'}"), ["key_used_twice"]),
         (question(", choices: {x: [一, 二], y: [二]}", arms="next: y", expect="choice"), ["phrase_twice"]),
+        (PIN + "c: {call_api: {url: 'https://x.example/', send: {pin: pin}, save: {ok: ok}}, ok: d, error: d,"
+         " offline: d}\nd: {switch: [{when: ok == 'yes', next: y}], else: z}\ny: {set: {x: {cel: \"'a' + pin\"}},"
+         " next: z}\n", []),
+        (PIN + "c: {set: {x: {cel: int(pin) + 1}}, next: z}\n", ["computed_secret"]),
+        (PIN + "c: {set: {x: {cel: \"'a' + pin\"}}, next: d}\n"
+         "d: {switch: [{when: x == 'a1234', next: y}], else: z}\n"
+         "y: {play: {say: 好}, next: z}\n", ["computed_secret"]),
         (question(", retention: true", arms="yes: b, no: z"), ["second_retention", "unreachable"]),
         # saying
         ("b: {play: low_balance.nothing, next: z}\n", ["missing_prompt"]),
