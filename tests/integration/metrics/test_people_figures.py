@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
-from functools import cache
+from functools import cache, partial
 from itertools import pairwise
 from pathlib import Path
 
@@ -362,6 +362,14 @@ async def test_figures_of_calls_by_agent_and_team(db: Database, seed: int, zone:
     await db.read(work)
 
 
+def test_no_figure_of_people_is_without_its_second_count() -> None:
+    made = world(*WORLDS[2])
+    counts = [count for count, _ in KINDS.values()]
+    counts += [partial(count, campaign=None) for count in (by_calls, by_talks)]
+    counted = set().union(*(count(made, None, made.until) for count in counts))
+    assert {one.name for one in PEOPLE} - counted == {"agent_states"}  # below, state by state
+
+
 def test_stretches_cut_at_periods_are_the_walk_along_the_time() -> None:
     made = world(*WORLDS[1])
     walked: defaultdict[tuple[str, str], float] = defaultdict(float)
@@ -380,12 +388,17 @@ def test_stretches_cut_at_periods_are_the_walk_along_the_time() -> None:
 
 async def test_states_add_up_to_the_time_signed_in(db: Database) -> None:
     made = world(*WORLDS[0])
+    walked: defaultdict[tuple[str, ...], float] = defaultdict(float)
+    for tick in ticks(made, made.since, made.until):
+        if tick.state is not S.SIGNED_OUT:
+            walked[(tick.state.value,)] += TICK_S
     await db.run(lambda session: store(made, session, made.until))
     question = Question(now=made.until, wanted=Filter(since=made.since, until=made.until), zone=made.zone)
 
     def work(session: Session) -> None:
         found = measure_all(session, PEOPLE, question)
         assert sum(one.part for one in found["agent_states"]) == pytest.approx(found["signed_in_time"][0].part)
+        assert {one.keys: one.part for one in found["agent_states"]} == pytest.approx(dict(walked))
         north = measure(session, metric("signed_in_time"), replace(question, wanted=Filter(teams=("north",))))
         by_team = measure(session, metric("signed_in_time"), replace(question, wanted=Filter(), by="team"))
         assert north[0].part == pytest.approx({one.slice: one.part for one in by_team}["north"])
@@ -425,7 +438,7 @@ async def test_what_cant_be_asked_of_people_is_said(db: Database) -> None:
     await db.run(lambda session: new_books(session).campaign.id)
     with pytest.raises(MetricError, match="agents' time can't be told by campaign"):
         await ask("work_efficiency", "campaign")
-    with pytest.raises(MetricError, match="agents' time have no campaign"):
+    with pytest.raises(MetricError, match="agents' time can't be told by campaign"):
         await ask("work_efficiency", campaigns=("November",))
     with pytest.raises(MetricError, match="staff can't be told by agent"):
         await ask("turnover", "agent")
