@@ -13,7 +13,8 @@ from flows.findings import FlowError
 from flows.sprint import AnswerTaken, DispositionSet, Scalar
 from ivr.byhand.book import Book
 from ivr.byhand.finishing import dispositions_of
-from ivr.byhand.forms import Form, form_at
+from ivr.byhand.forms import Form, FormKind
+from ivr.byhand.quiet import form_shown
 from ivr.byhand.script import Entry, Script, Start, replay
 from ivr.byhand.texts import Texts
 from ivr.identity.hashes import masked
@@ -95,11 +96,14 @@ _ABOUT = (
 )
 
 
-def card_of(session: Session, book: Book, texts: Texts, handling: Handling) -> Card:
+def card_of(session: Session, book: Book, texts: Texts, handling: Handling, now: datetime) -> Card:
     number, campaign, why, attempts = session.execute(_ABOUT, {"handling": handling.id}).one()
     held = _held(session, book, handling, number)
     script, flow = held.script, held.script.flow
     contact: Mapping[str, Scalar] = handling.start["contact"]
+    form = form_shown(session, handling, script, now)
+    hidden = form.node if form.kind in (FormKind.NOT_YET, FormKind.RECORDED) else None
+    page = [one for one in script.page if one.node != hidden]
     taken = [event for _, event in script.events if isinstance(event, AnswerTaken)]
     came_to = [event.disposition for _, event in script.events if isinstance(event, DispositionSet)]
     return Card(
@@ -112,8 +116,8 @@ def card_of(session: Session, book: Book, texts: Texts, handling: Handling) -> C
         contact={name: masked(contact[name]) for name in contact if name != "phone" and not name.startswith(SLOT)},
         why=why,
         earlier=_earlier(session, handling) if attempts else (),
-        said=tuple(Said(one.node, texts.shown(one.prompts, flow.language)) for one in script.page),
-        form=form_at(script.session, script.wait),
+        said=tuple(Said(one.node, texts.shown(one.prompts, flow.language)) for one in page),
+        form=form,
         fault=script.fault,
         answers={event.name: event.input.value for event in taken},
         disposition=next((one for one in reversed(came_to) if one), None),

@@ -35,6 +35,8 @@ class FormKind(StrEnum):
     IDENTITY = "identity"  # a person has checked who they are: what that came to
     TALK = "talk"  # the flow wants a person for them: talk, then go on
     MESSAGE = "message"  # leave it after the beep, then go on
+    NOT_YET = "not_yet"  # a secret comes next, as soon as the recording has paused
+    RECORDED = "recorded"  # … which nobody could have it do: nothing secret may be asked
     GO_ON = "go_on"  # something is to be done by the platform
     OVER = "over"  # the script has nothing more: hang up, and finish
 
@@ -98,6 +100,10 @@ def result_of(form: Form, entered: str | None, agent: str, method: str | None = 
             return Input(value=_value(form, entered.strip()), modality=Modality.AGENT, rule=BY_HAND)
         case FormKind.OVER:
             raise TaskError("The script is at its end. Next: ivr task finish")
+        case FormKind.NOT_YET:
+            raise TaskError("The recording isn't paused yet; look again before you ask: ivr task show")
+        case FormKind.RECORDED:
+            raise TaskError("The recording couldn't be paused: ask for no secret, and go on with --none")
         case _ if entered is not None:
             raise TaskError("Nothing is asked here; go on with: ivr task answer, without a value")
         case FormKind.TALK:

@@ -10,16 +10,9 @@ from sqlalchemy.orm import Session
 
 from ivr.byhand.book import Book
 from ivr.byhand.cards import Held, held_of
-from ivr.byhand.forms import FormKind, form_at
-from ivr.byhand.script import Script
+from ivr.byhand.quiet import asks_secret
 from ivr.identity.form import QUIET_FOR, IdentityError, begin_identity_check
 from ivr.model import Handling, HandlingState, Supervision, SupervisionKind
-
-
-def asks_secret(script: Script) -> bool:
-    """Whether the agent is to ask for what may not be recorded."""
-    form = form_at(script.session, script.wait)
-    return form.secret or form.kind is FormKind.IDENTITY
 
 
 def follow(session: Session, handling: Handling, held: Held, now: datetime) -> None:

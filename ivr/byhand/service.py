@@ -34,8 +34,9 @@ from ivr.byhand.cards import Card, Held, card_of, held_of
 from ivr.byhand.closing import AS_ENTERED, Came, Closing, over_of, placed_of
 from ivr.byhand.errors import TaskError
 from ivr.byhand.finishing import Result
-from ivr.byhand.forms import FormKind, form_at, form_of, result_of
+from ivr.byhand.forms import Form, FormKind, form_of, result_of
 from ivr.byhand.optouts import purposes_of
+from ivr.byhand.quiet import form_shown
 from ivr.byhand.script import Entry, done_before, is_for_agent, without_last
 from ivr.byhand.taking import Late, Nothing, Taking
 from ivr.byhand.texts import Texts
@@ -50,6 +51,7 @@ from ivr.session.api import ApiClient
 T = TypeVar("T")
 SCRIPTED = (HandlingState.TALKING, HandlingState.WRAP_UP)  # while entries are taken
 MOST_ERRANDS = 50  # in a row: a flow can't have the platform run in circles
+LOOK_S = 0.1  # whether the recording has paused
 LOCKED_S = 0.1  # until another process has ended what lasted too long …
 MOST_LOOKS = 50  # … before the agent is told so
 
@@ -150,31 +152,38 @@ class Tasks:
     ) -> Card:
         """Take what the agent enters, and go on to where they are needed next. `method`: how they checked who the
         customer is, where the script asks for that. Raises TaskError, IdentityError, FlowError."""
-        handling_id, held = await self._script_of(number)
+        held, form = await self._script_of(number)
         if held.script.fault is not None:
             raise held.script.fault
-        form = form_at(held.script.session, held.script.wait)
         if how is not How.ANSWER or form.kind is not FormKind.GO_ON:
             result = result_of(form, entered, number, method) if how is How.ANSWER else _said(how)
             if isinstance(result, IdentityJudged):
-                await self._judge(handling_id, form.node, number, result)
+                await self._judge(held.handling_id, form.node, number, result)
             entry = Entry(self._database.clock.now(), result, secret=form.secret)
             held.script.enter(entry)
             held = await self._keep(held, (*held.entries, entry))
         await self._run_errands(held)
-        return await self._card(handling_id)
+        return await self._card(held.handling_id)
+
+    async def when_quiet(self, card: Card) -> Card:
+        """The card once its recording has paused, or couldn't be paused, where the script asks for a secret next;
+        at once where it doesn't."""
+        while card.form.kind is FormKind.NOT_YET:
+            await asyncio.sleep(LOOK_S)
+            card = await self._card(card.handling_id)
+        return card
 
     async def back(self, number: str) -> Card:
         """One step back: to where the agent's last entry was asked for. Raises TaskError."""
-        handling_id, held = await self._script_of(number)
+        held, _ = await self._script_of(number)
         entries = without_last(held.entries)
         if entries == held.entries:
             raise TaskError("There is nothing to go back to.")
-        back = await self._replayed(handling_id, entries)
+        back = await self._replayed(held.handling_id, entries)
         if purposes_of(held.script) - purposes_of(back.script):
             raise TaskError("They want no more calls, which holds already: it can't be gone back on here.")
         await self._keep(replace(back, entries=held.entries), entries)
-        return await self._card(handling_id)
+        return await self._card(held.handling_id)
 
     # ---- the end --------------------------------------------------------------------------------------------
 
@@ -210,14 +219,16 @@ class Tasks:
         )
 
     def _look(self, session: Session, handling: Handling) -> Card:
-        return card_of(session, self._book, self._texts, handling)
+        return card_of(session, self._book, self._texts, handling, self._database.clock.now())
 
-    async def _script_of(self, number: str) -> tuple[int, Held]:
+    async def _script_of(self, number: str) -> tuple[Held, Form]:
         await self._closing.tidy(number)
+        now = self._database.clock.now()
 
-        def work(session: Session, agent: Agent) -> tuple[int, Held]:
+        def work(session: Session, agent: Agent) -> tuple[Held, Form]:
             handling = rows.held(session, agent, *SCRIPTED)
-            return handling.id, held_of(session, self._book, handling)
+            held = held_of(session, self._book, handling)
+            return held, form_shown(session, handling, held.script, now)
 
         return await self._as_agent(number, work)
 

@@ -70,7 +70,11 @@ def next_(agent: str, campaign: str | None, db: Place | None) -> None:
 @AGENT
 @DATABASE
 def show(agent: str, db: Place | None) -> None:
-    _show_own(_run(db, lambda tasks: tasks.show(agent)), agent)
+    async def work(tasks: Tasks) -> Card | None:
+        card = await tasks.show(agent)
+        return None if card is None else await tasks.when_quiet(card)
+
+    _show_own(_run(db, work), agent)
 
 
 @command.command(help=translate("Dial: the agent's phone is rung, then the customer's. A worker must run."))
@@ -85,7 +89,7 @@ def dial(agent: str, no_wait: bool, db: Place | None) -> None:
         while card.state in DIALLING and not no_wait:
             await asyncio.sleep(LOOK_EVERY_S)
             card = await tasks.last(card.handling_id)
-        return card
+        return await tasks.when_quiet(card)
 
     _show(_run(db, work))
 
@@ -123,14 +127,21 @@ def answer(agent: str, value: str | None, how: str | None, method: str | None, d
     said = How.ANSWER if how is None else How(how)
     if how is not None and value is not None:
         raise click.UsageError(translate("Give a value or one of the options, not both."))
-    _show(_run(db, lambda tasks: tasks.answer(agent, value, said, method)))
+
+    async def work(tasks: Tasks) -> Card:
+        return await tasks.when_quiet(await tasks.answer(agent, value, said, method))
+
+    _show(_run(db, work))
 
 
 @command.command(help=translate("Go one step back in the script."))
 @AGENT
 @DATABASE
 def back(agent: str, db: Place | None) -> None:
-    _show(_run(db, lambda tasks: tasks.back(agent)))
+    async def work(tasks: Tasks) -> Card:
+        return await tasks.when_quiet(await tasks.back(agent))
+
+    _show(_run(db, work))
 
 
 @command.command(help=translate("Write what the call came to; the agent is ready for the next one."))
@@ -217,6 +228,10 @@ def _form(form: Form) -> str:
             return translate("They asked for a person: talk with them, then go on.")
         case FormKind.MESSAGE:
             return translate("Leave the message after the beep, then go on.")
+        case FormKind.NOT_YET:
+            return translate("The recording isn't paused yet; look again before you ask: ivr task show")
+        case FormKind.RECORDED:
+            return translate("The recording couldn't be paused: ask for no secret, and go on with --none")
         case FormKind.GO_ON:
             return translate("Go on when the call is on.")
         case _:

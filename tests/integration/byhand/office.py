@@ -289,6 +289,12 @@ class Office:
         await self.tasks.dial(number)
         return await self.until(number, *(states or (HandlingState.TALKING,)))
 
+    async def quiet(self, number: str) -> Card:
+        """Wait until the recording has paused for what is asked next, or couldn't be."""
+        card = await self.tasks.show(number)
+        assert card is not None
+        return await self.tasks.when_quiet(card)
+
     async def handling(self, handling_id: int) -> Handling:
         return await self.db.read(lambda session: session.get_one(Handling, handling_id))
 

@@ -138,6 +138,7 @@ def test_a_secret_is_neither_kept_with_an_errand_nor_recorded(sqlite_url: str, t
             await at.call("1001")
             (hush,) = await at.rows(Supervision)  # the first thing that the script asks for
             assert (hush.kind, hush.stopping, hush.who) == (SupervisionKind.HUSH, False, "1001")
+            await at.quiet("1001")
             await at.tasks.answer("1001", "739182")
             (hush,) = await at.rows(Supervision)
             assert hush.stopping

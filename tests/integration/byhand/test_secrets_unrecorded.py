@@ -1,5 +1,6 @@
-"""While an agent asks for a secret nothing is recorded, however quickly they step back onto the question: orders
-to pause overlap then, and the first one's end must not end the second's pause. The customer is never silent."""
+"""While an agent asks for a secret nothing is recorded, from the moment on when they see the question, however
+quickly they step back onto it: orders to pause overlap then, and the first one's end must not end the second's
+pause. The customer is never silent."""
 
 from __future__ import annotations
 
@@ -12,6 +13,10 @@ import numpy as np
 import pytest
 
 from ivr.byhand.cards import Card
+from ivr.byhand.errors import TaskError
+from ivr.byhand.forms import FormKind
+from ivr.byhand.quiet import HEEDED_WITHIN
+from ivr.byhand.service import How
 from ivr.model import HandlingState
 from ivr.supervision.runner import LOOK_EVERY_S
 from tests.integration.byhand.office import Office, office, phone
@@ -59,8 +64,8 @@ def test_no_step_back_lets_a_secret_into_the_recording(sqlite_url: str, tmp_path
 
     async def story(at: Office) -> None:
         async def talk(stretches: list[Stretch], seconds: float) -> None:
-            """They talk, from the moment on when the worker must have heeded what was entered."""
-            await asyncio.sleep(HEEDED_S)
+            """They talk, from the moment on when the agent sees what they are to ask."""
+            await at.quiet("1001")
             began = at.db.clock.now()
             await asyncio.sleep(seconds)
             stretches.append((began, at.db.clock.now()))
@@ -77,6 +82,7 @@ def test_no_step_back_lets_a_secret_into_the_recording(sqlite_url: str, tmp_path
                 await at.tasks.back("1001")
             await talk(asked, 3.0)
             await at.tasks.answer("1001", "7391")
+            await asyncio.sleep(HEEDED_S)
             await talk(after, 1.0)
             dialer.stop()
             await at.until("1001", HandlingState.WRAP_UP)
@@ -88,9 +94,47 @@ def test_no_step_back_lets_a_secret_into_the_recording(sqlite_url: str, tmp_path
 
         def heard(stretch: Stretch) -> np.ndarray:
             began, ended = ((moment - answered_at).total_seconds() for moment in stretch)
-            return _sound(recording, began + 0.05, ended)
+            return _sound(recording, began, ended)
 
         assert [int(heard(one).sum()) for one in asked] == [0] * len(asked)
         assert heard(after[0]).all()  # and not for ever
 
     office(sqlite_url, story, {phone(1): NOISY}, var=tmp_path, recordings=tmp_path)
+
+
+def test_no_secret_is_asked_for_before_the_recording_has_paused(
+    sqlite_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The worker is slow here, or gone: it looks for orders once in 20 s."""
+    monkeypatch.setattr("ivr.supervision.runner.LOOK_EVERY_S", 20.0)
+
+    async def story(at: Office) -> None:
+        campaign_id = await at.campaign([phone(1)], flow=FLOW)
+        await at.at_work("1001")
+        assert isinstance(await at.tasks.next("1001"), Card)
+        async with at.dialing(campaign_id) as dialer:
+            card = await at.call("1001")
+            assert (card.form.kind, card.said) == (FormKind.NOT_YET, ())
+            with pytest.raises(TaskError, match="isn't paused yet"):
+                await at.tasks.answer("1001", "7391")
+            began = at.db.clock.now()
+            card = await at.quiet("1001")
+            assert (card.form.kind, card.said) == (FormKind.RECORDED, ())
+            assert at.db.clock.now() - began <= HEEDED_WITHIN
+            with pytest.raises(TaskError, match="ask for no secret"):
+                await at.tasks.answer("1001", "7391")
+            await asyncio.sleep(20)  # it was slow
+            card = await at.quiet("1001")
+            assert (card.form.kind, [one.text for one in card.said]) == (FormKind.DIGITS, ["Your PIN?"])
+            assert (await at.tasks.answer("1001", "7391")).form.node == "rate"
+            await at.tasks.back("1001")
+            assert (await at.quiet("1001")).form.kind is FormKind.RECORDED
+            card = await at.tasks.answer("1001", how=How.NONE)
+            assert card.form.kind is FormKind.OVER
+            dialer.stop()
+            await at.until("1001", HandlingState.WRAP_UP)
+            await at.tasks.back("1001")
+            assert (await at.tasks.answer("1001", "7391")).form.node == "rate"  # nobody hears anything any more
+        await at.tasks.finish("1001")
+
+    office(sqlite_url, story, {phone(1): NOISY}, var=tmp_path)
