@@ -5,9 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-import subprocess
 import threading
-import wave
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -17,19 +15,12 @@ import numpy as np
 import pytest
 import uvloop
 
-from ivr.config import (
-    AsteriskSettings,
-    CheckerSettings,
-    DialerSettings,
-    PathSettings,
-    Settings,
-    TrunkSettings,
-)
-from ivr.dialling import DialOptions, run_dialling
-from ivr.policy.loader import TEST_CALLS_PATH
-from speech.audio import FRAME_BYTES, SAMPLE_RATE_HZ
+from ivr.config import CheckerSettings
+from ivr.dialling import run_dialling
+from speech.audio import FRAME_BYTES
 from speech.dtmf import HIGH_HZ, KEYPAD, LOW_HZ, key_in_frame
 from tests.asterisk_rig.fixture import AsteriskRig, asterisk_rig
+from tests.asterisk_rig.one_call import one_call, sides, write_sound
 from tests.shared_prompts import with_shared_prompts
 from tests.softphone.pickups import Times
 from tests.softphone.thread import SoftphoneThread
@@ -95,11 +86,7 @@ def test_keys_are_compared_and_nowhere_recorded(
     asterisk_rig: AsteriskRig, crm: str, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     for name, digits in (("before", BEFORE), ("asked", WRONG)):
-        with wave.open(str(tmp_path / f"{name}.wav"), "wb") as file:
-            file.setnchannels(1)
-            file.setsampwidth(2)
-            file.setframerate(SAMPLE_RATE_HZ)
-            file.writeframes(_tones(digits))
+        write_sound(tmp_path / f"{name}.wav", _tones(digits))
     does = [
         {"on": "greet", "at_s": 0.3, "say": {"wav": "before.wav"}},
         {"on": "who", "say": {"wav": "asked.wav"}},  # a phone whose keys are nothing but sound: in vain
@@ -107,26 +94,9 @@ def test_keys_are_compared_and_nowhere_recorded(
         {"on": "who", "keys": f"{PASSWORD}#"},
     ]
     book = CalleeBook(callees={PHONE: Callee.model_validate({"ring_s": 0.3, "does": does})}, folder=tmp_path)
-    (tmp_path / "who.yaml").write_text(FLOW, encoding="utf-8")
-    (tmp_path / "list.csv").write_text(f"phone\n{PHONE}\n", encoding="utf-8")
-    pbx = asterisk_rig.config
-    options = DialOptions(
-        flow=tmp_path / "who.yaml",
-        contacts=tmp_path / "list.csv",
-        settings=Settings(
-            paths=PathSettings(var=with_shared_prompts(tmp_path / "var", tmp_path_factory)),
-            dialer=DialerSettings(concurrency=1, ring_timeout_s=20),
-            asterisk=AsteriskSettings(user=pbx.user, secret=pbx.secret, port=pbx.port, media_dir=pbx.media_dir),
-            trunks={"main": TrunkSettings(channels=2, calls_per_s=20)},
-            checkers={"crm": CheckerSettings(url=crm)},
-        ),
-        trunks=("main",),
-        recognizer="none",
-        database=tmp_path / "calls.db",
-        record=tmp_path / "recordings",
-        retries=False,
-        policy=TEST_CALLS_PATH,
-    )
+    var = with_shared_prompts(tmp_path / "var", tmp_path_factory)
+    checkers = {"crm": CheckerSettings(url=crm)}
+    options = one_call(asterisk_rig, tmp_path, var, FLOW, PHONE, checkers=checkers)
     with SoftphoneThread(asterisk_rig.callee_port, book, Times()) as phone:
         phone.prepare()
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
@@ -140,10 +110,10 @@ def test_keys_are_compared_and_nowhere_recorded(
         assert secret not in results.model_dump_json()
         for left in tmp_path.glob("calls.db*"):
             assert secret.encode() not in left.read_bytes()
-    callee, we = _sides(tmp_path / "recordings" / str(attempt.recording))
+    callee, we = sides(tmp_path / "recordings" / str(attempt.recording))
     assert _keyed(_tones(WRONG)) == set(WRONG)
-    assert _keyed(callee) == set(BEFORE)  # it did record, and finds what is there
-    assert np.abs(np.frombuffer(we, "<i2").astype(int)).max() > 1000
+    assert _keyed(callee.tobytes()) == set(BEFORE)  # it did record, and finds what is there
+    assert np.abs(we.astype(int)).max() > 1000
 
 
 def _tones(digits: str) -> bytes:
@@ -161,11 +131,3 @@ def _keyed(pcm: bytes) -> set[str]:
     """The keys whose tones are in the sound."""
     frames = (pcm[at : at + FRAME_BYTES] for at in range(0, len(pcm) - FRAME_BYTES + 1, FRAME_BYTES))
     return {key for frame in frames if (key := key_in_frame(frame)) is not None}
-
-
-def _sides(path: Path) -> tuple[bytes, bytes]:
-    """The recording: the callee, and who talked with them."""
-    command = ["ffmpeg", "-v", "error", "-i", str(path), "-f", "s16le", "-"]
-    pcm = subprocess.run(command, check=True, capture_output=True).stdout
-    stereo = np.frombuffer(pcm, "<i2").reshape(-1, 2)
-    return np.ascontiguousarray(stereo[:, 0]).tobytes(), np.ascontiguousarray(stereo[:, 1]).tobytes()

@@ -4,8 +4,6 @@ another process, phones are softphones. Everybody says a tone of their own, so t
 from __future__ import annotations
 
 import asyncio
-import subprocess
-import wave
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -17,15 +15,15 @@ import uvloop
 from sqlalchemy.orm import Session
 
 from ivr.campaigns.actors import Actor
-from ivr.config import AsteriskSettings, DialerSettings, PathSettings, QueueSettings, Settings, TrunkSettings
+from ivr.config import QueueSettings
 from ivr.database import Database
-from ivr.dialling import DialOptions, run_dialling
+from ivr.dialling import run_dialling
 from ivr.model import Role, SupervisionKind, SupervisionState
-from ivr.policy.loader import TEST_CALLS_PATH
 from ivr.session.progress import ProgressEvent, PromptEnded
 from ivr.supervision import service
 from speech.audio import SAMPLE_RATE_HZ
 from tests.asterisk_rig.fixture import AsteriskRig, asterisk_rig
+from tests.asterisk_rig.one_call import one_call, sides, write_sound
 from tests.shared_prompts import with_shared_prompts
 from tests.softphone.pickups import Times
 from tests.softphone.thread import SoftphoneThread
@@ -105,13 +103,11 @@ def test_a_whisper_reaches_the_agent_and_the_customer_stays_with_who_takes_over(
     asterisk_rig: AsteriskRig, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     for name, hz in HZ.items():
-        with wave.open(str(tmp_path / f"{name}.wav"), "wb") as file:
-            file.setnchannels(1)
-            file.setsampwidth(2)
-            file.setframerate(SAMPLE_RATE_HZ)
-            file.writeframes(tone(hz, 1500))
+        write_sound(tmp_path / f"{name}.wav", tone(hz, 1500))
     callees = {name: Callee.model_validate({"ring_s": 0.2, "does": does}) for name, does in PEOPLE.items()}
-    options = _options(asterisk_rig, tmp_path, with_shared_prompts(tmp_path / "var", tmp_path_factory))
+    var = with_shared_prompts(tmp_path / "var", tmp_path_factory)
+    queues = {"care": QueueSettings(agents={"1001": AGENT})}
+    options = one_call(asterisk_rig, tmp_path, var, FLOW, CUSTOMER, queues=queues)
     story: list[asyncio.Task[dict[str, SupervisionState]]] = []
 
     async def supervise() -> dict[str, SupervisionState]:
@@ -151,41 +147,11 @@ def test_a_whisper_reaches_the_agent_and_the_customer_stays_with_who_takes_over(
     talked = [(one.kind, one.agent) for one in attempt.segments if one.end_s - one.start_s > 1]
     assert talked == [("bot", None), ("agent", "1001"), ("agent", "ann")]
     assert left == []
-    recorded = _sides(tmp_path / "recordings" / str(attempt.recording))
-    assert [{name for name, hz in HZ.items() if _has(side, hz)} for side in recorded] == [
+    recorded = sides(tmp_path / "recordings" / str(attempt.recording))
+    assert [{name for name, hz in HZ.items() if _has(side.astype(float), hz)} for side in recorded] == [
         {CUSTOMER},
         {AGENT, BOSS},
     ]
-
-
-def _options(rig: AsteriskRig, folder: Path, var: Path) -> DialOptions:
-    (folder / "help.yaml").write_text(FLOW, encoding="utf-8")
-    (folder / "list.csv").write_text(f"phone\n{CUSTOMER}\n", encoding="utf-8")
-    pbx = rig.config
-    return DialOptions(
-        flow=folder / "help.yaml",
-        contacts=folder / "list.csv",
-        settings=Settings(
-            paths=PathSettings(var=var),
-            dialer=DialerSettings(concurrency=1, ring_timeout_s=20),
-            asterisk=AsteriskSettings(user=pbx.user, secret=pbx.secret, port=pbx.port, media_dir=pbx.media_dir),
-            trunks={"main": TrunkSettings(channels=6, calls_per_s=20)},
-            queues={"care": QueueSettings(agents={"1001": AGENT})},
-        ),
-        trunks=("main",),
-        recognizer="none",
-        database=folder / "calls.db",
-        record=folder / "recordings",
-        retries=False,
-        policy=TEST_CALLS_PATH,
-    )
-
-
-def _sides(path: Path) -> tuple[Any, Any]:
-    command = ["ffmpeg", "-v", "error", "-i", str(path), "-f", "s16le", "-"]
-    pcm = subprocess.run(command, check=True, capture_output=True).stdout
-    stereo = np.frombuffer(pcm, "<i2").reshape(-1, 2).astype(float)
-    return stereo[:, 0], stereo[:, 1]
 
 
 def _has(line: Any, hz: float) -> bool:
