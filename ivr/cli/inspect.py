@@ -30,9 +30,6 @@ from ivr.inspection.words import reason_word
 FILES = click.argument(
     "paths", nargs=-1, required=True, type=click.Path(path_type=Path, dir_okay=False), metavar="FILE…"
 )
-DICTATION = click.option(
-    "--dictation", is_flag=True, help=translate("Also measure how fast we speak (Vosk; several times the work).")
-)
 
 
 @click.group(help=translate("Inspect calls: pick them, measure recordings, score, and what follows."))
@@ -69,7 +66,8 @@ def publish(paths: tuple[Path, ...], db: Place | None) -> None:
 
 
 @command.command(
-    "screen", help=translate("Measure recordings that weren't yet: silence, talk-over, missing steps.")
+    "screen",
+    help=translate("Measure recordings that weren't yet: silence, talk-over, speaking rate, missing steps."),
 )
 @RECORDINGS
 @click.option(
@@ -79,10 +77,9 @@ def publish(paths: tuple[Path, ...], db: Place | None) -> None:
     show_default=True,
     help=translate("Of the last so many days."),
 )
-@DICTATION
 @DATABASE
-def screen_(recordings: Path | None, days: int, dictation: bool, db: Place | None) -> None:
-    options = Options(recordings_folder(recordings), days, dictation)
+def screen_(recordings: Path | None, days: int, db: Place | None) -> None:
+    options = Options(recordings_folder(recordings), days)
     _tell_screened(with_database(db, lambda database: screen(database, options), must_exist=True))
 
 
@@ -106,10 +103,9 @@ def pick_(days: int, day: datetime | None, db: Place | None) -> None:
 @command.command(help=translate("Measure and pick; with --every again and again, until it is stopped."))
 @RECORDINGS
 @click.option("--every", type=click.FloatRange(5, 86400), help=translate("Seconds between two rounds."))
-@DICTATION
 @DATABASE
-def run(recordings: Path | None, every: float | None, dictation: bool, db: Place | None) -> None:
-    options = Options(recordings_folder(recordings), dictation=dictation)
+def run(recordings: Path | None, every: float | None, db: Place | None) -> None:
+    options = Options(recordings_folder(recordings))
 
     async def work(database: Database, stop: asyncio.Event) -> None:
         hour = None

@@ -182,6 +182,9 @@ def _tell(found: Whole) -> None:
     noticed = [signal_word(signal).render(translate) for signal in found.why.get("signals", {})]
     if noticed:
         click.echo(translate("Noticed: {signals}", signals=", ".join(noticed)))
+    if found.pace is not None:
+        click.echo(translate("Speaking rate: {pace:.0f} syllables a minute, in {seconds:.0f} s of voice",
+                             pace=found.pace, seconds=found.our_voice_s))  # fmt: skip
     for one in found.screens:
         _tell_screen(one)
     _tell_card(found)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from itertools import groupby
 from typing import Any
@@ -19,6 +20,7 @@ from ivr.model import (
     Campaign,
     Complaint,
     Confirmation,
+    FlowVersion,
     Inspection,
     Intention,
     Recording,
@@ -72,9 +74,19 @@ def candidates(
         )
         if successes_alone:
             parts = parts.where(or_(Attempt.pending, Attempt.intention == Intention.SUCCESS))
+        language = session.get_one(FlowVersion, campaign.flow_version_id).language
         rows = session.execute(parts, execution_options={"yield_per": ROWS_AT_ONCE})
         for _, of_call in groupby(rows, key=lambda row: str(row.id)):
-            yield from _of_call(list(of_call), campaign.id, plan, waits)
+            yield from _of_call(list(of_call), _Of(campaign.id, language, waits), plan)
+
+
+@dataclass(frozen=True, slots=True)
+class _Of:
+    """A campaign. `waits`: its successes count when they were inspected."""
+
+    id: int
+    language: str
+    waits: bool
 
 
 def _parts() -> Any:
@@ -108,14 +120,14 @@ def _parts() -> Any:
     )
 
 
-def _of_call(rows: Sequence[Row[Any]], campaign_id: int, plan: PlanSpec, waits: bool) -> Iterator[Candidate]:
+def _of_call(rows: Sequence[Row[Any]], campaign: _Of, plan: PlanSpec) -> Iterator[Candidate]:
     """The parts of one call: one for each agent, and one for the robot. A success is that of the agent who talked
     last, else the robot's."""
     call = rows[0]
     agents = list(dict.fromkeys(row.agent or "" for row in rows))
     whose = next((row.agent for row in reversed(rows) if row.agent), "")
     success = (
-        waits
+        campaign.waits
         and not call.judged
         and (call.pending or call.intention is Intention.SUCCESS)
         and ("agent" if whose else "bot") in plan.successes.who
@@ -126,11 +138,12 @@ def _of_call(rows: Sequence[Row[Any]], campaign_id: int, plan: PlanSpec, waits: 
             talk_s=sum(map(_seconds, own)),
             complained=call.complained or call.disposition == "complaint",
             measured=together([_measured(row) for row in own if row.seconds is not None and row.problem is None]),
+            language=campaign.language,
         )
         yield Candidate(
             attempt_id=call.id,
             agent=agent,
-            campaign_id=campaign_id,
+            campaign_id=campaign.id,
             signals=signals(known, plan.signals),
             recorded=call.recorded,
             success=success and agent == whose,

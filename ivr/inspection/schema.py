@@ -111,8 +111,38 @@ class RiskSpec(Frozen):
 class PaceSpec(Frozen):
     """Slower than `least` is slow, faster than `most` is fast."""
 
-    least: float = Field(default=150.0, ge=0, le=1000)
-    most: float = Field(default=330.0, gt=0, le=1000)
+    least: float = Field(ge=0, le=1000)
+    most: float = Field(gt=0, le=1000)
+
+    @model_validator(mode="after")
+    def _rise(self) -> Self:
+        if self.least >= self.most:
+            raise rule_error("least must be below most, as in 180 and 330")
+        return self
+
+
+# In syllables as we count them, a minute of voice. Where they come from: docs/inspection.md, "What the machine
+# measures"; docs/decisions/0214.
+PACES = {
+    "zh-CN": {"least": 180.0, "most": 330.0},
+    "en": {"least": 180.0, "most": 350.0},
+    "ko": {"least": 200.0, "most": 400.0},
+}
+
+
+def _paces(value: Any) -> Any:
+    """Two figures for all languages, or for some of ours; what isn't said is as usual there."""
+    given = value if isinstance(value, dict) else {"": value}
+    if given.keys() <= PaceSpec.model_fields.keys():
+        return {language: usual | given for language, usual in PACES.items()}
+    if not given.keys() <= PACES.keys() or not all(isinstance(pace, dict) for pace in given.values()):
+        raise rule_error(
+            "write two figures for all languages, or by language, such as {{zh-CN: {{least: 180, most: 330}}}}"
+        )
+    return {language: usual | given.get(language, {}) for language, usual in PACES.items()}
+
+
+Paces = Annotated[dict[str, PaceSpec], BeforeValidator(_paces)]
 
 
 class SignalsSpec(Frozen):
@@ -121,7 +151,7 @@ class SignalsSpec(Frozen):
     short_call_s: float = Field(default=10.0, ge=0, le=3600)
     silence_s: float = Field(default=8.0, ge=3, le=600)
     talk_overs_per_minute: float = Field(default=3.0, gt=0, le=60)
-    syllables_per_minute: PaceSpec = PaceSpec()
+    syllables_per_minute: Paces = Field(default_factory=dict, validate_default=True)
 
 
 class ScriptSpec(Frozen):

@@ -20,12 +20,12 @@ from sqlalchemy.orm import Session
 from flows.sprint import Modality
 from ivr.database import Database
 from ivr.database.locks import lock_name
-from ivr.inspection.dictation import Dictation, model_for
 from ivr.inspection.errors import InspectionError
 from ivr.inspection.papers import plan_in_use
 from ivr.inspection.signals import Walked, missing_steps
 from ivr.inspection.sound import frames
-from ivr.inspection.timeline import Listener, Sides, Stretch, measure
+from ivr.inspection.syllables import Levels, Loudness, syllables
+from ivr.inspection.timeline import Listener, Sides, Stretch, inside, measure
 from ivr.model import (
     Answer,
     Attempt,
@@ -61,7 +61,6 @@ class Call:
 
     attempt_id: str
     file: str
-    language: str
     parts: tuple[Part, ...]
     may_be_muted: bool
     talk_overs_noticed: int  # answers that came over the robot's prompt
@@ -71,7 +70,6 @@ class Call:
 class Options:
     folder: Path
     days: int = DAYS  # recordings older than that are left alone
-    dictation: bool = False
 
 
 @dataclass(slots=True)
@@ -84,35 +82,27 @@ class Screened:
     problems: list[InspectionError] = field(default_factory=list)
 
 
-def measure_call(call: Call, folder: Path, model: Any | None = None) -> list[dict[str, Any]]:
-    """The columns of the call's rows, one for each part. `model`: Vosk's, where what we say is to be written down.
-    Blocks. Raises InspectionError when the file can't be read."""
-    listener = Listener()
-    ends = [_tick(part.until_s) if part.until_s is not None else None for part in call.parts]
-    counts: list[int | None] = [None] * len(call.parts)
-    dictation: Dictation | None = None
-    at, one_sided = 0, False
+def measure_call(call: Call, folder: Path) -> list[dict[str, Any]]:
+    """The columns of the call's rows, one for each part. Blocks. Raises InspectionError when the file can't be
+    read."""
+    listener, loudness, one_sided = Listener(), Loudness(), False
     for callee, ours in frames(folder / call.file):
-        one_sided = one_sided or ours is None
-        end = ends[at]
-        if end is not None and listener.ticks >= end and at + 1 < len(call.parts):
-            counts[at] = dictation.end() if dictation else None
-            dictation, at = None, at + 1
-        if model is not None and ours is not None:
-            dictation = dictation or Dictation(model)
-            dictation.feed(ours)
+        if ours is None:
+            one_sided = True
+        else:
+            loudness.hear(ours)
         listener.hear(callee, ours)
-    counts[at] = dictation.end() if dictation else None
     listener.end()
     sides = Sides(
         listener.callee.stretches,
         None if one_sided else listener.ours.stretches,
         listener.muted.stretches if call.may_be_muted else (),
     )
-    return [_columns(call, index, sides, listener.ticks, counts[index]) for index in range(len(call.parts))]
+    levels = loudness.levels()
+    return [_columns(call, index, sides, listener.ticks, levels) for index in range(len(call.parts))]
 
 
-def _columns(call: Call, index: int, sides: Sides, ticks: int, syllables: int | None) -> dict[str, Any]:
+def _columns(call: Call, index: int, sides: Sides, ticks: int, levels: Levels) -> dict[str, Any]:
     part = call.parts[index]
     stretch = _stretch(part, ticks)
     figures = asdict(measure(sides, stretch))
@@ -122,7 +112,7 @@ def _columns(call: Call, index: int, sides: Sides, ticks: int, syllables: int | 
         "segment": part.segment,
         "agent": part.agent,
         "starts_s": round(stretch[0] * FRAME_S, 2),
-        "syllables": syllables,
+        "syllables": None if sides.ours is None else syllables(levels, inside(sides.ours, stretch)),
         **figures,
     }
 
@@ -175,8 +165,7 @@ def _measured(call: Call, options: Options) -> tuple[list[dict[str, Any]], Inspe
     if not (options.folder / call.file).is_file():
         return None
     try:
-        model = model_for(call.language) if options.dictation else None
-        return measure_call(call, options.folder, model), None
+        return measure_call(call, options.folder), None
     except InspectionError as error:
         return [], error
 
@@ -194,8 +183,8 @@ def _waiting(session: Session, since: datetime, after: int) -> list[tuple[int, s
 
 def _call(session: Session, attempt_id: str) -> Call:
     """Raises sqlalchemy's NoResultFound when the recording is gone."""
-    attempt, file, language, document = session.execute(
-        select(Attempt, Recording.file, FlowVersion.language, FlowVersion.source)
+    attempt, file, document = session.execute(
+        select(Attempt, Recording.file, FlowVersion.source)
         .join(Recording, Recording.attempt_id == Attempt.id)
         .join(Campaign, Campaign.id == Attempt.campaign_id)
         .join(FlowVersion, FlowVersion.id == Campaign.flow_version_id)
@@ -210,7 +199,6 @@ def _call(session: Session, attempt_id: str) -> Call:
     return Call(
         attempt_id=attempt_id,
         file=file,
-        language=language,
         parts=_parts(attempt, segments.all()),
         may_be_muted=bool(_SECRET.search(document)),
         talk_overs_noticed=session.scalar(over) or 0,

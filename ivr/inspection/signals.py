@@ -6,9 +6,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from ivr.inspection.schema import ScriptSpec, SignalsSpec
+from ivr.inspection.schema import PaceSpec, ScriptSpec, SignalsSpec
 
 N = TypeVar("N", int, float)
+
+PACE_LEAST_VOICE_S = 10.0  # of less the count says little: one syllable more or less is already two per cent
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,13 +24,6 @@ class Measured:
     syllables: int | None
     missing: tuple[str, ...] = ()
 
-    @property
-    def syllables_per_minute(self) -> float | None:
-        """Of our voice, without pauses."""
-        if self.syllables is None or not self.our_voice_s:
-            return None
-        return 60 * self.syllables / self.our_voice_s
-
 
 @dataclass(frozen=True, slots=True)
 class Known:
@@ -37,6 +32,14 @@ class Known:
     talk_s: float  # of the part
     complained: bool
     measured: Measured | None
+    language: str  # of the call's flow, as we name them: zh-CN
+
+
+def pace(syllables: int | None, our_voice_s: float | None) -> float | None:
+    """Syllables per minute of our voice, without pauses; None where we didn't say enough to tell."""
+    if not syllables or our_voice_s is None or our_voice_s < PACE_LEAST_VOICE_S:
+        return None
+    return 60 * syllables / our_voice_s
 
 
 def together(parts: Sequence[Measured]) -> Measured | None:
@@ -72,14 +75,16 @@ def signals(known: Known, spec: SignalsSpec) -> frozenset[str]:
         found.add("dead_air")
     if measured.talk_overs and 60 * measured.talk_overs >= spec.talk_overs_per_minute * measured.seconds:
         found.add("talk_over")
-    pace = measured.syllables_per_minute
-    if pace is not None and pace > spec.syllables_per_minute.most:
-        found.add("fast_speech")
-    if pace is not None and 0 < pace < spec.syllables_per_minute.least:
-        found.add("slow_speech")
     if measured.missing:
         found.add("missing_step")
-    return frozenset(found)
+    return frozenset(found) | _of_pace(measured, spec.syllables_per_minute.get(known.language))
+
+
+def _of_pace(measured: Measured, usual: PaceSpec | None) -> frozenset[str]:
+    found = pace(measured.syllables, measured.our_voice_s)
+    if found is None or usual is None or usual.least <= found <= usual.most:
+        return frozenset()
+    return frozenset({"fast_speech" if found > usual.most else "slow_speech"})
 
 
 @dataclass(frozen=True, slots=True)

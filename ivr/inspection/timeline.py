@@ -110,8 +110,8 @@ class Sides:
 
 def measure(sides: Sides, part: Stretch) -> Figures:
     """The figures of one part of the recording."""
-    callee, muted = _inside(sides.callee, part), _inside(sides.muted, part)
-    ours = None if sides.ours is None else _inside(sides.ours, part)
+    callee, muted = inside(sides.callee, part), inside(sides.muted, part)
+    ours = None if sides.ours is None else inside(sides.ours, part)
     heard = sorted([*callee, *(ours or ()), *muted])
     silences = list(_gaps(heard, part))
     dead = [silence for silence in silences if _ticks(silence) >= SILENCE_TICKS]
@@ -139,7 +139,8 @@ def _began_within(over: Stretch, ours: Sequence[Stretch]) -> bool:
     return any(begin == over[0] for begin, _ in ours)
 
 
-def _inside(stretches: Sequence[Stretch], part: Stretch) -> list[Stretch]:
+def inside(stretches: Sequence[Stretch], part: Stretch) -> list[Stretch]:
+    """What of the stretches lies in the part."""
     cut = ((max(begin, part[0]), min(end, part[1])) for begin, end in stretches)
     return [(begin, end) for begin, end in cut if begin < end]
 

@@ -16,6 +16,7 @@ from ivr.inspection.card import items, title_of
 from ivr.inspection.papers import CardInUse, card_of
 from ivr.inspection.people import Person
 from ivr.inspection.scoring import locked, scores_for
+from ivr.inspection.signals import pace
 from ivr.model import (
     Agent,
     Attempt,
@@ -77,6 +78,16 @@ class Whole:
     scores: Sequence[InspectionScore]
     faults: Sequence[InspectionFault]
     appeal: InspectionAppeal | None
+
+    @property
+    def our_voice_s(self) -> float:
+        """How long we spoke, where the recording has two sides."""
+        return sum(one.our_voice_s or 0 for one in self.screens)
+
+    @property
+    def pace(self) -> float | None:
+        """Our syllables per minute of that; None when it is too little to tell."""
+        return pace(sum(one.syllables or 0 for one in self.screens), self.our_voice_s)
 
     def points(self, language: str) -> list[tuple[str, str, int | None, bool]]:
         """The card's points: name, title, most points (None: instant-fail), whether it is optional."""

@@ -235,7 +235,7 @@ class CallScreen(Base):
     talk_overs: Mapped[int | None]  # both spoke at once for half a second or more
     talk_overs_ours: Mapped[int | None]  # of them, those in which the callee had been speaking first
     talk_over_s: Mapped[float | None]
-    syllables: Mapped[int | None]  # that we said, by the recogniser's text; None: there is none
+    syllables: Mapped[int | None]  # that we said, counted in the sound; None: it has one side
     missing: Mapped[list[str]] = mapped_column(default=list, server_default="[]")  # steps of the script
     moments: Mapped[list[dict[str, Any]]] = mapped_column(json_type, default=list, server_default="[]")
     problem: Mapped[str | None] = mapped_column(Text)  # why nothing could be measured

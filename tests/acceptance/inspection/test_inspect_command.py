@@ -104,6 +104,8 @@ def test_from_a_call_to_the_months_playlist(
     shown = ivr("next", "--as", "ann")
     (number,) = re.findall(r"Inspection (\d+): the robot", shown)
     assert "bot_call, version 1" in shown
+    (told,) = re.findall(r"Speaking rate: (\d+) syllables a minute, in \d+ s of voice", shown)
+    assert 150 < int(told) < 300  # espeak, at 170 of its words a minute
     assert "did you mean goodbye?" in refused("score", number, "--as", "ann", *MARKS[:-1], "goodby=5")
     scored = ivr("score", number, "--as", "ann", *MARKS)
     if "Somebody else" in scored:  # one in ten is scored by two: its call's name decides

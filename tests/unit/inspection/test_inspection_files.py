@@ -34,6 +34,22 @@ def test_a_plan_survives_being_stored() -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "paces"),
+    [
+        ("", {"zh-CN": (180, 330), "en": (180, 350), "ko": (200, 400)}),
+        ("{least: 150, most: 300}", {"zh-CN": (150, 300), "en": (150, 300), "ko": (150, 300)}),  # for all
+        ("{zh-CN: {most: 300}}", {"zh-CN": (180, 300), "en": (180, 350), "ko": (200, 400)}),
+    ],
+)
+def test_paces_are_said_for_all_languages_or_for_some(text: str, paces: dict[str, tuple[float, float]]) -> None:
+    plan = loads(f"{PLAN}signals: {{syllables_per_minute: {text}}}".encode() if text else PLAN.encode(), "f.yaml")
+    assert isinstance(plan, PlanSpec)
+    found = plan.signals.syllables_per_minute
+    assert {language: (pace.least, pace.most) for language, pace in found.items()} == paces
+    assert PlanSpec.model_validate_json(plan.model_dump_json(by_alias=True)) == plan
+
+
+@pytest.mark.parametrize(
     ("text", "fault"),
     [
         ("- a", "f.yaml:1:1: error: a sampling plan is a mapping, this is a list"),
@@ -42,6 +58,15 @@ def test_a_plan_survives_being_stored() -> None:
         (f"{PLAN}daily: {{agents: 2}}", "f.yaml:4:9: error: unknown key agents (fix: did you mean agent?)"),
         (f"{PLAN}daily: {{agent: -1}}", "f.yaml:4:16: error: agent is -1; the least is 0"),
         (f"{PLAN}timezone: X/Y", "f.yaml:4:11: error: X/Y is no time zone; write one like Asia/Shanghai"),
+        (
+            f"{PLAN}signals: {{syllables_per_minute: {{fr: {{least: 100}}}}}}",
+            "f.yaml:4:33: error: write two figures for all languages, or by language,"
+            " such as {zh-CN: {least: 180, most: 330}}",
+        ),
+        (
+            f"{PLAN}signals: {{syllables_per_minute: {{en: {{least: 400}}}}}}",
+            "f.yaml:4:38: error: least must be below most, as in 180 and 330",
+        ),
         (
             f"{PLAN}risk: {{weights: {{silence: 1}}}}",
             "f.yaml:4:27: error: silence is no signal; there are complaint, short_call, dead_air, talk_over,"

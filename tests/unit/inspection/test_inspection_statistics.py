@@ -1,4 +1,4 @@
-"""Kappa against published figures and against a second computation; syllables."""
+"""Kappa against published figures and against a second computation."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from math import sqrt
 import pytest
 
 from ivr.inspection.kappa import agreement
-from ivr.inspection.syllables import syllables
 
 pytestmark = pytest.mark.unit
 
@@ -66,22 +65,3 @@ def test_where_nothing_can_be_said() -> None:
     assert (full.kappa, full.low, full.high) == pytest.approx((1.0, 1.0, 1.0))
     with pytest.raises(ValueError, match="from 0 to 1"):
         agreement([(0, 2)], 2, ordered=False)
-
-
-@pytest.mark.parametrize(
-    ("text", "count"),
-    [
-        ("您好，这里是移动公司。", 9),
-        ("好的 谢谢", 4),
-        ("네 상담원 연결", 6),
-        ("please hold the line", 4),
-        ("thank you, goodbye", 4),
-        ("table", 2),
-        ("don't", 1),
-        ("余额 12 元", 5),
-        ("", 0),
-        ("… !", 0),
-    ],
-)
-def test_syllables(text: str, count: int) -> None:
-    assert syllables(text) == count

@@ -120,17 +120,20 @@ def measured(**more: object) -> Measured:
 @pytest.mark.parametrize(
     ("known", "found"),
     [
-        (Known(60, False, None), set()),
-        (Known(9.9, True, None), {"short_call", "complaint"}),
-        (Known(60, False, measured(longest_silence_s=8.0)), {"dead_air"}),
-        (Known(60, False, measured(longest_silence_s=7.9, talk_overs=2)), set()),
-        (Known(60, False, measured(talk_overs=3)), {"talk_over"}),
-        (Known(60, False, measured(talk_overs=3, seconds=61)), set()),
-        (Known(60, False, measured(talk_overs=None, our_voice_s=None)), set()),
-        (Known(60, False, measured(syllables=166)), {"fast_speech"}),  # 332 a minute
-        (Known(60, False, measured(syllables=74)), {"slow_speech"}),
-        (Known(60, False, measured(syllables=0)), set()),  # nothing was understood
-        (Known(60, False, measured(missing=("fees",))), {"missing_step"}),
+        (Known(60, False, None, "en"), set()),
+        (Known(9.9, True, None, "en"), {"short_call", "complaint"}),
+        (Known(60, False, measured(longest_silence_s=8.0), "zh-CN"), {"dead_air"}),
+        (Known(60, False, measured(longest_silence_s=7.9, talk_overs=2), "zh-CN"), set()),
+        (Known(60, False, measured(talk_overs=3), "zh-CN"), {"talk_over"}),
+        (Known(60, False, measured(talk_overs=3, seconds=61), "zh-CN"), set()),
+        (Known(60, False, measured(talk_overs=None, our_voice_s=None), "zh-CN"), set()),
+        (Known(60, False, measured(syllables=166), "zh-CN"), {"fast_speech"}),  # 332 a minute
+        (Known(60, False, measured(syllables=166), "en"), set()),
+        (Known(60, False, measured(syllables=89), "zh-CN"), {"slow_speech"}),
+        (Known(60, False, measured(syllables=0), "zh-CN"), set()),  # tones, no speech
+        (Known(60, False, measured(syllables=100, our_voice_s=9.9), "zh-CN"), set()),  # too little to tell
+        (Known(60, False, measured(syllables=100, our_voice_s=10.0), "zh-CN"), {"fast_speech"}),
+        (Known(60, False, measured(missing=("fees",)), "zh-CN"), {"missing_step"}),
     ],
 )
 def test_signals(known: Known, found: set[str]) -> None:
