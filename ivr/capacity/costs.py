@@ -39,6 +39,7 @@ class CpuCost(_Part):
 class MemoryCost(_Part):
     fixed_mb: float = Field(ge=0)  # of each process
     per_call_kb: float = Field(ge=0)
+    per_speaking_call_kb: float = Field(default=0.0, ge=0)  # more, of a callee who answers by speech
 
 
 class DatabaseCost(_Part):

@@ -144,7 +144,8 @@ def _machines(demand: Demand, costs: Costs, spread: Layout) -> Iterator[Line]:
 def _memory(demand: Demand, costs: Costs, spread: Layout) -> Iterator[Line]:
     engine, asterisk = costs.engine_memory, costs.asterisk_memory
     used_mb = asterisk.fixed_mb + spread.workers_per_machine * engine.fixed_mb
-    used_mb += spread.calls_per_machine * (engine.per_call_kb + asterisk.per_call_kb) / 1000
+    each_kb = engine.per_call_kb + engine.per_speaking_call_kb * demand.speech_share + asterisk.per_call_kb
+    used_mb += spread.calls_per_machine * each_kb / 1000
     yield Line(
         "memory_per_machine_gb",
         "memory per call machine",
@@ -155,7 +156,7 @@ def _memory(demand: Demand, costs: Costs, spread: Layout) -> Iterator[Line]:
         params={
             "asterisk": asterisk.fixed_mb,
             "engine": engine.fixed_mb,
-            "each": engine.per_call_kb + asterisk.per_call_kb,
+            "each": each_kb,
             "busy": 100 * costs.bounds.busy_share,
         },
     )

@@ -18,12 +18,13 @@ from typing import Any
 
 import numpy as np
 
-from ivr.capacity.costs import Costs, CpuCost
+from ivr.capacity.costs import Costs, CpuCost, MemoryCost
 from ivr.errors import IvrError
 
 MAY_DIFFER = 0.15  # of the measured figure
 NEGLIGIBLE_MS = 0.05  # CPU ms per call-second: less is beyond what a report tells
 COEFFICIENTS = ("fixed", "per_call", "per_recorded_call", "per_spoken_answer", "per_setup")
+MEMORY_COEFFICIENTS = ("fixed_mb", "per_call_kb", "per_speaking_call_kb")
 PARTS = ("engine", "decoding", "asterisk")
 
 
@@ -38,6 +39,7 @@ class Report:
     name: str
     machine: str
     calls: float
+    speech_share: float
     record_share: float
     spoken_per_s: float  # answers
     setups_per_s: float
@@ -51,6 +53,11 @@ class Report:
         processes = self.workers if part == "engine" else 1
         recorded = self.calls * self.record_share
         return [processes, self.calls, recorded, self.spoken_per_s, self.setups_per_s]
+
+    def memory_load(self, part: str) -> list[float]:
+        """What each of MEMORY_COEFFICIENTS is multiplied by, for the part's memory in MB."""
+        processes = self.workers if part == "engine" else 1
+        return [processes, self.calls / 1000, self.calls * self.speech_share / 1000]
 
     def slowness(self, costs: Costs) -> float:
         """How many times as long as in the costs the load generator took; 1 where nothing is known."""
@@ -103,6 +110,7 @@ def _report(name: str, document: dict[str, Any]) -> Report:
         name=name,
         machine=str(document.get("machine", "")),
         calls=float(figures["calls_held"]),
+        speech_share=float(figures["speech_share"]),
         record_share=float(figures["record_share"]),
         spoken_per_s=float(figures.get("said_per_call_s", 0.0)) * float(figures["calls_held"]),
         setups_per_s=float(figures["window_setups_per_s"]),
@@ -124,9 +132,7 @@ def compare(report: Report, costs: Costs) -> tuple[Compared, ...]:
         found.append(Compared(report.name, part, "ms", measured_ms, predicted_ms))
     memories = {"engine": costs.engine_memory, "asterisk": costs.asterisk_memory}
     for part, measured_mb in report.memory_mb.items():
-        cost = memories[part]
-        processes = report.workers if part == "engine" else 1
-        predicted_mb = processes * cost.fixed_mb + report.calls * cost.per_call_kb / 1000
+        predicted_mb = float(np.dot(report.memory_load(part), _vector(memories[part])))
         found.append(Compared(report.name, part, "MB", measured_mb, predicted_mb))
     return tuple(found)
 
@@ -153,16 +159,16 @@ def fit(reports: Sequence[Report], costs: Costs, source: str) -> Costs:
         have = [report for report in reports if part in report.memory_mb]
         if have:
             cost = getattr(costs, name)
-            loads = [[report.workers if part == "engine" else 1, report.calls / 1000] for report in have]
+            loads = [report.memory_load(part) for report in have]
             sums = [report.memory_mb[part] for report in have]
-            fixed_mb, per_call_kb = _nearest(loads, sums, [cost.fixed_mb, cost.per_call_kb])
-            update = {"source": source, "fixed_mb": fixed_mb, "per_call_kb": per_call_kb}
-            changed[name] = cost.model_copy(update=update)
+            fitted = _nearest(loads, sums, _vector(cost))
+            changed[name] = MemoryCost(source=source, **dict(zip(MEMORY_COEFFICIENTS, fitted, strict=True)))
     return costs.model_copy(update=changed)
 
 
-def _vector(cost: CpuCost) -> list[float]:
-    return [float(getattr(cost, name)) for name in COEFFICIENTS]
+def _vector(cost: CpuCost | MemoryCost) -> list[float]:
+    names = COEFFICIENTS if isinstance(cost, CpuCost) else MEMORY_COEFFICIENTS
+    return [float(getattr(cost, name)) for name in names]
 
 
 def _nearest(loads: list[list[float]], sums: list[float], prior: list[float]) -> list[float]:

@@ -31,8 +31,8 @@ TRUE = {  # a machine on which everything costs a third more, and recording twic
 def run_of(calls: float, speech: float = 0.0, record: float = 0.0, setups_per_s: float = 0.0) -> Report:
     """What such a machine would report."""
     said_per_s = calls * speech * SAID_PER_S
-    memory_mb = {"engine": 100 + calls / 8}
-    report = Report("run", "that machine", calls, record, said_per_s, setups_per_s, 1, {}, memory_mb)
+    memory_mb = {"engine": 100 + calls / 8 + calls * speech * 1.5}
+    report = Report("run", "that machine", calls, speech, record, said_per_s, setups_per_s, 1, {}, memory_mb)
     for part in PARTS:
         cost_ms = sum(load * cost for load, cost in zip(report.load(part), TRUE[part], strict=True))
         report.cpu_ms[part] = cost_ms / calls
@@ -90,6 +90,7 @@ def test_no_cost_is_negative() -> None:
 def written(tmp_path: Path, report: Report, name: str) -> Path:
     figures = {
         "calls_held": report.calls,
+        "speech_share": report.speech_share,
         "said_per_call_s": report.spoken_per_s / report.calls,
         "record_share": report.record_share,
         "window_setups_per_s": report.setups_per_s,
