@@ -42,6 +42,12 @@ class FileView:
     not_after: datetime | None  # it is deleted; None: kept for good
     held: bool
 
+    @property
+    def month(self) -> str:
+        """The one that it was filed under, "2026-11"."""
+        _, year, month, *_ = str(self.entry.file).split("/")
+        return f"{year}-{month}"
+
 
 def files(session: Session, wanted: Filter, keep: Keep, now: datetime, limit: int) -> list[FileView]:
     """The newest that fit. Raises CampaignError, CellError."""

@@ -24,11 +24,13 @@ from ivr.cli.why import shown_moment
 from ivr.cli.with_database import operator, with_database
 from ivr.config import load_settings
 from ivr.database import Database, Place
+from ivr.finding_calls import find_call
 from ivr.i18n import current_language, translate
 from ivr.model import ArchiveAction, ArchiveEntry, RecordingKind
 
 T = TypeVar("T")
 SHOWN = 50
+FIRST_SIGNS = 8  # of a call's id: enough for `ivr archive show`
 MB = 1_000_000
 KINDS = {
     RecordingKind.COMPLAINT: "complaint",
@@ -108,11 +110,15 @@ def list_(
     kept = RecordingKind(kind) if kind is not None else None
     wanted = views.Filter(month=month, campaign=campaign, phone=phone, kind=kept, held=held)
     files = _files(db, wanted, limit)
+    if not files:
+        click.echo(translate("The archive has nothing of that."))
+        return
     table = Table()
-    for title in ("entry", "campaign", "kind", "file", "kept until", "held"):
+    for title in ("entry", "month", "campaign", "kind", "call", "kept until", "held"):
         table.add_column(translate(title), overflow="fold")
     for one in files:
-        row = (str(one.entry.number), one.campaign, translate(KINDS[one.kind]), str(one.entry.file))
+        call = (one.entry.attempt_id or "")[:FIRST_SIGNS]
+        row = (str(one.entry.number), one.month, one.campaign, translate(KINDS[one.kind]), call)
         table.add_row(*row, _dates(one), translate("yes") if one.held else "")
     Console().print(table)
 
@@ -132,15 +138,17 @@ def _dates(one: views.FileView) -> str:
     return translate("{first} to {last}", first=f"{one.not_before.astimezone():%Y-%m-%d}", last=last)
 
 
-@command.command(help=translate("Show everything that was done with the recording of one call."))
-@click.argument("attempt")
+@command.command(
+    help=translate("Show everything that was done with the recording of one call. CALL: its id's first signs.")
+)
+@click.argument("attempt", metavar="CALL")
 @DATABASE
 def show(attempt: str, db: Place | None) -> None:
     async def work(database: Database) -> list[ArchiveEntry]:
-        return list(await database.read(lambda session: views.story(session, attempt)))
+        return list(await database.read(lambda session: views.story(session, find_call(session, attempt))))
 
     entries = _with(db, work)
-    for one in _files(db, views.Filter(attempt=attempt), SHOWN):
+    for one in _files(db, views.Filter(attempt=entries[0].attempt_id), SHOWN):
         click.echo(f"{one.entry.file}: {translate(KINDS[one.kind])}")
         click.echo(f"  SHA-256 {one.entry.file_sha256}, {one.entry.bytes} bytes")
         click.echo(translate("  kept until: {dates}", dates=_dates(one)))
@@ -238,6 +246,9 @@ def holds_(db: Place | None) -> None:
         return await database.read(holds.holds), database.clock.now()
 
     found, now = _with(db, work)
+    if not found:
+        click.echo(translate("There are no holds."))
+        return
     table = Table()
     for title in ("hold", "on", "why", "placed by", "placed", "until", "state"):
         table.add_column(translate(title), overflow="fold")

@@ -28,6 +28,7 @@ from ivr.metrics.measure import Figure, Question, Spans, measure, statement_text
 from ivr.metrics.metric import Metric
 from ivr.metrics.slices import SLICES
 from ivr.report.campaign_sheets import SLICE_TITLES
+from ivr.report.labels import key_labels, key_title
 
 DAY = click.DateTime(["%Y-%m-%d"])
 
@@ -75,6 +76,7 @@ def list_() -> None:
     help=translate("By segment: an attribute of the list; default: the number's prefix."),
 )
 @click.option("--timezone", help=translate("Whose hours and days; default: the campaigns'."))
+@click.option("--sql", "with_sql", is_flag=True, help=translate("Show the statement as it runs, too."))
 @DATABASE
 def show(
     name: str,
@@ -83,6 +85,7 @@ def show(
     by: str | None,
     segment: str,
     timezone: str | None,
+    with_sql: bool,
     db: Place | None,
     **filters: str | tuple[str, ...] | None,
 ) -> None:
@@ -102,15 +105,16 @@ def show(
         return await database.read(work)
 
     figures, sql = with_database(db, ask, must_exist=True)
-    _tell(one, figures, sql, by)
+    _tell(one, figures, sql if with_sql else None, by)
 
 
-def _tell(one: Metric, figures: tuple[Figure, ...], sql: str, by: str | None) -> None:
+def _tell(one: Metric, figures: tuple[Figure, ...], sql: str | None, by: str | None) -> None:
     language = current_language()
     click.echo(f"{words.title(one, language)} ({one.name}, {one.source})")
     click.echo(translate("Formula: {formula}", formula=words.sentence(one.formula, spans(), language)))
     click.echo(translate("Left out: {excluded}", excluded=words.sentence(one.excluded, spans(), language)))
-    click.echo(f"SQL: {sql}")
+    if sql is not None:
+        click.echo(f"SQL: {sql}")
     if by is None and not one.keys:
         click.echo(f"{translate('Value')}: {_value(one, figures[0])}")
         return
@@ -121,10 +125,11 @@ def _tell(one: Metric, figures: tuple[Figure, ...], sql: str, by: str | None) ->
     if by is not None:
         table.add_column(translate(SLICE_TITLES[by]))
     for key, _ in one.keys:
-        table.add_column(key)
+        table.add_column(key_title(key, language))
     table.add_column(translate("Value"), justify="right")
     for figure in figures:
-        table.add_row(*([figure.slice or "–"] if by is not None else []), *figure.keys, _value(one, figure))
+        keys = key_labels(one, figure.keys, language)
+        table.add_row(*([figure.slice or "–"] if by is not None else []), *keys, _value(one, figure))
     Console().print(table)
 
 
@@ -132,7 +137,12 @@ def _value(one: Metric, figure: Figure) -> str:
     shown = words.shown_of(one, figure.value, current_language())
     if figure.whole is None or figure.value is None:
         return shown
-    return f"{shown} ({figure.part:,.10g} / {figure.whole:,.10g})"
+    return f"{shown} ({_amount(figure.part)} / {_amount(figure.whole)})"
+
+
+def _amount(value: float) -> str:
+    """Two decimals at most, and none that say nothing."""
+    return f"{value:,.2f}".rstrip("0").rstrip(".")
 
 
 @command.command(help=translate("Look whether the books balance. Exit 1 when a rule doesn't hold."))

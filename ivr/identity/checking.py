@@ -27,6 +27,7 @@ from ivr.model import Campaign
 from ivr.policy.policy import CampaignRules
 
 log = logging.getLogger(__name__)
+NOBODYS = ("", "-")  # in the column of those who have no such password
 HASHED_AT_ONCE = 2  # comparisons with argon2id need 64 MiB each
 
 
@@ -109,7 +110,7 @@ class HashChecker:
 
     async def check(self, question: Question) -> CheckStatus:
         kept = question.attributes.get(question.wait.against or "")
-        if kept is None or kept == "":
+        if kept is None or str(kept).strip() in NOBODYS:
             return "unknown"
         try:
             async with asyncio.timeout(question.wait.timeout_s):

@@ -18,6 +18,18 @@ WORDS: Mapping[IdentityResult, str] = {
 }
 
 
+METHODS: Mapping[str, str] = {
+    "password": "service password",
+    "name_address": "name and address",
+    "id": "identity document",
+}
+
+
+def method_word(method: str) -> Term | str:
+    """What the customer was asked for, in words; a method of the flow's own by its name."""
+    return Term(METHODS[method]) if method in METHODS else method
+
+
 def result_word(result: IdentityResult) -> Term:
     """What a check came to, in words."""
     return Term(WORDS[result])

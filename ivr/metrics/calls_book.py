@@ -86,7 +86,10 @@ CUSTOMERS_AND_CALLS: tuple[Metric, ...] = (
     Metric(
         name="contact_rate",
         title=Said("Contact rate"),
-        formula=Said("Customers reached / customers dialled."),
+        formula=Said(
+            "Customers reached / customers dialled. The source divides connected calls; here a customer who is "
+            "reached twice counts once, so that it stays below 100 %."
+        ),
         excluded=Said("Contacts that weren't dialled."),
         unit=Unit.SHARE,
         source="S3",

@@ -38,8 +38,8 @@ ivr metrics show work_efficiency --team north --from 2026-11-02 --to 2026-11-08 
 - A ratio whose denominator is 0 says "no calls yet", never 0.
 - Periods filter calls by when they began, and customers by when their list was imported.
 - The statements run on SQLite and PostgreSQL alike. Only words like `SECONDS(later, earlier)` are spelled
-  differently; `ivr metrics show` prints the statement as it runs. `:confirm_s` and `:payment_s` are `[reports]
-  confirm_days` and `payment_days`. `LOCAL_DAY` is the day in the time zone.
+  differently; `ivr metrics show --sql` prints the statement as it runs. `:confirm_s` and `:payment_s` are
+  `[reports] confirm_days` and `payment_days`. `LOCAL_DAY` is the day in the time zone.
 - Aliases: `a` a call, `c` its campaign, `t` its contact in the campaign, `k` the newest confirmation, `n` an
   answer, `r` a mark by text message, `s` a segment of the call, `d` the contact's newest decision, `g` an agent,
   `tm` their team, `x` a row about people (see [Rows about people](#rows-about-people)).

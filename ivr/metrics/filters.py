@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from flows.findings import Term
 from ivr.errors import IvrError
 from ivr.metrics.metric import Relation
 from ivr.model import Agent, Campaign, Organisation, Team
@@ -19,6 +20,44 @@ DEFAULT_ZONE = "Asia/Shanghai"  # a campaign's own, unless it says otherwise
 
 class MetricError(IvrError):
     """The question can't be answered as asked. One sentence: why, and what to ask instead."""
+
+
+_RELATIONS = {
+    "customers": "customers",
+    "calls": "calls",
+    "last calls": "last calls",
+    "first calls": "first calls",
+    "answers": "answers",
+    "ratings": "ratings",
+    "agents' time": "agents' time",
+    "shifts": "shifts",
+    "staff": "staff",
+    "agents' talks": "agents' talks",
+    "inspections": "inspections",
+    "handled calls": "handled calls",
+}
+_SLICES = {
+    "hour": "hour",
+    "day": "day",
+    "weekday": "weekday",
+    "week": "week",
+    "month": "month",
+    "attempt": "attempt",
+    "arm": "arm",
+    "grade": "grade",
+    "trunk": "trunk",
+    "campaign": "campaign",
+    "organisation": "organisation",
+    "segment": "segment",
+    "agent": "agent",
+    "team": "team",
+}
+
+
+def untold(relation: Relation, by: str) -> MetricError:
+    """The relation's rows can't be told apart, nor chosen, by that."""
+    what, slice_ = Term(_RELATIONS[relation.name]), Term(_SLICES[by])
+    return MetricError("{what} can't be told by {by}", what=what, by=slice_)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +125,7 @@ def where_sql(wanted: Filter, relation: Relation) -> tuple[str, dict[str, Any]]:
         if not values:
             continue
         if by not in relation.slices:
-            raise MetricError("{what} have no {by}; leave it out", what=relation.name, by=by)
+            raise untold(relation, by)
         conditions.append(f"{column} IN :{by}s")
         params[f"{by}s"] = list(values)
     if wanted.organisation is not None:

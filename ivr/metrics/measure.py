@@ -16,7 +16,7 @@ from sqlalchemy import TextClause, bindparam, func, select, text
 from sqlalchemy.orm import Session
 
 from ivr.metrics import filters
-from ivr.metrics.filters import Filter, MetricError
+from ivr.metrics.filters import Filter
 from ivr.metrics.metric import Metric, Relation
 from ivr.metrics.periods import SLICES_OF_TIME, as_json, periods
 from ivr.metrics.slices import Dialect, SliceSql, slice_sql
@@ -98,7 +98,10 @@ def measure_all(session: Session, metrics: Iterable[Metric], question: Question)
         statement = _statement(session, some, question)
         rows = session.execute(statement.clause, statement.params).all()
         for at, metric in enumerate(some):
-            found[metric.name] = tuple(_figure(metric, row._mapping, at) for row in rows)
+            figures = (_figure(metric, row._mapping, at) for row in rows)
+            # A distribution says nothing of what there was none of; a ratio may be 0 of many.
+            shares_out = metric.keys and metric.whole is None
+            found[metric.name] = tuple(one for one in figures if one.part or not shares_out)
     return found
 
 
@@ -220,7 +223,7 @@ def _sliced(session: Session, relation: Relation, question: Question, zone: Zone
     if by is None:
         return SliceSql("''")
     if by not in relation.slices:
-        raise MetricError("{what} can't be told by {by}", what=relation.name, by=by)
+        raise filters.untold(relation, by)
     if relation.label and by in SLICES_OF_TIME:
         return SliceSql(relation.label)
     return slice_sql(by, relation.moment, zone, _dialect(session), question.now)

@@ -58,7 +58,7 @@ CALLS = Relation(
     slices=_OF_CALLS,
 )
 LAST_CALLS = Relation(
-    name="last_calls",
+    name="last calls",
     tables=CALLS.tables,
     where="a.ended_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM attempt later WHERE later.task_id = a.task_id"
     " AND later.number > a.number AND later.ended_at IS NOT NULL)",
@@ -67,7 +67,7 @@ LAST_CALLS = Relation(
     slices=_OF_CALLS,
 )
 FIRST_CALLS = Relation(
-    name="first_calls",
+    name="first calls",
     tables=CALLS.tables,
     where="a.ended_at IS NOT NULL AND a.number = 1",
     moment="a.started_at",

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from ivr.i18n import translate_into
 from ivr.metrics import words
 from ivr.metrics.book import metric
-from ivr.metrics.filters import MetricError
+from ivr.metrics.filters import MetricError, untold
 from ivr.metrics.measure import Question, measure
 from ivr.metrics.metric import Metric, Unit
 from ivr.metrics.ranking import Place, Ranking, Stratum, ranking
@@ -108,7 +108,7 @@ def _cells(
         if name not in STRATA:
             raise MetricError("{name} is no stratum; there are: {strata}", name=name, strata=", ".join(STRATA))
         if name not in entry.relation.slices:
-            raise MetricError("{what} can't be told by {by}", what=entry.relation.name, by=name)
+            raise untold(entry.relation, name)
         if entry.of_customers and name not in OF_CUSTOMERS:
             raise MetricError(
                 "{metric} counts customers, who may be called several times: it can't be adjusted for {by}, only "

@@ -93,6 +93,8 @@ def test_the_page_and_the_workbook_hold_the_tables(
 
 def test_a_metric_with_its_formula_and_statement(database: str, capsys: pytest.CaptureFixture[str]) -> None:
     main(["metrics", "show", "success_rate", "--campaign", "March", "--db", database])
+    assert "SQL" not in capsys.readouterr().out
+    main(["metrics", "show", "success_rate", "--campaign", "March", "--sql", "--db", database])
     told = capsys.readouterr().out
     assert "Formula: Successes (gross) / connected calls." in told
     assert "SQL: SELECT" in told

@@ -17,7 +17,14 @@ from flows.sprint import IdentityNoted, IdentityWait
 from ivr.config import CheckerSettings, ConfigError, IdentitySettings, Settings
 from ivr.database import Database, DatabaseError
 from ivr.identity import checking, rows
-from ivr.identity.checking import HASHED_AT_ONCE, HttpChecker, IdentityChecks, Question, identity_checks
+from ivr.identity.checking import (
+    HASHED_AT_ONCE,
+    HashChecker,
+    HttpChecker,
+    IdentityChecks,
+    Question,
+    identity_checks,
+)
 from ivr.identity.form import IdentityError, Judgement, record_identity_check
 from ivr.model import Agent, Attempt, IdentityResult
 from ivr.policy.loader import default_policy
@@ -99,6 +106,13 @@ async def test_a_system_says_one_word(crm: Crm, word: str, monkeypatch: pytest.M
             "authorization": "Bearer t0ken",
         }
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("cell", ["", "-", " - ", None])
+async def test_a_customer_without_a_password_is_asked_by_the_next_method(cell: str | None) -> None:
+    asked = IdentityWait(node="who", method="password", digits=DIGITS, against="pw")
+    attributes = {} if cell is None else {"pw": cell}
+    assert await HashChecker().check(Question("a", 1, PHONE, attributes, asked)) == "unknown"
 
 
 @pytest.mark.parametrize("answer", [500, {"result": "yes"}, {}, ["right"], {"result": ["right"]}])

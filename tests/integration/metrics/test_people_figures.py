@@ -397,6 +397,7 @@ async def test_states_add_up_to_the_time_signed_in(db: Database) -> None:
 
     def work(session: Session) -> None:
         found = measure_all(session, PEOPLE, question)
+        assert "signed_out" not in {one.keys[0] for one in found["agent_states"]}
         assert sum(one.part for one in found["agent_states"]) == pytest.approx(found["signed_in_time"][0].part)
         assert {one.keys: one.part for one in found["agent_states"]} == pytest.approx(dict(walked))
         north = measure(session, metric("signed_in_time"), replace(question, wanted=Filter(teams=("north",))))
