@@ -15,7 +15,7 @@ from ivr.inspection.card import GRADES, items
 from ivr.inspection.kappa import Agreement, agreement
 from ivr.inspection.papers import card_of
 from ivr.inspection.schema import CardSpec
-from ivr.inspection.standing import counts
+from ivr.inspection.standing import counts, fault_counts
 from ivr.metrics.statistics import Interval, Share, wilson
 from ivr.model import (
     ActionState,
@@ -46,7 +46,7 @@ class Quality:
     excellent: int
     failed: int
     mean_score: float | None  # None: none was inspected
-    faults: int  # that stand; of an agent, those that count for them
+    faults: int  # `standing.fault_counts`; of an agent, those that count for them
 
     @property
     def excellence(self) -> Share:
@@ -84,7 +84,7 @@ def quality(session: Session, by: By, since: date | None, until: date | None) ->
     faults = _joined(by, select(name, func.count())).join(
         InspectionFault, InspectionFault.inspection_id == Inspection.id
     )
-    faults = faults.where(Inspection.settled_at.is_not(None), *days, InspectionFault.withdrawn_at.is_(None))
+    faults = faults.where(fault_counts(), *days)
     of_name = {str(one or ""): count for one, count in session.execute(faults.group_by(name))}
     if by == "agent":
         of_name = {"": of_name.get("", 0)} | {
@@ -213,7 +213,7 @@ def faults_by_person(
     rows = (
         select(InspectionFault.agent, InspectionFault.of, func.count())
         .join(Inspection, Inspection.id == InspectionFault.inspection_id)
-        .where(InspectionFault.withdrawn_at.is_(None), InspectionFault.agent.is_not(None))
+        .where(fault_counts(), InspectionFault.agent.is_not(None))
         .group_by(InspectionFault.agent, InspectionFault.of)
     )
     rows = rows.where(Inspection.day >= since) if since else rows

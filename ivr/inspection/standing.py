@@ -5,10 +5,10 @@ the first (decision 0207). A recording counts once, however often it was heard."
 
 from __future__ import annotations
 
-from sqlalchemy import ColumnElement, and_, exists, select
+from sqlalchemy import ColumnElement, and_, exists, or_, select
 from sqlalchemy.orm import Session, aliased
 
-from ivr.model import AppealState, Inspection, InspectionAppeal, InspectionState
+from ivr.model import AppealState, Inspection, InspectionAppeal, InspectionFault, InspectionState
 
 
 def stands() -> ColumnElement[bool]:
@@ -29,6 +29,21 @@ def counts() -> ColumnElement[bool]:
         InspectionAppeal.inspection_id == Inspection.id, InspectionAppeal.state == AppealState.OPEN
     )
     return and_(stands(), ~appealed)
+
+
+def fault_counts() -> ColumnElement[bool]:
+    """Of a fault joined to its inspection: settled, not withdrawn, and its point wasn't noted of the same part of
+    the call by the level above, or earlier. Two who score a call, or two levels, note the same fault twice."""
+    other, noted = aliased(Inspection), aliased(InspectionFault)
+    said = (
+        exists()
+        .where(other.attempt_id == Inspection.attempt_id, other.agent == Inspection.agent)
+        .where(other.settled_at.is_not(None), noted.inspection_id == other.id)
+        .where(noted.point == InspectionFault.point, noted.withdrawn_at.is_(None))
+        .where(or_(other.level > Inspection.level,
+                   and_(other.level == Inspection.level, noted.id < InspectionFault.id)))
+    )  # fmt: skip
+    return and_(Inspection.settled_at.is_not(None), InspectionFault.withdrawn_at.is_(None), ~said)
 
 
 def of_same_part(session: Session, row: Inspection) -> list[Inspection]:

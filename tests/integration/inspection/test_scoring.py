@@ -154,12 +154,14 @@ async def test_faults_count_for_the_person_or_the_leader_of_the_team(db: Databas
         own = faults.note(session, ann, row.id, faults.Found("fees", at_s=12.5), TOMORROW)
         common = faults.note(session, ann, row.id, faults.Found("misled", FaultOf.TEAM), TOMORROW)
         assert (own.of, own.agent, common.agent) == (FaultOf.PERSON, "1001", "1002")
+        assert figures.faults_by_person(session, DAY, None) == {}  # it isn't settled yet
+        score(session, ann, row.id, sheet(), TOMORROW)
         assert figures.faults_by_person(session, DAY, None) == {
             "1001": {FaultOf.PERSON: 1},
             "1002": {FaultOf.TEAM: 1},
         }
         lines_of = figures.quality(session, "agent", None, None)
-        assert [(line.name, line.inspected, line.faults) for line in lines_of] == [("1001", 0, 1), ("1002", 0, 1)]
+        assert [(line.name, line.inspected, line.faults) for line in lines_of] == [("1001", 1, 1), ("1002", 0, 1)]
         with pytest.raises(InspectionError, match="has no point fee"):
             faults.note(session, ann, row.id, faults.Found("fee"), TOMORROW)
         with pytest.raises(InspectionError, match="is of a person"):
@@ -168,6 +170,33 @@ async def test_faults_count_for_the_person_or_the_leader_of_the_team(db: Databas
         assert faults.note(session, ann, robot.id, faults.Found("clear"), TOMORROW).of is FaultOf.FLOW
         with pytest.raises(InspectionError, match="is of the robot"):
             faults.note(session, ann, robot.id, faults.Found("clear", FaultOf.TEAM), TOMORROW)
+
+    await run(db, work)
+
+
+async def test_a_point_that_two_note_counts_once(db: Database) -> None:
+    """Two who score a call don't see each other's faults; the level above notes what the first noted."""
+
+    def work(session: Session) -> None:
+        row = one(session, scorers=2)
+        ann, ben, boss = (who(session, name) for name in ("ann", "ben", "boss"))
+        for person_ in (ann, ben):
+            faults.note(session, person_, row.id, faults.Found("fees"), TOMORROW)
+            score(session, person_, row.id, sheet(), TOMORROW)
+        faults.note(session, ben, row.id, faults.Found("misled"), TOMORROW)
+        counted = {"1001": {FaultOf.PERSON: 2}}  # fees, misled
+        assert figures.faults_by_person(session, None, None) == counted
+        above = take(session, boss, Taking("a", level=2), TOMORROW)
+        above.scorers = 1
+        same = faults.note(session, boss, above.id, faults.Found("fees", FaultOf.TEAM), TOMORROW)
+        assert figures.faults_by_person(session, None, None) == counted  # that one isn't settled
+        score(session, boss, above.id, sheet(), TOMORROW)
+        counted = {"1001": {FaultOf.PERSON: 1}, "1002": {FaultOf.TEAM: 1}}  # whose it is, the level above says
+        assert figures.faults_by_person(session, None, None) == counted
+        for by in figures.WAYS:
+            assert sum(line.faults for line in figures.quality(session, by, None, None)) == 2
+        same.withdrawn_at = LATER
+        assert figures.faults_by_person(session, None, None) == {"1001": {FaultOf.PERSON: 2}}
 
     await run(db, work)
 
