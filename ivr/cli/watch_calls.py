@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from datetime import datetime
 from functools import partial, update_wrapper
 
 import click
@@ -17,7 +18,7 @@ from ivr.cli.with_database import operator, with_database
 from ivr.database import Database, Place
 from ivr.i18n import current_language, translate
 from ivr.model import Supervision, SupervisionKind, SupervisionState
-from ivr.report.labels import label
+from ivr.report.labels import answer_label, label
 from ivr.session.progress import masked
 from ivr.signals import at_each_signal
 from ivr.supervision import service
@@ -32,6 +33,7 @@ PHONE = click.option(
 )
 CALL = click.argument("call", metavar="CALL")
 Watching = tuple[str | None, "Place | None"]  # as which user, in which database
+NOT_HEARD = {"no_input": "says nothing", "no_match": "isn't understood"}
 SPEAKERS = {"robot": "robot", "agent": "agent", "customer": "customer", "call": "call"}
 
 
@@ -75,7 +77,7 @@ def _show(user: str | None, db: Place | None) -> None:
         table.add_column(translate(heading))
     for one in found:
         table.add_row(one.attempt_id[:SHORT], one.campaign, masked(one.phone), _with(one), translate(one.state),
-                      one.node or "", one.heard or "", "\n".join(map(_watcher, one.watchers)))  # fmt: skip
+                      one.node or "", _heard(one.heard or ""), "\n".join(map(_watcher, one.watchers)))  # fmt: skip
     Console().print(table)
 
 
@@ -103,13 +105,29 @@ def read(obj: Watching, call: str) -> None:
             key = f"{line['at']} {line['who']} {line['text']}"
             if key not in shown:
                 shown.append(key)
-                click.echo(f"{line['at'][11:19]} {translate(SPEAKERS[line['who']])}: {_text(line)}")
+                click.echo(told(line))
 
     _carry_out(obj, call, SupervisionKind.READ, tell=tell)
 
 
+def told(line: dict[str, str]) -> str:
+    """One line of a call's text, at the reader's time."""
+    at = datetime.fromisoformat(line["at"]).astimezone()
+    return f"{at:%H:%M:%S} {translate(SPEAKERS[line['who']])}: {_text(line)}"
+
+
 def _text(line: dict[str, str]) -> str:
-    return translate(line["text"]) if line["who"] == "call" else line["text"]
+    if line["who"] == "call":
+        return translate(line["text"])
+    return _heard(line["text"]) if line["who"] == "customer" else line["text"]
+
+
+def _heard(text: str) -> str:
+    """What was heard of a customer: their words, if any, and what they were understood as."""
+    words, arrow, meaning = text.rpartition(" → ")
+    if meaning in NOT_HEARD:
+        return f"{words}{arrow}{translate(NOT_HEARD[meaning])}"
+    return f"{words}{arrow}{answer_label('', meaning, current_language())}"
 
 
 def _add_spoken(name: str, kind: SupervisionKind, help_: str) -> None:
@@ -148,9 +166,10 @@ def log(obj: Watching, call: str) -> None:
     for heading in ("time", "who", "what", "result", "agent", "agent sees it"):
         table.add_column(translate(heading))
     for one in found:
-        told = translate("yes" if one.told else "no") if one.agent else ""
+        told = translate("yes" if one.told else "no") if one.agent and one.began_at else ""
         at = f"{one.asked_at.astimezone():%Y-%m-%d %H:%M:%S}"
-        did, result = kind_word(one.kind).render(translate), state_word(one.state).render(translate)
+        did = kind_word(one.kind).render(translate)
+        result = _with_why(state_word(one.state).render(translate), one.why)
         table.add_row(at, one.who, did, result, one.agent or "", told)
     Console().print(table)
 
@@ -197,11 +216,13 @@ async def until_over(
     while True:
         now = database.clock.now()
         view = await database.run(partial(service.follow, order_id=order_id, actor=actor, now=now))
-        tell(view)
         if view.state is not state:
             state = view.state
-            click.echo(_said(view))
+            if not view.over:
+                click.echo(_said(view))
+        tell(view)
         if view.over:
+            click.echo(_said(view))
             return view
         if stop.is_set() and asked_s is None:
             asked_s = loop.time()
@@ -228,10 +249,14 @@ def _said(view: service.OrderView) -> str:
         said = kind_word(view.kind).render(translate)
         if view.told:
             said = translate("{what}; the agent sees it", what=said)
-    if view.why is None:
+    return _with_why(said, view.why)
+
+
+def _with_why(said: str, why: str | None) -> str:
+    if why is None:
         return said
-    why = why_word(view.why)
-    words = label("outcome", why, current_language()) if isinstance(why, str) else why.render(translate)
+    word = why_word(why)
+    words = label("outcome", word, current_language()) if isinstance(word, str) else word.render(translate)
     return translate("{what}: {why}", what=said, why=words)
 
 

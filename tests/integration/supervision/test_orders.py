@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
 
@@ -131,9 +132,14 @@ def test_what_supervisors_read(sqlite_url: str) -> None:
         database = Database(sqlite_url)
         await database.run(fill)
         await database.run(lambda session: give(session, "aa1", SupervisionKind.WHISPER))
-        order = await database.run(lambda session: give(session, "ab2", SupervisionKind.TAKE_OVER).id)
+        await database.run(lambda session: give(session, "ab2", SupervisionKind.TAKE_OVER))
+        await database.run(one_that_failed)
         await database.close()
-        assert order == 2
+
+    def one_that_failed(session: Session) -> None:
+        row = give(session, "aa1", SupervisionKind.LISTEN, on=False)
+        row.state, row.why, row.ended_at = SupervisionState.NOT_REACHED, "busy", NOW
+        session.get_one(Attempt, "ab2").last_heard = "no_input"
 
     def watch(*words: str) -> str:
         done = CliRunner().invoke(cli(), ["watch", *words], obj={})
@@ -145,10 +151,15 @@ def test_what_supervisors_read(sqlite_url: str) -> None:
         patch.setattr(watch_calls, "Console", lambda: wide)
         with wide.capture() as shown:
             watch("--db", sqlite_url)
+        with wide.capture() as logged:
+            watch("log", "aa1", "--db", sqlite_url)
+    (failed,) = (line for line in logged.get().splitlines() if "listens" in line)
+    assert "your phone wasn't answered: Busy │ 1001  │  " in failed  # nobody listened: nothing was to be seen
     first, second = (line for line in shown.get().splitlines() if "November" in line)
     assert "agent 1001" in first
     assert "ann: whispers to the agent" in first
     assert second.count("ann") == 2  # with the customer, and what they do
+    assert "says nothing" in second
     for words in (["--db", sqlite_url, "read", "zz"], ["read", "zz", "--db", sqlite_url]):
         assert watch(*words) == "No call zz is on now; see: ivr watch"
     assert "There is no user bob" in watch("cut", "aa", "--user", "bob", "--db", sqlite_url)
@@ -234,6 +245,18 @@ async def test_orders_that_cant_be_are_said(filled: Database) -> None:
     ):
         with pytest.raises(service.SupervisionError, match=sentence):
             await filled.run(work)
+
+
+def test_a_line_is_shown_in_the_readers_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", "Asia/Shanghai")
+    time.tzset()
+    try:
+        assert watch_calls.told({"at": "2026-11-02T10:00:00+00:00", "who": "customer", "text": "是 → yes"}) == (
+            "18:00:00 customer: 是 → Yes"
+        )
+    finally:
+        monkeypatch.undo()
+        time.tzset()
 
 
 async def test_words_of_a_call_are_for_supervisors_alone(filled: Database) -> None:
