@@ -16,6 +16,7 @@ import wave
 from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 
@@ -127,7 +128,8 @@ class Compressor:
                 facts = await self._compressed(wav)
                 if facts.file == wav.name:
                     self._failed.add(attempt_id)
-                await self._database.run(partial(_write_row, attempt_id=attempt_id, facts=facts))
+                now = self._database.clock.now()
+                await self._database.run(partial(_write_row, attempt_id=attempt_id, facts=facts, now=now))
                 if facts.file != wav.name:
                     await asyncio.to_thread(wav.unlink)
         except Exception as error:  # noqa: BLE001 one file's fault must not keep the others from being made
@@ -221,13 +223,13 @@ def _ended(session: Session, attempt_ids: Sequence[str]) -> list[str]:
     return list(session.scalars(known.order_by(ended_at)))
 
 
-def _write_row(session: Session, attempt_id: str, facts: RecordingFacts) -> None:
+def _write_row(session: Session, attempt_id: str, facts: RecordingFacts, now: datetime) -> None:
     """One per call: what was made again after a crash, or compressed at last, takes its place; not that of one
-    that the archive has filed meanwhile."""
+    that the archive has filed meanwhile. A call that a person made is over before its attempt has ended."""
     row = session.scalars(select(Recording).where(Recording.attempt_id == attempt_id)).first()
     if row is not None and row.file.startswith(f"{FOLDER}/"):
         return
     if row is None:
-        row = Recording(attempt_id=attempt_id, created_at=session.get_one(Attempt, attempt_id).ended_at)
+        row = Recording(attempt_id=attempt_id, created_at=session.get_one(Attempt, attempt_id).ended_at or now)
         session.add(row)
     row.file, row.sha256, row.seconds = facts.file, facts.sha256, facts.seconds

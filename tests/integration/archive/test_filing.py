@@ -138,7 +138,7 @@ async def test_a_recording_that_is_made_again_after_it_was_filed_changes_nothing
     call = await yard.call(await in_campaign(yard), A_DAY)
     await yard.file()
     facts = RecordingFacts(f"{call}.flac", "0" * 64, 1.0)
-    await yard.database.run(lambda session: _write_row(session, call, facts))
+    await yard.database.run(lambda session: _write_row(session, call, facts, yard.database.clock.now()))
     assert await yard.findings() == []
 
 

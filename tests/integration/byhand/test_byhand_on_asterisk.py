@@ -18,7 +18,7 @@ from ivr.byhand.finishing import Result
 from ivr.byhand.service import Tasks
 from ivr.database import Database
 from ivr.desk import roster
-from ivr.model import AgentState, HandlingState, Segment
+from ivr.model import AgentState, HandlingState, Recording, Segment
 from speech.audio import SAMPLE_RATE_HZ
 from tests.asterisk_rig.fixture import AsteriskRig, asterisk_rig
 from tests.integration.byhand.office import FLOW, ROSTER, wants
@@ -87,6 +87,9 @@ async def test_the_agent_is_rung_first_and_then_the_two_talk(
         second.hang_up()
         await until(tasks, HandlingState.WRAP_UP)
         await asyncio.wait_for(first.ended.wait(), HANG_GUARD_S)  # the agent's phone is free again
+        async with asyncio.timeout(HANG_GUARD_S):  # its recording is kept, whenever the agent finishes
+            while not await db.read(lambda session: session.scalars(select(Recording.file)).all()):  # noqa: ASYNC110 rows tell nobody
+                await asyncio.sleep(0.2)
         await tasks.finish("1001", Result("refused"))
         worker.terminate()
         await asyncio.to_thread(ended, worker)
