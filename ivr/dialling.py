@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import logging
 import uuid
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -24,6 +25,7 @@ from ivr.clock import Clock, RealClock
 from ivr.config import ConfigError, Settings, TrunkSettings
 from ivr.contacts_import import count_contacts
 from ivr.database import Database, file_of, url_of
+from ivr.desk.roster import trunks_of
 from ivr.dialer.lock import dialling_lock
 from ivr.dialer.routes import Routes
 from ivr.dialer.trunk_routes import LaneTrunk, TrunkAccount, check_caller_ids, recently_shown, trunk_rules
@@ -39,6 +41,7 @@ from trunk.asterisk.pbx import Pbx
 from trunk.asterisk.trunk import AsteriskTrunk
 from trunk.ports import TrunkError
 
+log = logging.getLogger(__name__)
 TORN_CLOSE_S = 1.0  # how long a network that doesn't answer is waited for, when nobody wants to wait any more
 
 
@@ -178,10 +181,17 @@ def _stopping(brake: Brake) -> Callable[[], None]:
     return stop
 
 
-def agents_trunks(settings: Settings, chosen: Collection[str]) -> dict[str, TrunkSettings]:
-    """Trunks that queues name besides those that calls leave by: they take legs to agents alone."""
-    named = {queue.trunk for queue in settings.queues.values() if queue.trunk is not None} - set(chosen)
-    return {name: settings.trunks[name].model_copy(update={"prefixes": ()}) for name in sorted(named)}
+async def with_agents_trunks(
+    settings: Settings, chosen: Mapping[str, TrunkSettings], database: Database
+) -> dict[str, TrunkSettings]:
+    """The chosen trunks, and those that the roster names for its agents: they take legs to agents alone."""
+    found = dict(chosen)
+    for name in sorted(await database.read(trunks_of) - set(chosen)):
+        if name in settings.trunks:
+            found[name] = settings.trunks[name].model_copy(update={"prefixes": ()})
+        else:  # such an agent can't be rung from this machine; others can
+            log.warning("agents_trunk_missing", extra={"trunk": name})
+    return found
 
 
 async def open_lanes(
@@ -212,8 +222,8 @@ class _Trunks:
     def __init__(self, options: DialOptions, brake: Brake) -> None:
         self.by = options.by
         self._brake = brake
-        chosen = chosen_trunks(options.settings, options.trunks)
-        self._sections = chosen | agents_trunks(options.settings, chosen)
+        self._settings = options.settings
+        self._sections = chosen_trunks(options.settings, options.trunks)
         self._pbx = Pbx(pbx_config(options.settings))
 
     async def reach(self, stack: AsyncExitStack, flow: Flow) -> tuple[TrunkError, ...]:
@@ -224,7 +234,8 @@ class _Trunks:
         return ()
 
     async def open(self, stack: AsyncExitStack, parts: Parts) -> Routes:
-        lanes = await open_lanes(stack, self._pbx, self._sections, lambda: self._brake.torn)
+        sections = await with_agents_trunks(self._settings, self._sections, parts.database)
+        lanes = await open_lanes(stack, self._pbx, sections, lambda: self._brake.torn)
         account = TrunkAccount(lanes, parts.clock, parts.bus, await recently_shown(parts.database))
         stack.callback(account.close)
         return account.routes(parts.flow.purpose)

@@ -1,5 +1,5 @@
-"""What the business needs from people and from second legs, behind ports: who can take a call now (a configured
-list today, a desk later), and how a leg to them is placed beside a call that is already on."""
+"""What the business needs from people and from second legs, behind ports: who can take a call now, and how
+a leg to them is placed beside a call that is already on."""
 
 from __future__ import annotations
 
@@ -52,7 +52,6 @@ class Admission:
     """What the supply says to a request."""
 
     refused: HandoffResult | None = None  # nobody is offered: why
-    in_line: bool = False  # they may wait for as long as the flow lets them, and have a place; else a moment
     promise_s: float = 0.0  # who waits for longer is told so
     told_every_s: float = 30.0  # so often they are told where they stand
 
@@ -83,7 +82,7 @@ class HandedOver:
 
 
 class AgentSupply(Protocol):
-    """Who can take a call. Implemented by `ivr.agents.ConfiguredAgents` and `ivr.desk.supply.DeskAgents`."""
+    """Who can take a call. Implemented by `ivr.desk.supply.DeskAgents`."""
 
     @property
     def queues(self) -> Collection[str]:

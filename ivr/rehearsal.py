@@ -19,6 +19,7 @@ from ivr.clock import Clock, RealClock
 from ivr.database import Database, file_of, url_of
 from ivr.dialer.lock import dialling_lock
 from ivr.dialer.routes import Routes, SingleRoute
+from ivr.flow_queues import queues_of
 from ivr.policy.loader import default_policy
 from ivr.policy.policy import Policy, policy_of
 from ivr.results import Results
@@ -98,12 +99,27 @@ class _Simulated:
         del stack
         self._book = load_callees(self._options.callees)
         nodes = {flow.qualified(unit, node) for unit, _, node, _ in flow.walk()}
-        return self._book.strangers(nodes | {WHISPER, BRIDGED})
+        return (*self._book.strangers(nodes | {WHISPER, BRIDGED}), *self._undescribed(flow))
+
+    def _undescribed(self, flow: Flow) -> tuple[TrunkError, ...]:
+        """A warning when none of the agents is among the callees: nobody of them will take a call."""
+        crew = self._options.crew
+        if crew is None or not queues_of(flow):
+            return ()
+        phones = {crew.roster.agents[number].phone for number in crew.ready}
+        if not phones or phones & self._book.callees.keys():
+            return ()
+        return (
+            TrunkError(
+                "No agent of the roster is among the callees, so all of them do as `defaults` says: describe them "
+                "under their phones (docs/callees.md)."
+            ),
+        )
 
     async def open(self, stack: AsyncExitStack, parts: Parts) -> Routes:
         language, voices = parts.flow.language, parts.voices
         voice = voices.get(language) or voices.get(language.split("-")[0]) or "en"
-        legs = 2 if self._options.settings.queues else 1  # every call may need one more to an agent
+        legs = 2 if self._options.crew is not None else 1  # every call may need one more to an agent
         channels = legs * self._options.calls_at_once
         config = CarrierConfig(channels=channels, seed=self._options.seed, voice=voice)
         carrier = Carrier(self._book, config, parts.synthesizer.synthesize)

@@ -16,7 +16,6 @@ from typing import ClassVar, Protocol
 from flows.flow import Flow
 from flows.linter import load_checked
 from ivr import deliveries
-from ivr.agents import missing_queues, own_queues
 from ivr.arms import arm_deps
 from ivr.campaigns.opening import (
     CampaignPlan,
@@ -30,7 +29,8 @@ from ivr.clock import Clock
 from ivr.config import ConfigError, Settings
 from ivr.contacts_import import ImportOptions
 from ivr.database import Database, Place
-from ivr.desk.supply import desk_agents
+from ivr.desk.crew import Crew, sign_in
+from ivr.desk.supply import DeskAgents
 from ivr.dialer.dialer import Dialer
 from ivr.dialer.live import LiveRows
 from ivr.dialer.options import DialerOptions
@@ -41,6 +41,8 @@ from ivr.dialer.station import Station, new_worker_id
 from ivr.dialer.stops import heeding_stops
 from ivr.dialer.trunk_routes import TrunkRoutes
 from ivr.eligibility import eligibility_of
+from ivr.errors import IvrError
+from ivr.flow_queues import missing_queues, own_queues
 from ivr.identity.checking import identity_checks, missing_checker
 from ivr.pacing.factory import PaceDeps, callees_in_need, pacer_of
 from ivr.pacing.limits import Least
@@ -82,6 +84,7 @@ class RunOptions:
     policy: Path | None = None  # None: the campaign's own, or `usual_policy` when it is new
     strategy: Path | None = None  # None: the campaign's own, or the shipped one when it is new
     import_options: ImportOptions = field(default_factory=ImportOptions)
+    crew: Crew | None = None  # takes calls over, in a database of the run's own; None: who is signed in there
     compresses: ClassVar[bool] = False  # recordings, after the call; in virtual time there is no after
 
     @property
@@ -189,7 +192,6 @@ async def run_campaign(options: RunOptions, run: Run) -> Results:
         reached = await run.network.reach(stack, flow)
         warnings: _Warnings = (
             *reached,
-            *missing_queues(flow, options.settings.queues),
             *missing_checker(flow, options.settings, real=run.durable),
         )
         recognizer = recognizer_of(options.settings, flow.language, options.recognizer, clock)
@@ -198,6 +200,8 @@ async def run_campaign(options: RunOptions, run: Run) -> Results:
             deliveries.attach(database, options.settings)
         stack.push_async_callback(database.close)
         await database.upgrade()
+        if options.crew is not None:
+            await sign_in(database, options.crew)
         plan = _plan(options, flow, (policy, strategy), recognizer.name, run.network)
         opened = await open_campaign(database, plan)
         async with _compressing(options, database) as compressor:
@@ -241,9 +245,8 @@ class _Ready:
 async def _call_everybody(ready: _Ready, opened: OpenedCampaign) -> None:
     options, clock = ready.options, ready.run.clock
     async with AsyncExitStack() as stack:
-        worker, desk = new_worker_id(), None
-        if ready.run.durable:  # nobody who is signed in is rung about made-up people
-            desk = await desk_agents(ready.database, worker, options.settings).open(stack)
+        worker = new_worker_id()
+        desk = await _desk(ready, worker, stack)
         studio = await open_studio(stack, options.settings, clock, ready.catalogue, options.record, desk)
         speaker = await studio.speaker(ready.flow)
         parts = Parts(clock, ready.flow, ready.bus, ready.database, studio.synthesizer, studio.voices)
@@ -277,7 +280,8 @@ async def _call_everybody(ready: _Ready, opened: OpenedCampaign) -> None:
             quotas.add(limit)
         ready.run.brake.attach(dialer)
         await start_campaign(ready.database, opened.campaign_id)
-        ready.bus.publish(_began(ready, opened, deps.planner))
+        missing = missing_queues(ready.flow, () if desk is None else desk.queues)
+        ready.bus.publish(_began(ready, opened, deps.planner, missing))
         if opened.never:
             ready.bus.publish(TasksSkipped(opened.never))
         async with (
@@ -286,6 +290,16 @@ async def _call_everybody(ready: _Ready, opened: OpenedCampaign) -> None:
             supervising(ready.database, station, ready.bus) if ready.run.durable else nullcontext(),
         ):
             await _dial(dialer, ready, opened.campaign_id, stopped)
+
+
+async def _desk(ready: _Ready, worker: str, stack: AsyncExitStack) -> DeskAgents | None:
+    """Who takes calls over. Without a crew a rehearsal has nobody: who is signed in isn't rung about made-up
+    people."""
+    alone = ready.options.crew is not None
+    if not alone and not ready.run.durable:
+        return None
+    desk = DeskAgents(ready.database, worker, ready.options.settings.desk, alone=alone)
+    return await desk.open(stack)
 
 
 async def _pacer(ready: _Ready, opened: OpenedCampaign, deps: CallDeps) -> tuple[Pacer, float]:
@@ -355,7 +369,7 @@ def _dialer_options(ready: _Ready, opened: OpenedCampaign, studio: Studio) -> Di
     )
 
 
-def _began(ready: _Ready, opened: OpenedCampaign, planner: TurnPlanner) -> RunBegan:
+def _began(ready: _Ready, opened: OpenedCampaign, planner: TurnPlanner, missing: tuple[IvrError, ...]) -> RunBegan:
     imported = opened.imported
     questions = questions_of(ready.flow, planner)
     unknown = {word for question in questions for word in ready.recognizer.unknown_words(question)}
@@ -367,7 +381,7 @@ def _began(ready: _Ready, opened: OpenedCampaign, planner: TurnPlanner) -> RunBe
         recognizer=ready.recognizer.name,
         resumed=opened.resumed,
         unknown_words=tuple(sorted(unknown)),
-        warnings=(*ready.warnings, *_kept_back(opened)),
+        warnings=(*ready.warnings, *missing, *_kept_back(opened)),
     )
 
 

@@ -13,7 +13,6 @@ from pathlib import Path
 
 from flows.flow import Flow
 from flows.nodes import TransferNode
-from ivr.agents import ConfiguredAgents
 from ivr.clock import Clock
 from ivr.config import Settings
 from ivr.database import Database
@@ -63,7 +62,7 @@ class Studio:
         speaker = Speaker(flow, catalogue or self.catalogue, self.renderer)
         await self.clock.outside(speaker.prepare_shared())
         if self.agents is not None and any(isinstance(node, TransferNode) for _, _, _, node in flow.walk()):
-            await self.clock.outside(prepare_agents(speaker, self.settings.queues))
+            await self.clock.outside(prepare_agents(speaker))
         return speaker
 
     def deps(self, flow: Flow, speaker: Speaker, recognizer: Recognizer, database: Database, bus: Bus) -> CallDeps:
@@ -91,7 +90,7 @@ async def open_studio(
     recordings: Path | None = None,
     agents: AgentSupply | None = None,
 ) -> Studio:
-    """`stack` closes what is opened. `agents` None: those of the settings."""
+    """`stack` closes what is opened. `agents` None: nobody takes calls over."""
     synthesizer = EspeakSynthesizer()
     stack.push_async_callback(_closing(clock, synthesizer.close))
     voices = DEFAULT_VOICES | {name: speech.voice for name, speech in settings.speech.items() if speech.voice}
@@ -101,8 +100,6 @@ async def open_studio(
     stack.push_async_callback(api.close)
     if recordings is not None:
         await clock.outside(asyncio.to_thread(recordings.mkdir, parents=True, exist_ok=True))
-    if agents is None and settings.queues:
-        agents = ConfiguredAgents(settings.queues)
     return Studio(settings, clock, catalogue, synthesizer, voices, renderer, api, agents, recordings)
 
 

@@ -6,6 +6,7 @@ import csv
 import sys
 import tempfile
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
@@ -14,6 +15,7 @@ import click
 from flows.flow import Flow
 from flows.linter import load_checked
 from ivr.cli.results import Outputs, write_outputs
+from ivr.cli.roster_option import ROSTER, crew_of
 from ivr.cli.run import FLOW, JSON, RECOGNIZER, RECORD
 from ivr.cli.tell import Teller
 from ivr.cli.with_database import operator
@@ -36,6 +38,7 @@ NAME = "test call"
 @click.option(
     "--set", "given", multiple=True, metavar="NAME=VALUE", help=translate("What a row of a list would bring.")
 )
+@ROSTER
 @RECOGNIZER
 @RECORD
 @JSON
@@ -44,6 +47,7 @@ def command(
     flow: Path,
     trunk: str | None,
     given: tuple[str, ...],
+    roster: Path | None,
     recognizer: str | None,
     record: Path | None,
     json_path: Path | None,
@@ -63,6 +67,7 @@ def command(
             policy=TEST_CALLS_PATH,
             import_options=ImportOptions(rejects=Path(folder) / "rejects.csv"),
             trunks=(trunk or _only_trunk(settings),),
+            crew=crew_of(roster, settings, datetime.now(UTC).date(), everybody=False),
             by=operator(),
         )
         ready_to_dial(options)

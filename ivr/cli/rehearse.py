@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from ivr.cli.options import PlaceOfDatabase
+from ivr.cli.roster_option import ROSTER, crew_of
 from ivr.cli.run import FILE_IN, asked, run_options, watch_and_report
 from ivr.config import load_settings
 from ivr.database import Place
@@ -38,6 +39,7 @@ class Moment(click.ParamType[datetime]):
 @click.command(help=translate("Run a campaign over the simulated network, in virtual time."))
 @run_options(
     click.option("--callees", required=True, type=FILE_IN, help=translate("Who answers, and how (YAML).")),
+    ROSTER,
     click.option("--realtime", is_flag=True, help=translate("Take as long as real calls would.")),
     click.option(
         "--seed", type=int, default=DEFAULT_SEED, show_default=True, help=translate("Same seed, same run.")
@@ -51,15 +53,23 @@ class Moment(click.ParamType[datetime]):
     ),
 )
 def command(
-    callees: Path, realtime: bool, seed: int, start: datetime | None, database: Place | None, **given: Any
+    callees: Path,
+    roster: Path | None,
+    realtime: bool,
+    seed: int,
+    start: datetime | None,
+    database: Place | None,
+    **given: Any,
 ) -> None:
-    shared = asked(given, database, callees=callees)
+    shared = asked(given, database, callees=callees, **({} if roster is None else {"roster": roster}))
+    settings, start = load_settings(), start or DEFAULT_START
     options = RehearsalOptions(
-        settings=load_settings(),
+        settings=settings,
+        crew=crew_of(roster, settings, start.date(), everybody=True),
         callees=callees,
         realtime=realtime,
         seed=seed,
-        start=start or DEFAULT_START,
+        start=start,
         **shared.options,
     )
     watch_and_report(partial(rehearse, options), shared)

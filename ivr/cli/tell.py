@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
+from ivr.flow_queues import missing_queue
 from ivr.i18n import current_language, translate
 from ivr.report.labels import answer_label, label
 from ivr.session.machine import CallState
@@ -12,6 +13,7 @@ from ivr.session.progress import (
     CallOver,
     CallPlaced,
     NodeReached,
+    NoQueue,
     ProgressEvent,
     PromptBegan,
     RunBegan,
@@ -49,6 +51,9 @@ class Teller:
                 self._line(translate("says: {text}", text=text))
             case Understood():
                 self._line(_understood(event))
+            case NoQueue():
+                missing = missing_queue(event.queue, event.known)
+                self._line(translate(missing.template, **missing.params))
             case CallOver():
                 self._tell_end(event)
             case _:

@@ -16,6 +16,8 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from ivr.errors import IvrError
+from ivr.flow_queues import missing_queue
 from ivr.i18n import current_language
 from ivr.i18n import translate as _
 from ivr.report.labels import answer_label, label
@@ -23,6 +25,7 @@ from ivr.session.progress import (
     CallOver,
     CallPlaced,
     NodeReached,
+    NoQueue,
     PaceChanged,
     ProgressEvent,
     PromptBegan,
@@ -34,6 +37,7 @@ from ivr.session.progress import (
     Understood,
     masked,
 )
+from trunk.ports import TrunkError
 
 REDRAW_S = 0.125
 MAX_ROWS = 16  # calls in the table; the newest stay
@@ -89,6 +93,7 @@ class Watcher:
         self._counts: Counter[str] = Counter()
         self._outcomes: Counter[str] = Counter()
         self.began = False  # whether anybody was to be called
+        self._warned: set[str] = set()  # sentences: each is said once
         self._title = ""
         self._drawn_at_s = 0.0
 
@@ -116,6 +121,8 @@ class Watcher:
                 self._note(event)
             case CallOver():
                 self._end(event)
+            case NoQueue():
+                self._warn(missing_queue(event.queue, event.known))
             case TasksSkipped():
                 self._counts["skipped"] += event.count
             case TrunkChanged():
@@ -154,8 +161,14 @@ class Watcher:
             self._console.print(_(sentence, words=", ".join(event.unknown_words)), highlight=False, markup=False)
 
         for warning in event.warnings:
-            sentence = f"{_('warning')}: {_(warning.template, **warning.params)}"
-            self._console.print(sentence, highlight=False, markup=False, soft_wrap=True)
+            self._warn(warning)
+
+    def _warn(self, warning: TrunkError | IvrError) -> None:
+        sentence = f"{_('warning')}: {_(warning.template, **warning.params)}"
+        if sentence in self._warned:
+            return
+        self._warned.add(sentence)
+        self._console.print(sentence, highlight=False, markup=False, soft_wrap=True)
 
     def _note(self, event: StateChanged | NodeReached | PromptBegan | ScriptReached | Understood) -> None:
         row = self._rows.get(event.attempt_id)

@@ -26,7 +26,7 @@ from ivr.config.installation import (
     WebSettings,
 )
 from ivr.config.mail import MailSettings
-from ivr.config.network import AsteriskSettings, CallerIdSettings, QueueSettings, TrunkSettings
+from ivr.config.network import AsteriskSettings, CallerIdSettings, TrunkSettings
 from ivr.config.page import describe
 from ivr.config.section import ConfigError
 from ivr.config.settings import AMI_SECRET, DEFAULT_FILE, ENVIRONMENT, Settings, load_settings, parse_settings
@@ -66,7 +66,6 @@ __all__ = [
     "MailSettings",
     "OrganisationLevelName",
     "PathSettings",
-    "QueueSettings",
     "RecordingKindName",
     "ReportSettings",
     "Settings",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Literal
 
 from pydantic import Field, SecretStr
 
@@ -89,47 +89,4 @@ class TrunkSettings(Section):
     )
     caller_ids: dict[Literal["service", "marketing", "survey", "care"], CallerIdSettings] = Field(
         default_factory=dict, description="Numbers to show, by purpose."
-    )
-
-
-class QueueSettings(Section):
-    """People who take the calls that flows hand over: `[queues.NAME]`, NAME as the flows' `transfer` says it."""
-
-    agents: dict[
-        Annotated[str, Field(pattern=r"^\d{1,8}$")], Annotated[str, Field(pattern=r"^(\+[1-9]\d{6,14}|\d{2,6})$")]
-    ] = Field(
-        min_length=1,
-        description='Agent\'s number -> extension or E.164 number: `{1001 = "601", 1002 = "+8613800000001"}`.',
-    )
-    order: Literal["listed", "rotating"] = Field(
-        default="listed", description="Whom to try first: `listed` the first of the list, `rotating` in turn."
-    )
-    trunk: str | None = Field(
-        default=None, description="By which trunk, of the same PBX; empty: the one of the customer's call."
-    )
-    ring_s: float = Field(
-        default=15.0,
-        gt=0,
-        le=120,
-        description="So long one agent's phone rings; the flow's `answer_within_s` holds for all together.",
-    )
-    longest_talk_s: float = Field(
-        default=3600.0,
-        gt=0,
-        le=14400,
-        description="So long people may talk in one call; then the customer goes back to the flow.",
-    )
-    wrap_up_s: float = Field(
-        default=0.0, ge=0, le=3600, description="So long after a talk an agent is given no other call."
-    )
-    away_s: float = Field(
-        default=60.0,
-        ge=0,
-        le=86400,
-        description="So long an agent is given no call who didn't pick up, or whose line was busy.",
-    )
-    language: str | None = Field(
-        default=None,
-        pattern=r"^[a-z]{2}(-[A-Z]{2})?$",
-        description="Of what agents are told, where there are prompts in it; empty: the flow's.",
     )

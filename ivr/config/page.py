@@ -8,7 +8,7 @@ from pathlib import Path
 from ivr.config.archive import ArchiveSettings, KeepSettings
 from ivr.config.campaigns import ApprovalSettings, ApprovalStep
 from ivr.config.installation import LanguageSpeech
-from ivr.config.network import CallerIdSettings, QueueSettings, TrunkSettings
+from ivr.config.network import CallerIdSettings, TrunkSettings
 from ivr.config.section import Section
 from ivr.config.settings import Settings
 from ivr.config.systems import CheckerSettings, DeliverySettings, EligibilitySettings
@@ -17,7 +17,6 @@ from ivr.config.systems import CheckerSettings, DeliverySettings, EligibilitySet
 _TABLES: dict[str, tuple[tuple[str, type[Section]], ...]] = {
     "speech": (("speech.LANGUAGE", LanguageSpeech),),
     "trunks": (("trunks.NAME", TrunkSettings), ("trunks.NAME.caller_ids.PURPOSE", CallerIdSettings)),
-    "queues": (("queues.NAME", QueueSettings),),
     "deliveries": (("deliveries.NAME", DeliverySettings),),
     "eligibility": (("eligibility.NAME", EligibilitySettings),),
     "checkers": (("checkers.NAME", CheckerSettings),),

@@ -7,7 +7,7 @@ import tomllib
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field, ValidationError, ValidationInfo, field_validator
+from pydantic import Field, ValidationError
 
 from ivr.config.archive import ArchiveSettings
 from ivr.config.campaigns import (
@@ -28,7 +28,7 @@ from ivr.config.installation import (
     WebSettings,
 )
 from ivr.config.mail import MailSettings
-from ivr.config.network import AsteriskSettings, QueueSettings, TrunkSettings
+from ivr.config.network import AsteriskSettings, TrunkSettings
 from ivr.config.section import ConfigError, Section
 from ivr.config.systems import CheckerSettings, DeliverySettings, EligibilitySettings, IdentitySettings
 from ivr.config.tasks import TaskSettings
@@ -63,10 +63,6 @@ class Settings(Section):
     trunks: dict[Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]*$")], TrunkSettings] = Field(
         default_factory=dict, description="One table per trunk."
     )
-    queues: dict[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")], QueueSettings] = Field(
-        default_factory=dict, description="One table per queue."
-    )
-
     deliveries: dict[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")], DeliverySettings] = Field(
         default_factory=dict, description="One table per system."
     )
@@ -78,14 +74,6 @@ class Settings(Section):
     checkers: dict[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")], CheckerSettings] = Field(
         default_factory=dict, description="One table per system; the first that fits a campaign is asked."
     )
-
-    @field_validator("queues")
-    @classmethod
-    def _known_trunks(cls, queues: dict[str, QueueSettings], info: ValidationInfo) -> dict[str, QueueSettings]:
-        for name, queue in queues.items():
-            if queue.trunk is not None and queue.trunk not in info.data.get("trunks", {}):
-                raise ValueError(f"{name}: there is no [trunks.{queue.trunk}]")
-        return queues
 
     @property
     def database_url(self) -> str:
@@ -140,6 +128,12 @@ def parse_settings(raw: bytes, file: Path) -> Settings:
         raise ConfigError("{file}: the file isn't UTF-8; save it as UTF-8.", file=str(file)) from error
     except tomllib.TOMLDecodeError as error:
         raise ConfigError("{file}: this isn't TOML: {reason}.", file=str(file), reason=str(error)) from error
+    if "queues" in values:
+        raise ConfigError(
+            "{file}: queues and their agents don't stand in the settings, but in a roster: write them down as "
+            "docs/desk.md shows, take them in with ivr desk load roster.yaml, and remove [queues].",
+            file=str(file),
+        )
     try:
         settings = Settings.model_validate(values)
     except ValidationError as error:

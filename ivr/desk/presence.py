@@ -89,6 +89,14 @@ def move(session: Session, agent_id: int, change: Change, now: datetime) -> Agen
     return change.state
 
 
+def set_by_run(session: Session, agent_id: int, change: Change, now: datetime) -> None:
+    """For a run with a database of its own, before its first call: what they do, whatever was before."""
+    presence = presence_of(session, agent_id, now)
+    if presence.state is not change.state:
+        presence.wish = presence.wish_reason = None
+        _write(session, presence, change, now)
+
+
 def end_by_itself(session: Session, by: str, now: datetime) -> int:
     """Wrap-ups and absences that are over, and calls whose worker has been silent for too long: those agents are
     ready again, or get their wish. Returns how many."""

@@ -23,6 +23,7 @@ from ivr.documents import DocumentKind, error
 from ivr.model import Agent, AgentSkill, AuditEntry, Organisation, Queue, Team, User
 
 DEFAULT_ZONE = ZoneInfo("Asia/Shanghai")
+TAKEN = "desk.roster"  # the audit trail's word for it
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,8 +96,16 @@ def take(session: Session, spec: RosterSpec, who: str, now: datetime, zone: Zone
     _no_phone_twice(session, spec, now)
     loaded = Loaded(counts.count("added"), counts.count("changed"), counts.count("same"))
     details = {"added": loaded.added, "changed": loaded.changed}
-    session.add(AuditEntry(at=now, who=who, action="desk.roster", subject="roster", details=details))
+    session.add(AuditEntry(at=now, who=who, action=TAKEN, subject="roster", details=details))
     return loaded
+
+
+def trunks_of(session: Session) -> frozenset[str]:
+    """The trunks by which agents' phones are rung, where the roster names one."""
+    named = session.scalars(
+        select(Agent.trunk).where(Agent.trunk.is_not(None), Agent.left_on.is_(None)).distinct()
+    )
+    return frozenset(name for name in named if name is not None)
 
 
 def _unknown_teams(spec: RosterSpec, source: Source) -> Iterable[Finding]:

@@ -1,9 +1,9 @@
 """`ivr.ports.AgentSupply` over the database: agents who sign in and customers who wait for them, whichever worker
 their calls are in.
 
-Queues that the roster doesn't have are those of the settings, with their lists of phones: `others` takes these.
 What calls of this process change is known here at once, so whoever waits in it claims at once; what others change,
-agents included, is looked up every LOOK_EVERY_S."""
+agents included, is looked up every LOOK_EVERY_S. A run with a database of its own is `alone`: while none of its
+calls needs an agent it looks only when something ends by itself, so that hours of virtual time cost nothing."""
 
 from __future__ import annotations
 
@@ -11,15 +11,14 @@ import asyncio
 import logging
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import AsyncExitStack, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from flows.sprint import TransferStatus
-from ivr.agents import AWAY, ConfiguredAgents
-from ivr.config import DeskSettings, Settings
+from ivr.config import DeskSettings
 from ivr.database import Database, DatabaseError
 from ivr.desk import waiting
 from ivr.desk.dealing import Dealing
@@ -34,8 +33,11 @@ from ivr.ports import Admission, Agent, Request, Staff, Standing
 
 log = logging.getLogger(__name__)
 LOOK_EVERY_S = 1.0
+USUAL = DeskSettings()
 MEANS_EVERY_S = 60.0
-AWAY_S = 60.0  # so long an agent is given no call who didn't pick up
+AWAY: frozenset[TransferStatus] = frozenset(
+    {"busy", "no_answer", "machine"}
+)  # who let it come to this isn't there
 OfRequest = Callable[[Session, Request, datetime], None]
 ENGAGED: frozenset[AgentState] = CALL | {AgentState.WRAP_UP}
 LOOKS = 5  # while calls change what is looked at; then it is left for the next time
@@ -50,6 +52,7 @@ class Seen:
     longest_talk_s: float
     agents: tuple[Colleague, ...]
     over: bool  # a wrap-up, an absence or a lease has run out
+    ends_at: datetime | None = field(default=None, compare=False)  # when the next of an agent's will
 
 
 NOTHING = Seen({}, 0.0, (), over=False)
@@ -62,14 +65,16 @@ class DeskAgents:
         self,
         database: Database,
         worker: str,
-        others: ConfiguredAgents | None = None,
-        told_every_s: float = DeskSettings().told_every_s,
+        settings: DeskSettings = USUAL,
+        *,
+        alone: bool = False,
     ) -> None:
         self._database = database
         self._worker = worker
-        self._others = others
-        self._told_every_s = told_every_s
+        self._settings = settings
+        self._alone = alone
         self._seen = NOTHING
+        self._seen_at = 0  # the number of changes then
         self._requests: dict[str, Request] = {}  # that aren't over, by attempt
         self._means: Mapping[str, float] | None = None
         self._means_s = 0.0
@@ -80,17 +85,17 @@ class DeskAgents:
         self._news = (
             asyncio.Event()
         )  # somebody may be free; each piece of news ends the event, the next has another
+        self._asked = asyncio.Event()  # ends a long pause between looks
         self._watchers: list[Callable[[], None]] = []
         self._looking: asyncio.Task[None] | None = None
 
     @property
     def queues(self) -> Collection[str]:
-        return self._seen.queues.keys() | (set() if self._others is None else set(self._others.queues))
+        return self._seen.queues.keys()
 
     @property
     def longest_talk_s(self) -> float:
-        others = 0.0 if self._others is None else self._others.longest_talk_s
-        return max(self._seen.longest_talk_s, others)
+        return self._seen.longest_talk_s
 
     async def open(self, stack: AsyncExitStack) -> DeskAgents:
         """Start; `stack` closes it."""
@@ -114,9 +119,8 @@ class DeskAgents:
 
     async def ask(self, request: Request) -> Admission:
         if request.queue not in self._seen.queues:
-            if self._others is not None:
-                return await self._others.ask(request)
-            log.warning("no_such_queue", extra={"queue": request.queue})
+            if not self._alone:  # who is at the screen of such a run is told there
+                log.warning("no_such_queue", extra={"queue": request.queue})
             return Admission(HandoffResult.NO_QUEUE)
         now, means = self._database.clock.now(), await self._mean_talks()
         refused, promise_s = await self._database.run(
@@ -124,11 +128,12 @@ class DeskAgents:
         )
         if refused is None:
             self._requests[request.attempt_id] = request
-        return Admission(refused, in_line=True, promise_s=promise_s, told_every_s=self._told_every_s)
+            self._asked.set()
+        return Admission(refused, promise_s=promise_s, told_every_s=self._settings.told_every_s)
 
     async def claim(self, request: Request, tried: frozenset[str], wait_s: float = 0.0) -> Agent | None:
         if request.attempt_id not in self._requests:
-            return None if self._others is None else await self._others.claim(request, tried, wait_s)
+            return None
         loop = asyncio.get_running_loop()
         until_s = loop.time() + wait_s
         asked = False
@@ -161,13 +166,9 @@ class DeskAgents:
             leased, holder = self._held[agent.number]
             change = Change(AgentState.TALKING, self._worker, attempt_id=holder.attempt_id)
             await self._move(leased, holder, change, waiting.talks)
-        elif self._others is not None:
-            await self._others.talking(agent)
 
     async def release(self, agent: Agent, status: TransferStatus) -> None:
         if agent.number not in self._held:
-            if self._others is not None:
-                await self._others.release(agent, status)
             return
         held = self._held[agent.number]
         leased, holder = held
@@ -186,20 +187,13 @@ class DeskAgents:
             for number, state, since, _ in there
             if state in ENGAGED
         }
-        if self._others is None:
-            return Staff(free, engaged)
-        others = self._others.staff([name for name in queues if name not in self._seen.queues])
-        return Staff(free + others.free, {**others.engaged, **engaged})
+        return Staff(free, engaged)
 
     def watch(self, changed: Callable[[], None]) -> None:
         self._watchers.append(changed)
-        if self._others is not None:
-            self._others.watch(changed)
 
     def forget(self, changed: Callable[[], None]) -> None:
         self._watchers.remove(changed)
-        if self._others is not None:
-            self._others.forget(changed)
 
     # ---- rows -------------------------------------------------------------------------------------------------
 
@@ -266,17 +260,28 @@ class DeskAgents:
         if status == "answered" and leased.queue.wrap_up_s > 0:
             return Change(AgentState.WRAP_UP, self._worker, None, holder.attempt_id, leased.queue.wrap_up_s)
         if status in AWAY:
-            return Change(AgentState.AWAY, self._worker, status, for_s=AWAY_S)
+            return Change(AgentState.AWAY, self._worker, status, for_s=self._settings.away_s)
         return Change(AgentState.READY, self._worker)
 
     async def _keep_looking(self) -> None:
         while True:
-            await asyncio.sleep(LOOK_EVERY_S)
+            await self._pause()
             try:
                 await self._renew()
             except DatabaseError as error:
                 log.warning("agents_not_renewed", extra={"reason": type(error).__name__})
             await self._try_to_look()
+
+    async def _pause(self) -> None:
+        """Until the next look."""
+        if not self._alone or self._held or self._requests or self._seen_at != self._changes:
+            await asyncio.sleep(LOOK_EVERY_S)
+            return
+        self._asked.clear()
+        ends_at, now = self._seen.ends_at, self._database.clock.now()
+        with suppress(TimeoutError):
+            wait_s = None if ends_at is None else max(0.0, (ends_at - now).total_seconds())
+            await asyncio.wait_for(self._asked.wait(), wait_s)
 
     async def _try_to_look(self) -> None:
         """What a call came to mustn't depend on whether the desk can be seen now: it will be, soon."""
@@ -304,6 +309,7 @@ class DeskAgents:
             changes = self._changes
             seen = await self._look_once()
             if changes == self._changes:  # else it may be older than what is known here
+                self._seen_at = changes
                 self._know(seen)
                 return
 
@@ -322,9 +328,9 @@ class DeskAgents:
         self._know(replace(self._seen, agents=tuple(_changed(self._seen.agents, number, state, now))))
 
     def _know(self, seen: Seen) -> None:
-        if seen == self._seen:
+        before, self._seen = self._seen, seen
+        if seen == before:
             return
-        self._seen = seen
         self._tell_news()
         for changed in self._watchers:
             changed()
@@ -336,12 +342,6 @@ class DeskAgents:
     def _end_what_is_over(self, session: Session, now: datetime) -> None:
         waiting.end_of_gone(session, now)
         end_by_itself(session, self._worker, now)
-
-
-def desk_agents(database: Database, worker: str, settings: Settings) -> DeskAgents:
-    """The roster's people, and beside them the lists of the settings."""
-    others = ConfiguredAgents(settings.queues) if settings.queues else None
-    return DeskAgents(database, worker, others, settings.desk.told_every_s)
 
 
 def _see(session: Session, now: datetime) -> Seen:
@@ -357,13 +357,15 @@ def _see(session: Session, now: datetime) -> Seen:
         .where(AgentPresence.state != AgentState.SIGNED_OUT)
         .order_by(AgentRow.number)
     ).all()
+    ends = [moment for _, one in rows for moment in (one.until, one.lease_until) if moment is not None]
+    ends_at = min(ends, default=None)
     gone = select(Handoff.id).where(Handoff.state != HandoffState.OVER, Handoff.lease_until <= now).limit(1)
     return Seen(
         {name: skill for name, skill, _ in queues},
         max((longest for _, _, longest in queues), default=0.0),
         tuple((number, one.state, one.since, frozenset(skills.get(one.agent_id, ()))) for number, one in rows),
-        over=any(_past(one.until, now) or _past(one.lease_until, now) for _, one in rows)
-        or session.scalars(gone).first() is not None,
+        over=(ends_at is not None and ends_at <= now) or session.scalars(gone).first() is not None,
+        ends_at=ends_at,
     )
 
 
@@ -374,7 +376,3 @@ def _changed(agents: Iterable[Colleague], number: str, state: AgentState, since:
             yield one
         elif state is not AgentState.SIGNED_OUT:
             yield (number, state, since, one[3])
-
-
-def _past(moment: datetime | None, now: datetime) -> bool:
-    return moment is not None and moment <= now

@@ -151,7 +151,7 @@ def place_of(session: Session, request: Request, means: Mapping[str, float], now
 
 def close(session: Session, over: HandedOver) -> None:
     """Put on record what it came to; the call knows it better than whoever took it for gone. A request to a queue
-    of the settings, or to none, has its row from now on."""
+    that there isn't has its row from now on."""
     row = find(session, over.request)
     if row is None:
         row = Handoff(attempt_id=over.request.attempt_id, number=over.request.number, queue=over.request.queue)

@@ -178,7 +178,7 @@ class HandoffResult(StrEnum):
     TALK_LOST = "talk_lost"  # they talked until the network lost the agent's phone
     NO_QUEUE = "no_queue"
     NOBODY_SIGNED_IN = "nobody_signed_in"
-    NOBODY_FREE = "nobody_free"  # of a list in the settings, which has no line to wait in
+    NOBODY_FREE = "nobody_free"  # of a list in the settings, when those had agents: no call comes to it any more
     UNLIKELY = "unlikely"  # the governor: nobody is likely to be free within what the queue promises
     TIMED_OUT = "timed_out"  # nobody was free, or had picked up, in time
     CALLBACK = "callback"  # the customer would rather be called back
@@ -218,7 +218,7 @@ class Handoff(Base):
     attempt_id: Mapped[str] = mapped_column(String(UUID_CHARS))  # the customer's call
     number: Mapped[int]  # the call's first request, its second …
     queue: Mapped[str] = mapped_column(String(SKILL_CHARS))  # as the flow said it
-    skill: Mapped[str | None] = mapped_column(String(SKILL_CHARS))  # None: a queue of the settings, or none
+    skill: Mapped[str | None] = mapped_column(String(SKILL_CHARS))  # None: there is no such queue
     priority: Mapped[int] = mapped_column(default=5, server_default="5")  # of the queue then
     asked_at: Mapped[datetime]
     state: Mapped[HandoffState] = mapped_column(text_enum(HandoffState))

@@ -33,7 +33,7 @@ class PaceDeps:
     clock: Clock
     concurrency: int  # when the strategy doesn't say
     agents: AgentSupply | None = None
-    queues: tuple[str, ...] = ()  # of the flow (`ivr.agents.own_queues`), when the strategy doesn't say
+    queues: tuple[str, ...] = ()  # of the flow (`ivr.flow_queues.own_queues`), when the strategy doesn't say
     before: Sequence[tuple[datetime, bool]] = ()  # `callees_in_need`
     floor: Floor = field(default_factory=Floor)
 
@@ -74,8 +74,8 @@ def people_pacer(pace: PaceSpec, deps: PaceDeps) -> Power | Predictive:
         )
     if deps.agents is None or not set(queues) & set(deps.agents.queues):
         raise PacingError(
-            "The strategy paces calls by people (mode: {mode}), and there is no queue with agents: add "
-            "[queues.{queue}] to ivr.toml or the queue to the roster, or write mode: fixed.",
+            "The strategy paces calls by people (mode: {mode}), and there is no queue with agents: add the "
+            "queue {queue} to the roster (docs/desk.md), or write mode: fixed.",
             mode=pace.mode,
             queue=queues[0],
         )

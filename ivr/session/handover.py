@@ -31,7 +31,6 @@ STATUS_OF: Mapping[HandoffResult, TransferStatus] = {
     HandoffResult.TALK_LOST: "answered",
     HandoffResult.NO_QUEUE: "no_agent",
     HandoffResult.NOBODY_SIGNED_IN: "no_agent",
-    HandoffResult.NOBODY_FREE: "no_agent",
     HandoffResult.UNLIKELY: "unlikely",
     HandoffResult.TIMED_OUT: "timed_out",
     HandoffResult.CALLBACK: "callback",
@@ -178,9 +177,7 @@ class Handover:
         return self._staying.left_as or self._in_vain(loop.time() >= last_s - SLACK_S)
 
     def _may_wait_s(self, until_s: float) -> float:
-        """With a place in a line: as long as the flow lets them; else a moment after they asked."""
-        if not self.admission.in_line:
-            until_s = min(until_s, self._began_s + self._deps.agent_within_s)
+        """As long as the flow lets them."""
         return max(0.0, until_s - asyncio.get_running_loop().time())
 
     async def _claim(self, wait_s: float) -> Agent | None:
@@ -233,6 +230,4 @@ class Handover:
             return self._tried[0][1]
         if self._tried:
             return HandoffResult.NOBODY_ACCEPTED
-        if not self.admission.in_line:
-            return HandoffResult.NOBODY_FREE
         return HandoffResult.TIMED_OUT if time_is_over else HandoffResult.NOBODY_SIGNED_IN

@@ -6,13 +6,12 @@ from __future__ import annotations
 import asyncio
 import logging
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
 
 from flows.sprint import PromptRef, TransferWait
-from ivr.config import QueueSettings
 from ivr.model import HandoffResult
 from ivr.ports import Agent, AgentSupply, SecondLegs
 from ivr.session.agent_leg import AgentLeg
@@ -81,15 +80,13 @@ def leg_id(attempt_id: str, number: int) -> str:
     return str(uuid.uuid5(uuid.NAMESPACE_URL, f"{attempt_id}/agent/{number}"))
 
 
-async def prepare_agents(speaker: Speaker, queues: Mapping[str, QueueSettings]) -> None:
-    """Make what every agent hears, in the flow's language and those of the queues, so that what can't be said is
-    known before the first call, and nobody waits for it. What agents of the roster hear in other languages is made
-    while their phone rings.
+async def prepare_agents(speaker: Speaker) -> None:
+    """Make what every agent hears, in the flow's language, so that what can't be said is known before the first
+    call, and nobody waits for it. What some hear in other languages is made while their phone rings.
 
     Raises PromptError or SpeechError, one sentence."""
-    for language in {None, *(queue.language for queue in queues.values())}:
-        for prompt in (KEYS_PROMPT, GONE_PROMPT):
-            await speaker.render((prompt,), language)
+    for prompt in (KEYS_PROMPT, GONE_PROMPT):
+        await speaker.render((prompt,))
 
 
 def _why_silent(leg: AgentLeg) -> HandoffResult:

@@ -111,6 +111,15 @@ class SupervisorCalled:
 
 
 @dataclass(frozen=True, slots=True)
+class NoQueue:
+    """The call of `attempt_id` was to be handed to a queue that there isn't; `known` are those that there are."""
+
+    attempt_id: str
+    queue: str
+    known: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class AgentTried:
     """That leg is over; `status` is what it came to (`flows.sprint.TransferStatus`)."""
 
@@ -190,6 +199,7 @@ ProgressEvent = (
     | ScriptReached
     | AgentCalled
     | SupervisorCalled
+    | NoQueue
     | AgentTried
     | Abandoned
     | CallOver

@@ -18,7 +18,7 @@ from ivr.session.faults import log_fault
 from ivr.session.handover import Handover
 from ivr.session.machine import Bridged, Broke, Event, TransferOver
 from ivr.session.offering import Callee
-from ivr.session.progress import Abandoned, PromptBegan, PromptEnded
+from ivr.session.progress import Abandoned, NoQueue, PromptBegan, PromptEnded
 from ivr.session.record import Talk
 from speech.turn import Ear
 from trunk.ports import Call
@@ -103,6 +103,9 @@ class Transferring:
                 result = await handover.run(lambda: self._in_line(wait, handover), self._bridged)
                 ended, over = handover.ended(result)
                 self._legs_placed = handover.legs
+            if over.result is HandoffResult.NO_QUEUE:
+                known = () if self._deps.agents is None else tuple(sorted(self._deps.agents.queues))
+                self._deps.bus.publish(NoQueue(self._attempt.attempt_id, wait.queue, known))
             self._judge(ended, handover)
         except Exception as error:  # noqa: BLE001 a task's top: the fault ends this call alone
             log_fault(log, "call_fault", error, attempt_id=self._attempt.attempt_id)
@@ -143,7 +146,7 @@ class Transferring:
 
     def _in_line(self, wait: TransferWait, handover: Handover) -> None:
         """Nobody is free for them now: tell them where they stand, and again while they wait."""
-        if handover.admission.in_line and self._comfort is not None and handover.wanted:
+        if self._comfort is not None and handover.wanted:
             self._announcing = Announcing(wait, handover, self._comfort, self._deps)
 
     def _judge(self, result: TransferEnded, handover: Handover | None) -> None:

@@ -19,7 +19,7 @@ from ivr.byhand.following import following
 from ivr.clock import Clock, RealClock
 from ivr.config import Settings
 from ivr.database import Database
-from ivr.desk.supply import desk_agents
+from ivr.desk.supply import DeskAgents
 from ivr.dialer.live import LiveRows
 from ivr.dialer.lock import dialling_lock
 from ivr.dialer.recordings import Compressor
@@ -139,7 +139,7 @@ async def run_worker(
         await database.upgrade()
         catalogue = Catalogue.load(settings.paths.prompts)
         worker = new_worker_id()
-        desk = await desk_agents(database, worker, settings).open(stack)
+        desk = await DeskAgents(database, worker, settings.desk).open(stack)
         studio = await open_studio(stack, settings, clock, catalogue, options.record, desk)
         compressor = None
         if options.record is not None:

@@ -12,7 +12,7 @@ from typing import Protocol
 from ivr.config import Settings, TrunkSettings
 from ivr.database import Database
 from ivr.dialer.trunk_routes import LaneTrunk, TrunkAccount, recently_shown, trunk_rules
-from ivr.dialling import agents_trunks, chosen_trunks, open_lanes
+from ivr.dialling import chosen_trunks, open_lanes, with_agents_trunks
 from ivr.pbx import pbx_config
 from ivr.rehearsal import stage_observer
 from ivr.session.progress import Bus
@@ -52,12 +52,12 @@ class AsteriskNetwork:
 
     async def open(self, stack: AsyncExitStack, studio: Studio, database: Database, bus: Bus) -> TrunkAccount:
         assert self._pbx is not None
-        lanes = await open_lanes(stack, self._pbx, self._sections(), lambda: self.hurry)
+        sections = await with_agents_trunks(self.settings, self._sections(), database)
+        lanes = await open_lanes(stack, self._pbx, sections, lambda: self.hurry)
         return await _account(stack, lanes, studio, database, bus)
 
     def _sections(self) -> Mapping[str, TrunkSettings]:
-        chosen = chosen_trunks(self.settings, self.names or tuple(sorted(self.settings.trunks)))
-        return chosen | agents_trunks(self.settings, chosen)
+        return chosen_trunks(self.settings, self.names or tuple(sorted(self.settings.trunks)))
 
 
 @dataclass(slots=True)

@@ -7,12 +7,12 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 
 from flows.flow import Flow
-from ivr.agents import own_queues
 from ivr.database import Database
 from ivr.dialer.pacer import Pacer
 from ivr.dialer.recordings import Compressor
 from ivr.dialer.station import Station
 from ivr.dialer.trunk_routes import TrunkAccount
+from ivr.flow_queues import own_queues
 from ivr.pacing.factory import PaceDeps, callees_in_need, people_pacer
 from ivr.pacing.limits import Least
 from ivr.pacing.people import Floor

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -130,3 +131,26 @@ def test_in_chinese(command: Any) -> None:
     assert "接通" in run.stdout
     assert "已写入" in run.stdout
     assert "平均通话" in run.stdout
+
+
+ROSTER = """schema: 1
+queues: {care: {}, callback: {}}
+agents:
+  1001: {name: Wang, phone: 601, skills: {care: 9}, hired_on: 2024-03-01}
+"""
+
+
+def test_the_agents_of_a_roster_take_calls_over(command: Any) -> None:
+    wants = {"does": [{"on": "willing", "keys": "0"}, {"on": "after_agent", "keys": "5"}]}
+    command.write("satisfaction_survey", [wants])
+    callees = json.loads((command.folder / "callees.yaml").read_text(encoding="utf-8"))
+    callees["callees"]["601"] = {
+        "does": [{"on": "whisper", "keys": "1"}, {"on": "bridged", "at_s": 5, "hang_up": True}]
+    }
+    (command.folder / "callees.yaml").write_text(json.dumps(callees), encoding="utf-8")
+    (command.folder / "roster.yaml").write_text(ROSTER, encoding="utf-8")
+    given = command.rehearse("satisfaction_survey", "--recognizer", "none", "--roster", "roster.yaml")
+    assert given.returncode == 0, given.stderr
+    assert "warning" not in given.stdout
+    (attempt,) = command.results()["attempts"]
+    assert [one["result"] for one in attempt["transfers"]] == ["talked"]

@@ -4,6 +4,7 @@ another process, phones are softphones. Everybody says a tone of their own, so t
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -15,7 +16,6 @@ import uvloop
 from sqlalchemy.orm import Session
 
 from ivr.campaigns.actors import Actor
-from ivr.config import QueueSettings
 from ivr.database import Database
 from ivr.dialling import run_dialling
 from ivr.model import Role, SupervisionKind, SupervisionState
@@ -24,6 +24,7 @@ from ivr.supervision import service
 from speech.audio import SAMPLE_RATE_HZ
 from tests.asterisk_rig.fixture import AsteriskRig, asterisk_rig
 from tests.asterisk_rig.one_call import one_call, sides, write_sound
+from tests.rosters import crew_of
 from tests.shared_prompts import with_shared_prompts
 from tests.softphone.pickups import Times
 from tests.softphone.thread import SoftphoneThread
@@ -106,8 +107,8 @@ def test_a_whisper_reaches_the_agent_and_the_customer_stays_with_who_takes_over(
         write_sound(tmp_path / f"{name}.wav", tone(hz, 1500))
     callees = {name: Callee.model_validate({"ring_s": 0.2, "does": does}) for name, does in PEOPLE.items()}
     var = with_shared_prompts(tmp_path / "var", tmp_path_factory)
-    queues = {"care": QueueSettings(agents={"1001": AGENT})}
-    options = one_call(asterisk_rig, tmp_path, var, FLOW, CUSTOMER, queues=queues)
+    options = one_call(asterisk_rig, tmp_path, var, FLOW, CUSTOMER)
+    options = replace(options, crew=crew_of({"care": {"1001": AGENT}}))
     story: list[asyncio.Task[dict[str, SupervisionState]]] = []
 
     async def supervise() -> dict[str, SupervisionState]:

@@ -15,14 +15,14 @@ import numpy as np
 import pytest
 import uvloop
 
-from ivr.config import AsteriskSettings, DialerSettings, PathSettings, QueueSettings, Settings, TrunkSettings
+from ivr.config import AsteriskSettings, DialerSettings, PathSettings, Settings, TrunkSettings
 from ivr.dialling import DialOptions, run_dialling
 from ivr.policy.loader import TEST_CALLS_PATH
 from ivr.results import AttemptResult, Results
 from ivr.session.progress import AgentCalled, AgentTried, ProgressEvent, PromptBegan
 from speech.audio import SAMPLE_RATE_HZ
 from tests.asterisk_rig.fixture import AsteriskRig, asterisk_rig
-from tests.integration.engine.transfers import Case, extension, people, queues, write_flow
+from tests.integration.engine.transfers import Case, crew, extension, people, write_flow
 from tests.shared_prompts import with_shared_prompts
 from tests.softphone.part import Part
 from tests.softphone.pickups import Times
@@ -103,6 +103,7 @@ def handed(asterisk_rig: AsteriskRig, tmp_path_factory: pytest.TempPathFactory) 
         flow=write_flow(folder / "transfers.yaml", cases),
         contacts=folder / "list.csv",
         settings=_settings(asterisk_rig, with_shared_prompts(folder / "var", tmp_path_factory), cases),
+        crew=crew(cases),
         trunks=("main",),
         recognizer="none",
         database=folder / "calls.db",
@@ -146,7 +147,6 @@ def _settings(rig: AsteriskRig, var: Path, cases: list[Case]) -> Settings:
             "main": TrunkSettings(channels=2 * len(cases), calls_per_s=20, failures=1000),
             "spare": TrunkSettings(channels=1),
         },
-        queues={name: QueueSettings.model_validate(queue) for name, queue in queues(cases).items()},
     )
 
 

@@ -13,8 +13,6 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from flows.sprint import TransferStatus
-from ivr.agents import ConfiguredAgents
-from ivr.config import QueueSettings
 from ivr.database import Database, DatabaseError
 from ivr.desk import leasing, roster, supply, waiting
 from ivr.desk.dealing import Dealing
@@ -53,13 +51,11 @@ async def wants(db: Database, number: str, state: AgentState) -> None:
 
 
 @asynccontextmanager
-async def desks(
-    db: Database, *workers: str, others: ConfiguredAgents | None = None
-) -> AsyncIterator[list[DeskAgents]]:
+async def desks(db: Database, *workers: str) -> AsyncIterator[list[DeskAgents]]:
     async with AsyncExitStack() as stack:
         opened = []
         for worker in workers:
-            desk = DeskAgents(db, worker, others)
+            desk = DeskAgents(db, worker)
             await desk.start()
             stack.push_async_callback(desk.close)
             opened.append(desk)
@@ -298,21 +294,6 @@ async def test_leases_are_renewed_while_the_call_is_on(db: Database, monkeypatch
     until = await db.read(lambda session: session.scalars(held).one())
     assert until is not None
     assert until > db.clock.now() + timedelta(minutes=30)
-
-
-async def test_queues_of_the_settings_are_beside_it(db: Database) -> None:
-    await at_work(db, "1")
-    others = ConfiguredAgents({"care": QueueSettings(agents={"9": "609"}, longest_talk_s=5000)})
-    async with desks(db, "w1", others=others) as (desk,):
-        assert desk.longest_talk_s == 5000
-        assert desk.staff(("care", "retention")).free == 2
-        agent = await needs(desk, "care", "a")
-        assert agent is not None
-        assert agent.number == "9"
-        await desk.talking(agent)
-        await desk.release(agent, "answered")
-        assert desk.staff(("care",)).free == 1
-        assert await needs(desk, "nowhere", "a") is None
 
 
 async def test_a_talk_that_ends_while_the_database_is_away_has_its_result(

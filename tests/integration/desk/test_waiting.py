@@ -251,7 +251,7 @@ async def test_who_leaves_while_waiting_stops_the_claim_at_once(db: Database) ->
         assert (await desk.ask(held)).refused is None
         assert await desk.claim(held, frozenset()) == Agent("1", "601")
         leaves = Request("care", "leaves", 1)
-        assert (await desk.ask(leaves)).in_line
+        assert (await desk.ask(leaves)).refused is None
         claim = asyncio.create_task(desk.claim(leaves, frozenset(), 600.0))
         await asyncio.sleep(0)
         desk.leave(leaves)

@@ -4,27 +4,28 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import create_engine
+from sqlalchemy import create_engine, select
 from sqlalchemy.orm import Session
 
-from ivr import studio
-from ivr.agents import ConfiguredAgents
-from ivr.config import QueueSettings, Settings
+from ivr import run as running
+from ivr.config import DeskSettings, Settings
+from ivr.desk.presence import Change, set_by_run
+from ivr.desk.supply import DeskAgents
+from ivr.model import AgentPresence, AgentState
 from ivr.pacing.factory import PacingError
 from ivr.pacing.history import needed
 from ivr.pacing.schema import PaceSpec
-from ivr.ports import Agent, Request
 from ivr.session.machine import CallState
 from ivr.session.progress import Abandoned, CallPlaced, PaceChanged, Stance, StateChanged
 from ivr.strategy import default_strategy
 from ivr.strategy.strategy import strategy_of
-from ivr.virtual_loop import run_virtual
-from tests.integration.engine.transfers import Case, people, write_flow
+from tests.integration.engine.transfers import Case, crew, people, write_flow
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(240)]
 
@@ -36,23 +37,17 @@ def sharing_queue(callees: int, *agents: dict[str, Any]) -> list[Case]:
     return [Case(agents=agents)] + [Case(transfer={"queue": "q1"})] * (callees - 1)
 
 
-def settings(cases: list[Case], **queue: Any) -> Settings:
-    found = {f"1{number}": f"10{10 + number}" for number in range(1, len(cases[0].agents) + 1)}
-    return Settings(queues={"q1": QueueSettings.model_validate({"agents": found, **queue})})
-
-
 @pytest.fixture
 def paced(bench: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     """A run whose campaign has this pace."""
 
-    def run(cases: list[Case], pace: PaceSpec, queue: Any = None, **changes: Any) -> Any:
+    def run(cases: list[Case], pace: PaceSpec, **changes: Any) -> Any:
         spec = default_strategy().spec.model_copy(update={"pace": pace})
         monkeypatch.setattr("ivr.run.default_strategy", lambda: strategy_of(spec))
         return bench(
             [dict(case.callee) for case in cases],
             flow=write_flow(tmp_path / "transfers.yaml", cases),
-            row={}, retries=False, agents=people(cases), settings=settings(cases, **(queue or {})),
-            **changes,
+            row={}, retries=False, agents=people(cases), crew=crew(cases), **changes,
         )  # fmt: skip
 
     return run
@@ -75,7 +70,7 @@ def test_who_finds_nobody_in_time_is_abandoned_and_the_flow_goes_on(paced: Any) 
     """One agent, three callees at once: the flow's own arm is taken by two."""
     run = paced(sharing_queue(3, TALKS_5_S), PaceSpec(concurrency=3))
     assert sorted(run.rows("SELECT abandoned, disposition FROM attempt")) == [
-        (0, "talked"), (1, "no_agent"), (1, "no_agent"),
+        (0, "talked"), (1, "unlikely"), (1, "unlikely"),
     ]  # fmt: skip
     assert len([event for event in run.events if isinstance(event, Abandoned)]) == 2
     assert sorted(run.record(number).abandoned for number in (1, 2, 3)) == [False, True, True]
@@ -85,11 +80,13 @@ def test_who_finds_nobody_in_time_is_abandoned_and_the_flow_goes_on(paced: Any) 
         assert needed(session, 1, datetime(2026, 1, 6, tzinfo=UTC)) == []
 
 
-def test_a_callee_waits_a_moment_for_who_is_about_to_be_free(paced: Any) -> None:
+def test_who_finds_somebody_after_a_short_wait_is_not_abandoned(paced: Any) -> None:
     """The second needs somebody while the first one's agent talks for a second more."""
     agent = {"does": [{"on": "whisper", "keys": "1"}, {"on": "bridged", "at_s": 0.5, "hang_up": True}]}
-    cases = sharing_queue(2, agent)
-    cases[1] = Case({"ring_s": 8.0}, transfer={"queue": "q1"})
+    cases = [
+        Case(agents=[agent], queue={"promise_s": 600}),
+        Case({"ring_s": 8.0}, transfer={"queue": "q1", "answer_within_s": 60}),
+    ]
     waits = PaceSpec.model_validate({"concurrency": 2, "abandoned": {"within_s": 10.0}})
     run = paced(cases, waits)
     assert [row for (row,) in run.rows("SELECT disposition FROM attempt")] == ["talked", "talked"]
@@ -107,7 +104,9 @@ def test_no_more_calls_than_free_people_until_the_cap_is_proven(paced: Any, mode
 
 def test_while_nobody_picks_up_nobody_is_called(paced: Any) -> None:
     """The only agent is away: believed so for five minutes, in which nothing is placed; and so on."""
-    run = paced(sharing_queue(3, {"pickup": "no_answer"}), PaceSpec(mode="power"), {"away_s": 300, "ring_s": 5})
+    cases = sharing_queue(3, {"pickup": "no_answer"})
+    cases[0] = replace(cases[0], queue={"ring_s": 5})
+    run = paced(cases, PaceSpec(mode="power"), settings=Settings(desk=DeskSettings(away_s=300)))
     ends = {e.record.attempt_id: e.record for e in run.events if hasattr(e, "record")}
     begun = sorted(record.started_at for record in ends.values())
     gaps_s = [(later - sooner).total_seconds() for sooner, later in itertools.pairwise(begun)]
@@ -121,17 +120,27 @@ def test_while_nobody_picks_up_nobody_is_called(paced: Any) -> None:
 def test_who_signs_out_leaves_no_phone_ringing(paced: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Both are gone a while after the first calls have begun to ring: those are given up, and stay in the list."""
 
-    class Leaving(ConfiguredAgents):
-        def __init__(self, queues: Any) -> None:
-            super().__init__(queues)
-            for at_s, away in ((3.0, {"1011", "1012"}), (200.0, set[str]())):
-                asyncio.get_running_loop().call_at(at_s, self.go, away)
+    class Leaving(DeskAgents):
+        async def start(self) -> None:
+            await super().start()
+            self.leaving = asyncio.create_task(self.leave_for_a_while())
 
-        def go(self, away: set[str]) -> None:
-            self._away = away
-            self._tell()
+        async def leave_for_a_while(self) -> None:
+            for after_s, state in ((3.0, AgentState.REST), (197.0, AgentState.READY)):
+                await asyncio.sleep(after_s)
+                await self.go(state)
 
-    monkeypatch.setattr(studio, "ConfiguredAgents", Leaving)
+        async def go(self, state: AgentState) -> None:
+            now = self._database.clock.now()
+
+            def write(session: Session) -> None:
+                for agent_id in session.scalars(select(AgentPresence.agent_id)).all():
+                    set_by_run(session, agent_id, Change(state, "test"), now)
+
+            await self._database.run(write)
+            await self._look()
+
+    monkeypatch.setattr(running, "DeskAgents", Leaving)
     cases = sharing_queue(2, TALKS_5_S, TALKS_5_S)
     cases = [Case({"ring_s": 60.0}, case.agents, case.transfer) for case in cases]
     run = paced(cases, PaceSpec(mode="power"))
@@ -149,25 +158,5 @@ def test_a_pace_by_people_where_there_are_none_is_refused_in_a_sentence(bench: A
     options = bench.options(
         [{}], flow=write_flow(tmp_path / "transfers.yaml", cases), row={}, strategy=strategy, retries=False
     )
-    with pytest.raises(PacingError, match=r"there is no queue with agents: add \[queues\.q1\]"):
+    with pytest.raises(PacingError, match=r"there is no queue with agents: add the queue q1 to the roster"):
         bench.run(options)
-
-
-def test_agents_wrap_up_before_the_next_call() -> None:
-    async def scenario(clock: Any) -> None:
-        del clock
-        agents = ConfiguredAgents({"q": QueueSettings(agents={"1": "601"}, wrap_up_s=20)})
-        changes: list[int] = []
-        agents.watch(lambda: changes.append(agents.staff(("q",)).free))
-        held = await agents.claim(Request("q", "a", 1), frozenset())
-        assert isinstance(held, Agent)
-        assert agents.staff(("q",)).there == 1
-        await agents.release(held, "answered")
-        assert await agents.claim(Request("q", "a", 1), frozenset(), wait_s=5.0) is None
-        assert await agents.claim(Request("q", "a", 1), frozenset(), wait_s=30.0) == held
-        assert asyncio.get_running_loop().time() == pytest.approx(20.0)
-        await agents.release(held, "no_answer")
-        assert agents.staff(("q",)).there == 0
-        assert changes[-1] == 0
-
-    run_virtual(scenario, datetime(2026, 1, 5, tzinfo=UTC))

@@ -7,7 +7,6 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import date
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,13 +16,12 @@ from sqlalchemy.orm import Session
 
 from ivr import run
 from ivr.campaigns.actors import Actor
-from ivr.config import IdentitySettings, QueueSettings, Settings
+from ivr.config import IdentitySettings
 from ivr.database import Database, DatabaseError
 from ivr.dialer.station import Station
 from ivr.dialer.stops import heeding_stops
 from ivr.identity.form import Judgement, begin_identity_check, record_identity_check
 from ivr.model import (
-    Agent,
     AgentPresence,
     AgentState,
     IdentityResult,
@@ -35,6 +33,7 @@ from ivr.model import (
 from ivr.session.progress import Bus, NodeReached, ProgressEvent
 from ivr.supervision import service
 from ivr.supervision.runner import Supervising, supervising
+from tests.rosters import crew_of
 from trunk.carrier.call import CarrierCall
 
 pytestmark = pytest.mark.integration
@@ -162,9 +161,9 @@ def watch(bench: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callab
         monkeypatch.setattr(run, "Station", station)
         monkeypatch.setattr(run, "Bus", KnownBus)
         monkeypatch.setattr(run, "heeding_stops", stops)
-        settings = Settings(queues={"care": QueueSettings(agents={"1001": "601"})})
+        crew = crew_of({"care": {"1001": "601"}})
         agents = {"601": AGENT, BOSS: boss}
-        done = bench.run(bench.options([callee], flow=flow, row={}, settings=settings, agents=agents), observe)
+        done = bench.run(bench.options([callee], flow=flow, row={}, crew=crew, agents=agents), observe)
         return Ran(done, rows)
 
     return do
@@ -277,14 +276,8 @@ def test_who_listens_when_an_agent_comes_is_on_record_with_them(watch: Callable[
         attempt_id, now = (await office.live()).attempt_id, office.database.clock.now()
 
         def work(session: Session) -> None:
-            agent = session.query(Agent).one_or_none()
-            if agent is None:
-                agent = Agent(number="1001", name="Wang", phone="601", hired_on=date(2024, 3, 1))
-                session.add(agent)
-                session.flush()
-            session.merge(
-                AgentPresence(agent_id=agent.id, state=state, since=now, changes=0, attempt_id=attempt_id)
-            )
+            presence = session.query(AgentPresence).one()
+            presence.state, presence.since, presence.attempt_id = state, now, attempt_id
 
         await office.database.run(work)
 
@@ -308,8 +301,6 @@ def test_who_listens_when_an_agent_comes_is_on_record_with_them(watch: Callable[
 
 async def _ask_who_they_are(office: Office, switches: list[str]) -> None:
     """An agent's form: the recording pauses from its begin to its result."""
-    agent = Agent(number="1001", name="Wang", phone="601", hired_on=date(2024, 3, 1))
-    await office.database.run(lambda session: session.add(agent))
     attempt_id, now = (await office.live()).attempt_id, office.database.clock.now()
     switches.clear()
     await office.database.run(lambda session: begin_identity_check(session, attempt_id, "1001", now))

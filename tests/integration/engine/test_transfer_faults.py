@@ -12,12 +12,11 @@ import numpy as np
 import pytest
 
 from ivr import rehearsal
-from ivr.config import QueueSettings, Settings
 from ivr.session.comfort import Comfort
 from ivr.session.offering import NETWORK_S, Offering, Sounds
 from ivr.session.progress import AgentCalled, AgentTried, PromptBegan
 from speech.audio import SAMPLE_RATE_HZ
-from tests.integration.engine.transfers import Case, people, write_flow
+from tests.integration.engine.transfers import Case, crew, people, write_flow
 from trunk.carrier import Carrier, CarrierConfig
 from trunk.carrier.call import CarrierCall
 from trunk.carrier.causes import CALLEE_HUNG_UP
@@ -29,7 +28,6 @@ pytestmark = pytest.mark.integration
 TAKES = {"on": "whisper", "keys": "1"}
 AGENT = {"does": [TAKES, {"on": "bridged", "at_s": 10, "hang_up": True}]}
 RATES = {"on": "rate", "keys": "4"}
-QUEUE = Settings(queues={"q1": QueueSettings(agents={"11": "1011"})})
 
 
 def is_agent(request: OriginateRequest) -> bool:
@@ -39,7 +37,7 @@ def is_agent(request: OriginateRequest) -> bool:
 def one(bench: Any, folder: Path, case: Case, **changes: Any) -> Any:
     """One callee with one agent."""
     flow = write_flow(folder / "transfers.yaml", [case])
-    given = {"settings": QUEUE, "agents": people([case]), "row": {}, "retries": False} | changes
+    given = {"crew": crew([case]), "agents": people([case]), "row": {}, "retries": False} | changes
     return bench([dict(case.callee)], flow=flow, **given)
 
 
@@ -143,9 +141,8 @@ class TestNetwork:
                 return await super().originate(request, Deafened(handler) if is_agent(request) else handler)
 
         self.use(monkeypatch, Forgetful)
-        queue = QueueSettings(agents={"11": "1011"}, longest_talk_s=20)
-        case = Case({"does": [RATES]}, agents=[AGENT])
-        run = one(bench, tmp_path, case, settings=Settings(queues={"q1": queue}))
+        case = Case({"does": [RATES]}, agents=[AGENT], queue={"longest_talk_s": 20})
+        run = one(bench, tmp_path, case)
         assert "agent_leg_lost" in caplog.text
         assert results(run) == ["talk_cut"]
         assert run.only().answers["agent_rating"].value == "4"

@@ -7,19 +7,19 @@ import asyncio
 import json
 import sqlite3
 import wave
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from ivr import rehearsal
-from ivr.config import PathSettings, QueueSettings, Settings
 from ivr.session.machine import CallState
-from ivr.session.progress import AgentCalled, AgentTried, PromptBegan, StateChanged
+from ivr.session.progress import AgentCalled, AgentTried, NoQueue, PromptBegan, RunBegan, StateChanged
 from speech.audio import SAMPLE_RATE_HZ
 from tests.integration.engine.conftest import Bench
-from tests.integration.engine.transfers import Case, people, queues, write_flow
+from tests.integration.engine.transfers import Case, crew, people, write_flow
+from tests.rosters import crew_of
 from trunk.carrier import Carrier, CarrierConfig
 from trunk.carrier.sounds import babble
 
@@ -72,11 +72,6 @@ CASES = {
 NUMBERS = {name: number for number, name in enumerate(CASES, start=1)}
 
 
-def settings(cases: list[Case], var: Path) -> Settings:
-    found = {name: QueueSettings.model_validate(queue) for name, queue in queues(cases).items()}
-    return Settings(paths=PathSettings(var=var), queues=found)
-
-
 @dataclass
 class Handed:
     """The run, asked by the names of the cases."""
@@ -117,7 +112,7 @@ def handed(tmp_path_factory: pytest.TempPathFactory, var: Path) -> Handed:
         [dict(case.callee) for case in cases],
         flow=write_flow(folder / "transfers.yaml", cases),
         row={},
-        settings=settings(cases, var),
+        crew=crew(cases),
         agents=people(cases),
         concurrency=len(cases),
         retries=False,
@@ -287,11 +282,10 @@ def test_no_full_number_of_an_agent_is_logged(
     outside = "+8613900001234"
     case = Case(agents=[AGENT])
     flow = write_flow(tmp_path / "transfers.yaml", [case])
-    found = {"q1": QueueSettings(agents={"11": outside})}
     with caplog.at_level("DEBUG"):
         run = bench(
             [{}], flow=flow, row={}, agents={outside: AGENT}, retries=False,
-            settings=Settings(queues=found),
+            crew=crew_of({"q1": {"11": outside}}),
         )  # fmt: skip
     assert run.only().disposition == "talked"
     assert "agent_tried" in caplog.text
@@ -315,7 +309,7 @@ def test_a_transfer_needs_a_channel(bench: Any, tmp_path: Path, monkeypatch: pyt
     flow = write_flow(tmp_path / "transfers.yaml", cases)
     run = bench(
         [dict(case.callee) for case in cases], flow=flow, row={}, agents=people(cases), retries=False,
-        settings=settings(cases, tmp_path), concurrency=3,
+        crew=crew(cases), concurrency=3,
     )  # fmt: skip
     assert most == 3
     assert sorted(attempt.disposition for attempt in run.results.attempts) == ["talked", "trunk", "trunk"]
@@ -324,36 +318,39 @@ def test_a_transfer_needs_a_channel(bench: Any, tmp_path: Path, monkeypatch: pyt
 
 
 def test_an_agent_who_talks_is_not_called_by_another_call(bench: Any, tmp_path: Path) -> None:
-    """Two callees, one agent: the second is told at once that nobody is free."""
+    """Two callees, one agent, who isn't likely to be free within the promise: the second goes on at once."""
     cases = [Case({"ring_s": 1}, [AGENT]), Case({"ring_s": 1}, transfer={"queue": "q1"})]
     flow = write_flow(tmp_path / "transfers.yaml", cases)
     run = bench(
         [dict(case.callee) for case in cases], flow=flow, row={}, agents=people(cases), retries=False,
-        settings=settings(cases, tmp_path), concurrency=2,
+        crew=crew(cases), concurrency=2,
     )  # fmt: skip
-    assert sorted(attempt.disposition for attempt in run.results.attempts) == ["no_agent", "talked"]
-    assert sorted(result for (result,) in run.rows("SELECT result FROM handoff")) == ["nobody_free", "talked"]
+    assert sorted(attempt.disposition for attempt in run.results.attempts) == ["talked", "unlikely"]
+    assert sorted(result for (result,) in run.rows("SELECT result FROM handoff")) == ["talked", "unlikely"]
 
 
-def test_agents_take_turns_when_told_so(bench: Any, tmp_path: Path) -> None:
-    for order, wanted in (("listed", ["11", "11", "11"]), ("rotating", ["11", "12", "11"])):
-        cases = [Case(agents=[AGENT, AGENT], queue={"order": order})] + [Case(transfer={"queue": "q1"})] * 2
-        flow = write_flow(tmp_path / f"{order}.yaml", cases)
-        run = bench(
-            [{}, {}, {}], flow=flow, row={}, agents=people(cases), retries=False,
-            settings=settings(cases, tmp_path), concurrency=1,
-        )  # fmt: skip
-        talks = [attempt.segments[1].agent for attempt in run.results.attempts]
-        assert talks == wanted
+@pytest.mark.parametrize(("levels", "wanted"), [((9, 5), ["11", "11", "11"]), ((5, 5), ["11", "12", "11"])])
+def test_agents_who_are_equally_good_take_turns(
+    bench: Any, tmp_path: Path, levels: tuple[int, int], wanted: list[str]
+) -> None:
+    cases = [Case(agents=[AGENT, AGENT])] + [Case(transfer={"queue": "q1"})] * 2
+    given = crew(cases)
+    agents = {
+        number: agent.model_copy(update={"skills": {"q1": level}})
+        for (number, agent), level in zip(given.roster.agents.items(), levels, strict=True)
+    }
+    run = bench(
+        [{}, {}, {}], flow=write_flow(tmp_path / "turns.yaml", cases), row={}, agents=people(cases), retries=False,
+        crew=replace(given, roster=given.roster.model_copy(update={"agents": agents})), concurrency=1,
+    )  # fmt: skip
+    assert [attempt.segments[1].agent for attempt in run.results.attempts] == wanted
 
 
 def test_a_run_that_is_stopped_ends_every_leg(bench: Any, tmp_path: Path) -> None:
     """Stopped while an agent's phone rings: the run ends, and no call is left open."""
     case = Case(agents=[{"ring_s": 60}])
     flow = write_flow(tmp_path / "transfers.yaml", [case])
-    options = bench.options(
-        [{}], flow=flow, row={}, agents=people([case]), settings=settings([case], tmp_path), retries=False
-    )
+    options = bench.options([{}], flow=flow, row={}, agents=people([case]), crew=crew([case]), retries=False)
 
     def stop(event: Any) -> None:
         if isinstance(event, AgentCalled):
@@ -371,3 +368,36 @@ def test_a_run_that_is_stopped_ends_every_leg(bench: Any, tmp_path: Path) -> Non
         came_to = connection.execute("SELECT result, state FROM handoff").fetchall()
     assert rows == [(0, "answered")]
     assert came_to == [("cut_off", "over")]
+
+
+def test_without_a_roster_it_is_said_what_is_missing(bench: Any, tmp_path: Path) -> None:
+    flow = write_flow(tmp_path / "transfers.yaml", [Case()])
+    run = bench([{}], flow=flow, row={}, retries=False)
+    (began,) = [event for event in run.events if isinstance(event, RunBegan)]
+    assert ["ivr desk load roster.yaml" in str(warning) for warning in began.warnings] == [True]
+    assert [(event.queue, event.known) for event in run.events if isinstance(event, NoQueue)] == [("q1", ())]
+    assert run.only().disposition == "no_agent"
+
+
+def test_agents_none_of_whom_is_described_are_warned_of(bench: Any, tmp_path: Path) -> None:
+    case = Case(agents=[{}])
+    flow = write_flow(tmp_path / "transfers.yaml", [case])
+    run = bench([{}], flow=flow, row={}, retries=False, crew=crew([case]))
+    (began,) = [event for event in run.events if isinstance(event, RunBegan)]
+    assert sum("among the callees" in str(warning) for warning in began.warnings) == 1
+    assert run.only().disposition == "no_answer"  # picked up, and no key
+
+
+def test_the_same_rehearsal_with_agents_gives_the_same_results(bench: Any, tmp_path: Path) -> None:
+    agents: list[dict[str, Any]] = [AGENT, {"does": [{"on": "whisper", "keys": "2"}]}]
+    cases = [Case({"does": [RATES]}, agents, queue={"promise_s": 600})]
+    cases += [Case({"ring_s": 1, "does": [RATES]}, transfer={"queue": "q1", "answer_within_s": 60})] * 3
+    flow = write_flow(tmp_path / "transfers.yaml", cases)
+    documents = set()
+    for _ in range(2):
+        given = bench.options(
+            [dict(case.callee) for case in cases], flow=flow, row={}, agents=people(cases), retries=False,
+            crew=crew(cases), concurrency=4, name="the same",
+        )  # fmt: skip
+        documents.add(bench.run(given).results.model_dump_json())
+    assert len(documents) == 1

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from ivr import studio
-from ivr.agents import ConfiguredAgents
-from ivr.config import QueueSettings, Settings
+from ivr import run as running
+from ivr.config import DeskSettings, Settings
+from ivr.desk.supply import DeskAgents
 from ivr.model import HandoffResult
 from ivr.ports import Admission, Request, Standing
 from ivr.session.progress import PromptBegan
-from tests.integration.engine.transfers import Case, people, write_flow
+from tests.integration.engine.transfers import Case, crew, people, write_flow
 
 pytestmark = pytest.mark.integration
 TAKES = {"does": [{"on": "whisper", "keys": "1"}, {"on": "bridged", "at_s": 50, "hang_up": True}]}
@@ -24,15 +25,16 @@ RATES = {"on": "rate", "keys": "4"}
 SOON = Standing(2, 70.0)
 
 
-class InLine(ConfiguredAgents):
-    """The settings' agents, with a line before them: whoever asks has this place."""
+class InLine(DeskAgents):
+    """The roster's agents; whoever asks has this place in the line."""
 
     standing_now: Standing | None = SOON
     refuses: HandoffResult | None = None
-    promise_s = 20.0
+    promise_s = 20.0  # as they are told: the governor goes by the queue's own
 
     async def ask(self, request: Request) -> Admission:
-        return Admission(self.refuses, in_line=True, promise_s=self.promise_s, told_every_s=15.0)
+        admission = replace(await super().ask(request), promise_s=self.promise_s)
+        return admission if self.refuses is None else replace(admission, refused=self.refuses)
 
     async def standing(self, request: Request) -> Standing | None:
         del request
@@ -44,17 +46,16 @@ def waits(bench: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callab
     """A run with one agent, who has the first callee for 50 s; what the second does while waiting."""
 
     def run(does: list[dict[str, Any]], transfer: dict[str, Any] | None = None, **line: Any) -> Any:
-        monkeypatch.setattr(studio, "ConfiguredAgents", type("Line", (InLine,), line))
+        monkeypatch.setattr(running, "DeskAgents", type("Line", (InLine,), line))
         own = {"queue": "q1", "answer_within_s": 120, **(transfer or {})}
         cases = [
-            Case({"ring_s": 0.5}, [TAKES]),
+            Case({"ring_s": 0.5}, [TAKES], queue={"promise_s": 600}),
             Case({"ring_s": 4, "does": does}, transfer=own),
         ]
         flow = write_flow(tmp_path / "transfers.yaml", cases)
-        queue = QueueSettings.model_validate({"agents": {"11": "1011"}})
         return bench(
             [dict(case.callee) for case in cases], flow=flow, row={}, agents=people(cases), retries=False,
-            settings=Settings(queues={"q1": queue}), concurrency=2,
+            crew=crew(cases), settings=Settings(desk=DeskSettings(told_every_s=15)), concurrency=2,
         )  # fmt: skip
 
     return run

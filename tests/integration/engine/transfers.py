@@ -8,6 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ivr.desk.crew import Crew
+from tests.rosters import crew_of
+
 STATUSES = (
     "declined", "busy", "no_answer", "machine", "no_agent", "unlikely", "timed_out", "callback", "caller_left",
     "trunk",
@@ -29,16 +32,14 @@ def extension(number: int, agent: int) -> str:
     return str(1000 + 10 * number + agent)
 
 
-def queues(cases: Sequence[Case]) -> dict[str, dict[str, Any]]:
-    """The settings: callee number 1 has the queue q1, and so on; without agents there is none."""
-    return {
-        f"q{number}": {
-            "agents": {f"{number}{agent}": extension(number, agent) for agent in range(1, len(case.agents) + 1)},
-            **case.queue,
-        }
-        for number, case in enumerate(cases, start=1)
-        if case.agents
+def crew(cases: Sequence[Case]) -> Crew:
+    """Callee number 1 has the queue q1, and so on, its agents in their order; without agents there is none."""
+    staffed = {f"q{number}": (number, case) for number, case in enumerate(cases, start=1) if case.agents}
+    phones = {
+        name: {f"{number}{agent}": extension(number, agent) for agent in range(1, len(case.agents) + 1)}
+        for name, (number, case) in staffed.items()
     }
+    return crew_of(phones, **{name: case.queue for name, (_, case) in staffed.items()})
 
 
 def people(cases: Sequence[Case]) -> dict[str, Mapping[str, Any]]:

@@ -38,9 +38,8 @@ def test_the_environment_names_the_file(tmp_path: Path, monkeypatch: pytest.Monk
         ('[speech.chinese]\nvoice = "x"', "speech.chinese"),
         ('[api]\nallowed_hosts = ["https://crm/x"]', "api.allowed_hosts"),
         ('[web]\nhost = "nowhere at all"', "web.host"),
-        ('[queues.care]\nagents = {1001 = "call me"}', "queues.care.agents.1001"),
-        ("[queues.care]\nagents = {}", "queues.care.agents"),
-        ('[queues.care]\nagents = {1001 = "601"}\ntrunk = "pbx"', "queues: care: there is no [trunks.pbx]"),
+        ('[queues.care]\nagents = {1001 = "601"}', "ivr desk load roster.yaml"),
+        ("queues = 1", "docs/desk.md"),
         (
             '[mail]\nhost = "10.0.0.9"\nsecurity = "none"\nuser = "ivr"\npassword_env = "MAIL_PASSWORD"',
             "mail: security = none would send the password in clear; write starttls or tls",
