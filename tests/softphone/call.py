@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum, auto
 from typing import Literal
 
@@ -59,6 +59,7 @@ class SipCall:
         self.codecs = tuple(codecs)
         self.state = CallState.INVITED
         self.silent = False  # True: the network swallows everything, both ways
+        self.takes_key_events = True  # False, before it answers: no RFC 4733; its keys are tones in its sound
         self.invited_s = time.monotonic()
         self.answered_s: float | None = None
         self.end: End | None = None
@@ -254,7 +255,7 @@ class SipCall:
         """The call's audio, opened by the first who needs it; None after a refusal for want of a codec."""
         if self._media is None:
             try:
-                offer = sdp.parse_offer(self.invite.body)
+                offer = self._offered(self.invite.body)
             except MessageError:
                 self.reject(488)
                 return None
@@ -267,6 +268,11 @@ class SipCall:
             self._media.redirect(offer.host, offer.port)
             self._line.ticking(self, True)
         return self._media
+
+    def _offered(self, body: bytes) -> sdp.Offer:
+        """Raises MessageError."""
+        offer = sdp.parse_offer(body)
+        return offer if self.takes_key_events else replace(offer, key_type=None)
 
     def _description(self, media: Media) -> bytes:
         assert self._offer is not None, "there is no audio without an offer"
@@ -295,7 +301,7 @@ class SipCall:
         self.reinvites += 1
         try:
             if invite.body:
-                self._offer = offer = sdp.parse_offer(invite.body)
+                self._offer = offer = self._offered(invite.body)
                 media.redirect(offer.host, offer.port)
         except MessageError:
             self._reply_to_invite(488)

@@ -18,10 +18,10 @@ import uvloop
 from ivr.config import CheckerSettings
 from ivr.dialling import run_dialling
 from speech.audio import FRAME_BYTES
-from speech.dtmf import HIGH_HZ, KEYPAD, LOW_HZ, key_in_frame
 from tests.asterisk_rig.fixture import AsteriskRig, asterisk_rig
 from tests.asterisk_rig.one_call import one_call, sides, write_sound
 from tests.shared_prompts import with_shared_prompts
+from tests.softphone.key_tones import HIGH_HZ, KEYPAD, LOW_HZ, key_in_frame
 from tests.softphone.pickups import Times
 from tests.softphone.thread import SoftphoneThread
 from trunk.carrier.callees import Callee, CalleeBook

@@ -15,7 +15,7 @@ from ivr.config import IdentitySettings, Settings
 from ivr.identity.hashes import make_hash
 from ivr.session.progress import Understood
 from speech.audio import FRAME_BYTES
-from speech.dtmf import key_in_frame
+from tests.softphone.key_tones import key_in_frame
 from trunk.carrier.call import CarrierCall
 from trunk.carrier.sounds import tone
 

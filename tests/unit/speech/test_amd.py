@@ -96,7 +96,7 @@ def test_beeps_are_counted_once_each_at_any_frequency(sounds: Any) -> None:
 
 
 def test_short_tones_keys_hums_speech_and_noise_are_no_beeps(sounds: Any) -> None:
-    from speech.dtmf import dtmf_tone
+    from tests.softphone.key_tones import dtmf_tone
 
     for audio in (
         sounds.tone(0.16, 1000),

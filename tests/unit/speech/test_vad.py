@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from speech.audio import mix
-from speech.dtmf import dtmf_tone
 from speech.vad import LEAST_POWER, NoiseFloor, VoiceDetector
+from tests.softphone.key_tones import dtmf_tone
 
 pytestmark = pytest.mark.unit
 

@@ -14,8 +14,8 @@ import pytest
 from speech import vad
 from speech.audio import FRAME_BYTES, SILENCE_FRAME, mix
 from speech.audio.files import read_audio
-from speech.dtmf import dtmf_tone
 from speech.vad import COMPILED, Voice, VoiceDetector
+from tests.softphone.key_tones import dtmf_tone
 
 pytestmark = pytest.mark.unit
 

@@ -47,7 +47,7 @@ def test_a_trunk_known_by_its_address_has_no_password() -> None:
     text = render(PBX, [BY_ADDRESS])["pjsip.conf"]
     endpoint = section(text, "ivr-unicom", "endpoint")
     assert "allow = alaw,ulaw" in endpoint
-    assert "dtmf_mode = rfc4733" in endpoint
+    assert "dtmf_mode = auto" in endpoint
     assert "direct_media = no" in endpoint
     assert section(text, "ivr-unicom", "aor")[0] == "contact = sip:sbc.example.com:5080"
     assert "qualify_frequency = 30" in section(text, "ivr-unicom", "aor")

@@ -1,7 +1,7 @@
-"""In-band keys (DTMF), for trunks that lack RFC 4733 events; every other trunk reports keys itself.
+"""Keys as tones (DTMF): what a phone without RFC 4733 sends, and whether a recording still holds any.
 
 One product of the frame with eight tones' cosines and sines. Tested at equal tone levels in noise and through
-A-law; it isn't a claim of ITU-T Q.24 compliance."""
+A-law; it isn't a claim of ITU-T Q.24 compliance. The product leaves tones to Asterisk."""
 
 from __future__ import annotations
 
@@ -19,39 +19,8 @@ KEYPAD = ("123A", "456B", "789C", "*0#D")
 LEAST_POWER = power_of_dbfs(-40.0)
 TONE_SHARE = 0.6  # of the frame's energy in the two tones
 MOST_TWIST = 10 ** (8.0 / 10)  # the two tones' powers may differ by 8 dB
-PRESS_TICKS = 2  # 40 ms, the shortest key that Q.24 demands
-RELEASE_TICKS = 2
 
 _INT16 = np.dtype("<i2")
-
-
-class DtmfDetector:
-    """Hears every frame of one call, in order; reports each key once, 40 ms after it begins."""
-
-    __slots__ = ("_key", "_off_ticks", "_on_ticks", "_reported")
-
-    def __init__(self) -> None:
-        self._key: str | None = None
-        self._on_ticks = 0
-        self._off_ticks = 0
-        self._reported = False
-
-    def hear(self, frame: bytes) -> str | None:
-        """Hear one frame, 320 bytes s16le; returns the key that has just been pressed, else None."""
-        key = key_in_frame(frame)
-        if key is None:
-            self._off_ticks += 1
-            if self._off_ticks >= RELEASE_TICKS:
-                self._key, self._on_ticks, self._reported = None, 0, False
-            return None
-        self._off_ticks = 0
-        if key != self._key:
-            self._key, self._on_ticks, self._reported = key, 0, False
-        self._on_ticks += 1
-        if self._reported or self._on_ticks < PRESS_TICKS:
-            return None
-        self._reported = True
-        return key
 
 
 def key_in_frame(frame: bytes) -> str | None:
