@@ -8,6 +8,7 @@ import logging
 from math import ceil
 
 from flows.sprint import PromptRef, TransferWait
+from ivr.database import DatabaseError
 from ivr.errors import IvrError
 from ivr.ports import Standing
 from ivr.session.comfort import Comfort
@@ -53,10 +54,17 @@ class Announcing:
         try:
             while self._handover.wanted:
                 if self._handover.waiting:
-                    await self._tell_once()
+                    await self._try_to_tell()
                 await asyncio.sleep(self._next_s())
         except (PromptError, SpeechError, IvrError) as error:
             log.warning("place_not_said", extra={"reason": error.template})
+
+    async def _try_to_tell(self) -> None:
+        """Where they stand isn't known while the database is away: then they are told the next time."""
+        try:
+            await self._tell_once()
+        except DatabaseError as error:
+            log.warning("place_not_known", extra={"reason": type(error).__name__})
 
     async def _tell_once(self) -> None:
         standing = await self._handover.standing()

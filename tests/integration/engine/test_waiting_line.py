@@ -13,6 +13,7 @@ import pytest
 
 from ivr import run as running
 from ivr.config import DeskSettings, Settings
+from ivr.database import DatabaseError
 from ivr.desk.supply import DeskAgents
 from ivr.model import HandoffResult
 from ivr.ports import Admission, Request, Standing
@@ -78,6 +79,19 @@ def test_who_waits_hears_their_place_and_is_put_through(waits: Callable[..., Any
     assert any("stay on the line" in text for text in heard)  # the comfort between
     assert run.only(2).disposition == "talked"
     assert [row for (row,) in run.rows("SELECT result FROM handoff ORDER BY id")] == ["talked", "talked"]
+
+
+def test_a_database_that_was_away_silences_nobody_for_good(waits: Callable[..., Any]) -> None:
+    asked: list[Request] = []
+
+    async def once_away(_: InLine, request: Request) -> Standing | None:
+        asked.append(request)
+        if len(asked) == 1:
+            raise DatabaseError("The database is away: {reason}", reason="test")
+        return SOON
+
+    heard = said(waits([RATES], standing=once_away))
+    assert any(text.startswith("You're number two") for text in heard)
 
 
 def test_nobody_says_how_long_when_nobody_knows(waits: Callable[..., Any]) -> None:
