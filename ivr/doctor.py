@@ -49,7 +49,7 @@ class Finding:
     required: bool = True
 
 
-def examine(settings: Settings) -> Iterator[Finding]:
+def examine(settings: Settings, recordings: Path | None = None) -> Iterator[Finding]:
     """Every finding, one after the other, in the order in which they should be mended."""
     yield _python()
     yield _program("espeak-ng", "espeak-ng", _("speaks prompts that nobody has recorded"))
@@ -64,7 +64,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
     yield _compiled(_("audio sockets"), sweep.COMPILED)
     yield _directory(settings.paths.var)
     yield _database(settings)
-    yield from _recordings(settings)
+    yield from _recordings(settings, recordings or settings.recordings_dir)
     if settings.trunks:
         yield from asyncio.run(_asterisk(settings))
 
@@ -157,7 +157,7 @@ def _database(settings: Settings) -> Finding:
     return Finding(what, True, _("{url}, {count} campaigns", url=shown(url), count=campaigns))
 
 
-def _recordings(settings: Settings) -> Iterator[Finding]:
+def _recordings(settings: Settings, folder: Path) -> Iterator[Finding]:
     """Whether the newest recordings of all machines' calls can be read here: with workers on several machines they
     share one directory. Nothing without a database, or without recordings in it."""
     url = settings.database_url
@@ -170,7 +170,6 @@ def _recordings(settings: Settings) -> Iterator[Finding]:
         return  # said by the check of the database
     if not newest:
         return
-    folder = settings.recordings_dir
     missing = [worker for name, worker in newest if not (folder / name).is_file()]
     what = _("recordings")
     if not missing:
@@ -182,7 +181,10 @@ def _recordings(settings: Settings) -> Iterator[Finding]:
         "{folder}: {missing} of the newest {count} aren't there; made by {hosts}",
         folder=folder, missing=len(missing), count=len(newest), hosts=", ".join(hosts) or "?",
     )  # fmt: skip
-    mend = _("one directory for all machines: docs/scaling.md, Recordings")
+    mend = _(
+        "one directory for all machines: docs/scaling.md, Recordings; where workers record elsewhere: ivr doctor "
+        "--recordings DIR"
+    )
     yield Finding(what, False, detail, mend, required=False)
 
 

@@ -19,7 +19,7 @@ from ivr.archive.filing import Filed
 from ivr.archive.places import Place as Folder
 from ivr.archive.pruning import Pruned, PruneRequest
 from ivr.archive.reconciling import WHATS, Reconciled, Span
-from ivr.cli.options import DATABASE
+from ivr.cli.options import DATABASE, RECORDINGS
 from ivr.cli.why import shown_moment
 from ivr.cli.with_database import operator, with_database
 from ivr.config import load_settings
@@ -48,11 +48,6 @@ ACTIONS = {
     ArchiveAction.HELD: "held",
     ArchiveAction.RELEASED: "released",
 }
-RECORDINGS = click.option(
-    "--recordings",
-    type=click.Path(path_type=Path, file_okay=False),
-    help=translate("Directory of recordings; `recordings` in paths.var unless given."),
-)
 CAMPAIGN = click.option("--campaign", help=translate("Of this campaign."))
 PHONE = click.option("--phone", help=translate("Of calls with this number."))
 WHY = click.option("--why", default="", help=translate("Why, for the record."))

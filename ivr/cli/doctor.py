@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from ivr.cli.options import RECORDINGS
 from ivr.config import load_settings
 from ivr.doctor import Finding, examine
 from ivr.i18n import translate
 
 
 @click.command(help=translate("Say what is present, what is missing, and what mends it."))
+@RECORDINGS
 @click.pass_context
-def command(ctx: click.Context) -> None:
-    findings = list(examine(load_settings()))
+def command(ctx: click.Context, recordings: Path | None) -> None:
+    findings = list(examine(load_settings(), recordings))
     console = Console()
     console.print(_table(findings))
     missing = [finding for finding in findings if not finding.ok and finding.required]

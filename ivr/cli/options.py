@@ -54,3 +54,8 @@ POLICY = click.option(
     type=click.Path(dir_okay=False, path_type=Path, exists=True),
     help=translate("Who may be called, and when (YAML); default: the campaign's own, else the shipped one."),
 )
+RECORDINGS = click.option(
+    "--recordings",
+    type=click.Path(path_type=Path, file_okay=False),
+    help=translate("Directory of recordings; `recordings` in paths.var unless given."),
+)
