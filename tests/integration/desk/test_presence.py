@@ -73,12 +73,12 @@ async def test_an_agent_who_asks_to_leave_in_a_call_leaves_after_the_wrap_up(db:
 
 
 async def test_what_cannot_be_is_refused_and_leaves_no_row(db: Database) -> None:
-    await employ(db, left_on=date(2026, 11, 1))
+    await employ(db, left_on=date(2026, 10, 31))
     with pytest.raises(DeskError, match="no agent 9"):
         await db.run(lambda session: find(session, "9"))
     with pytest.raises(DeskError, match="isn't signed in"):
         await ask(db, S.READY, 0)
-    with pytest.raises(DeskError, match="has left on 2026-11-01"):
+    with pytest.raises(DeskError, match="has left on 2026-10-31"):
         await ask(db, S.SIGNED_IN, 0)
     with pytest.raises(ValueError, match="can't follow"):
         await call_does(db, S.TALKING, 0)
