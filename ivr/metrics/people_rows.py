@@ -44,7 +44,7 @@ _MARKS = (
   SELECT c.agent_id AS agent_id, c.at AS at, c.number AS number, c.state AS state,
     CASE WHEN c.state IN ('dialing', 'talking') AND c.attempt_id IS NOT NULL AND NOT EXISTS (
       SELECT 1 FROM agent_state_change b WHERE b.attempt_id = c.attempt_id AND +b.agent_id = c.agent_id
-      AND +b.number < c.number AND b.state IN ('dialing', 'talking')) THEN 1 ELSE 0 END AS begins_call,
+      AND b.number < c.number AND b.state IN ('dialing', 'talking')) THEN 1 ELSE 0 END AS begins_call,
     NULLIF(c.at, c.at) AS begins, NULLIF(c.at, c.at) AS shift_at
   FROM agent_state_change c WHERE c.at >= :since AND c.at < :until
   UNION ALL SELECT g.id, p.begins, COALESCE(c.number, 0), COALESCE(c.state, 'signed_out'), 0, p.begins,
@@ -173,7 +173,7 @@ HANDLED = Relation(
     + _AGENT,
     where="x.state = 'talking' AND NOT EXISTS (SELECT 1 FROM agent_state_change b"
     " WHERE b.attempt_id = x.attempt_id AND +b.agent_id = x.agent_id AND b.state = 'talking'"
-    " AND +b.number < x.number)"
+    " AND b.number < x.number)"
     " AND NOT EXISTS (SELECT 1 FROM agent_state_change b WHERE b.attempt_id = x.attempt_id"
     " AND +b.agent_id = x.agent_id AND NOT EXISTS (SELECT 1 FROM agent_state_change n"
     " WHERE n.agent_id = b.agent_id AND n.number = b.number + 1))",
