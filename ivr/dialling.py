@@ -186,7 +186,9 @@ async def with_agents_trunks(
 ) -> dict[str, TrunkSettings]:
     """The chosen trunks, and those that the roster names for its agents: they take legs to agents alone."""
     found = dict(chosen)
-    for name in sorted(await database.read(trunks_of) - set(chosen)):
+    now = database.clock.now()
+    named = await database.read(lambda session: trunks_of(session, now))
+    for name in sorted(named - set(chosen)):
         if name in settings.trunks:
             found[name] = settings.trunks[name].model_copy(update={"prefixes": ()})
         else:  # such an agent can't be rung from this machine; others can

@@ -13,8 +13,10 @@ from rich.table import Table
 from ivr.cli.campaign_options import zone_of
 from ivr.cli.options import DATABASE
 from ivr.cli.with_database import operator, with_database
+from ivr.config import load_settings
 from ivr.database import Database, Place
 from ivr.desk import roster, shifts
+from ivr.desk.schema import RosterSpec
 from ivr.desk.telling import InLine, line
 from ivr.desk.views import AgentView, QueueView, day_of, everybody, queues, teams_of
 from ivr.desk.words import stage_word, state_word
@@ -46,6 +48,17 @@ def load(file: Path, timezone: str, db: Place | None) -> None:
     loaded = with_database(db, work)
     click.echo(translate("Added: {added}, changed: {changed}, as before: {same}.", added=loaded.added,
                          changed=loaded.changed, same=loaded.same))  # fmt: skip
+    _warn_of_trunks(spec)
+
+
+def _warn_of_trunks(spec: RosterSpec) -> None:
+    """Where this machine has trunks: of those that it lacks. The roster may be right for another one."""
+    trunks = load_settings().trunks
+    for name in sorted({agent.trunk for agent in spec.agents.values() if agent.trunk} - trunks.keys()):
+        if trunks:
+            sentence = "Agents are rung by the trunk {trunk}, which this machine's settings don't have: {known}."
+            known = ", ".join(sorted(trunks))
+            click.echo(f"{translate('warning')}: {translate(sentence, trunk=name, known=known)}")
 
 
 @command.command("shifts", help=translate("Take in a shift plan: a CSV file with agent,date,from,to."))

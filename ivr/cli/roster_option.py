@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import click
@@ -11,6 +11,7 @@ import click
 from ivr.cli.run import FILE_IN
 from ivr.config import Settings
 from ivr.desk.crew import Crew, installed_crew, whole_crew
+from ivr.desk.presence import last_day_not_over
 from ivr.desk.roster import load
 from ivr.i18n import translate
 
@@ -20,8 +21,8 @@ ROSTER = click.option(
 
 
 def crew_of(roster: Path | None, settings: Settings, day: date, *, everybody: bool) -> Crew | None:
-    """All agents of the file; without one those of the installation, `everybody` or who is ready now. None: there
-    is no roster. Raises FlowLoadError, IvrError."""
+    """All agents of the file who haven't left by that day; without a file those of the installation who haven't
+    left by now, `everybody` or who is ready. None: there is no roster. Raises FlowLoadError, IvrError."""
     if roster is not None:
         return whole_crew(load(roster), day)
-    return asyncio.run(installed_crew(settings, day, everybody=everybody))
+    return asyncio.run(installed_crew(settings, last_day_not_over(datetime.now(UTC)), everybody=everybody))

@@ -100,11 +100,10 @@ def take(session: Session, spec: RosterSpec, who: str, now: datetime, zone: Zone
     return loaded
 
 
-def trunks_of(session: Session) -> frozenset[str]:
+def trunks_of(session: Session, now: datetime) -> frozenset[str]:
     """The trunks by which agents' phones are rung, where the roster names one."""
-    named = session.scalars(
-        select(Agent.trunk).where(Agent.trunk.is_not(None), Agent.left_on.is_(None)).distinct()
-    )
+    here = Agent.left_on.is_(None) | (Agent.left_on >= last_day_not_over(now))
+    named = session.scalars(select(Agent.trunk).where(Agent.trunk.is_not(None), here).distinct())
     return frozenset(name for name in named if name is not None)
 
 

@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from ivr.config import DatabaseSettings, DeskSettings, Settings
+from ivr.config import DatabaseSettings, DeskSettings, Settings, TrunkSettings
 from ivr.database import Database
 from ivr.desk import roster
 from ivr.desk.crew import Crew, installed_crew, sign_in, whole_crew
@@ -21,6 +21,7 @@ from ivr.desk.errors import DeskError
 from ivr.desk.presence import Change, choose, find
 from ivr.desk.supply import DeskAgents
 from ivr.desk.waiting import enter
+from ivr.dialling import with_agents_trunks
 from ivr.model import Agent, AgentPresence, AgentState, Handoff, HandoffState, Team
 from ivr.ports import Request
 from ivr.virtual_loop import run_virtual
@@ -35,6 +36,9 @@ agents:
   1: {name: One, phone: 601, team: north, skills: {care: 9, best: 2}, hired_on: 2024-03-01, language: en}
   2: {name: Two, phone: 602, skills: {care: 5}, hired_on: 2024-03-01, trunk: office}
   3: {name: Three, phone: 603, skills: {care: 5}, hired_on: 2024-03-01, left_on: 2025-12-31}
+"""
+AWAY = b"""  4: {name: Four, phone: 604, hired_on: 2024-03-01, left_on: 2025-12-31, trunk: old}
+  5: {name: Five, phone: 605, hired_on: 2024-03-01, trunk: nowhere}
 """
 NOBODY: frozenset[str] = frozenset()
 
@@ -152,3 +156,12 @@ def test_hours_without_a_transfer_cost_no_look_and_what_ends_by_itself_ends_in_t
         assert looks < 300  # 200 s of transfers; in six hours there are 21,600 seconds
 
     run_virtual(scenario, START)
+
+
+async def test_trunks_of_agents_are_opened_for_them_alone(db: Database) -> None:
+    """Not the one of who has left, nor one that this machine doesn't have."""
+    await sign_in(db, whole_crew(roster.loads(ROSTER + AWAY), TODAY))
+    trunks = {name: TrunkSettings() for name in ("main", "office", "old", "other")}
+    settings = Settings(trunks=trunks)
+    found = await with_agents_trunks(settings, {"main": trunks["main"]}, db)
+    assert {name: section.prefixes for name, section in found.items()} == {"main": ("+",), "office": ()}
