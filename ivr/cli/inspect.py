@@ -142,4 +142,4 @@ def _tell_picked(found: list[DayPicked]) -> None:
     if table.row_count:
         Console().print(table)
     counts = {"picked": sum(sum(one.picked.values()) for one in found), "held": sum(one.held for one in found)}
-    click.echo(translate("Picked: {picked}; successes that wait now: {held}", **counts))
+    click.echo(translate("Picked: {picked}; successes newly held: {held}", **counts))

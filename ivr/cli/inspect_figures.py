@@ -100,6 +100,7 @@ def report(month: str | None, by: figures.By, db: Place | None) -> None:
         table.add_column(translate(heading))
     for one in found:
         name = f"{one.name} {names.get(one.name, '')}".strip() or translate("the robot")
+        name = translate("no team") if by == "team" and one.name == figures.NO_TEAM else name
         share = one.excellence.value or 0.0
         span = f"{one.interval.low:.0%} … {one.interval.high:.0%}" if one.inspected else "–"
         mean = "–" if one.mean_score is None else f"{one.mean_score:.1f}"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any, Literal, get_args
 
-from sqlalchemy import ColumnElement, Select, String, cast, func, or_, select
+from sqlalchemy import ColumnElement, Select, String, case, cast, func, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from ivr.desk.former_teams import team_id_on
@@ -34,6 +34,7 @@ from ivr.model import (
 
 By = Literal["agent", "team", "campaign", "month"]
 WAYS: tuple[By, ...] = get_args(By)
+NO_TEAM = "–"  # where teams are told apart: agents who were in none on the call's day
 GRADE = ""  # the whole call's, beside the points' names
 
 
@@ -66,8 +67,8 @@ def month_of(text: str) -> tuple[date, date]:
 
 def quality(session: Session, by: By, since: date | None, until: date | None) -> list[Quality]:
     """Figures of inspections that count (`standing.counts`), of calls from `since` until before `until`, by name.
-    The robot's calls are one line of their own (an empty name) where agents and teams are told apart. A leader for
-    whom faults of others count has a line, too."""
+    The robot's calls are one line of their own (an empty name) where agents and teams are told apart, and so are
+    those of agents without a team. A leader for whom faults of others count has a line, too."""
     days: list[ColumnElement[bool]] = [Inspection.day >= since] if since else []
     days += [Inspection.day < until] if until else []
     name = _name(by)
@@ -110,7 +111,7 @@ def _name(by: By) -> Any:
     if by == "agent":
         return Inspection.agent
     if by == "team":
-        return func.coalesce(Team.name, "")
+        return case((Inspection.agent == "", ""), else_=func.coalesce(Team.name, NO_TEAM))
     if by == "campaign":
         return Campaign.name
     return func.substr(cast(Inspection.day, String), 1, 7)

@@ -30,7 +30,7 @@ DAYS = 2  # that are over, each time: a day on which nothing ran is made good on
 
 @dataclass(frozen=True, slots=True)
 class DayPicked:
-    """What a run picked of one day, by reason; `held`: successes that wait now."""
+    """What a run picked of one day, by reason; `held`: successes that wait from now on."""
 
     day: date
     picked: Counter[PickReason]

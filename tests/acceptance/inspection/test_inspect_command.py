@@ -99,8 +99,8 @@ def test_from_a_call_to_the_months_playlist(
         assert 0.5 < part.our_voice_s / part.seconds < 0.95  # the robot speaks, keys answer
         assert (part.talk_overs, part.longest_silence_s < 8) == (0, True)
     picked = ivr("pick", "--day", DAY)
-    assert "Picked: 2; successes that wait now: " in picked
-    assert "Picked: 0; successes that wait now: 0" in ivr("pick", "--day", DAY)
+    assert "Picked: 2; successes newly held: " in picked
+    assert "Picked: 0; successes newly held: 0" in ivr("pick", "--day", DAY)
     shown = ivr("next", "--as", "ann")
     (number,) = re.findall(r"Inspection (\d+): the robot", shown)
     assert "bot_call, version 1" in shown

@@ -328,7 +328,7 @@ def a_month(session: Session) -> list[tuple[str, str, str, float, QualityGrade]]
         score(session, ann, row.id, Sheet(marks, ("rude",) if n == 5 else ()), TOMORROW)
         if n % 5 == 0 and agent:
             faults.note(session, ann, row.id, faults.Found("fees"), TOMORROW)
-        team = "north" if agent in ("1001", "1002") else ""
+        team = "north" if agent in ("1001", "1002") else figures.NO_TEAM if agent else ""
         assert row.score is not None
         assert row.grade is not None
         kept.append((agent, team, name, row.score, row.grade))
