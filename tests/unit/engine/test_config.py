@@ -39,7 +39,7 @@ def test_the_environment_names_the_file(tmp_path: Path, monkeypatch: pytest.Monk
         ('[api]\nallowed_hosts = ["https://crm/x"]', "api.allowed_hosts"),
         ('[web]\nhost = "nowhere at all"', "web.host"),
         ('[queues.care]\nagents = {1001 = "601"}', "ivr desk load roster.yaml"),
-        ("queues = 1", "docs/desk.md"),
+        ("queues = 1", "remove [queues], then take the roster in"),  # no command runs before
         (
             '[mail]\nhost = "10.0.0.9"\nsecurity = "none"\nuser = "ivr"\npassword_env = "MAIL_PASSWORD"',
             "mail: security = none would send the password in clear; write starttls or tls",
