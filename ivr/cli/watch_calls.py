@@ -87,7 +87,7 @@ def _with(call: service.LiveCall) -> str:
         return call.taken_by
     if call.agent:
         return translate("agent {number}", number=call.agent)
-    return translate("an agent" if call.person else "the robot")  # one of a list in the settings
+    return translate("an agent" if call.person else "the robot")  # whose talk is just over
 
 
 def _watcher(one: service.Watcher) -> str:
