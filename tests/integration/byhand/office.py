@@ -113,6 +113,19 @@ nodes:
   bye: {play: {say: "Goodbye."}, next: end}
   end: {hangup: }
 """
+PIN_NODES = """\
+  pin:
+    ask: {prompt: {say: "Your PIN?"}, expect: digits, digits: {min: 4, max: 4, secret: true}, attempts: 1}
+    next: rate
+    no_input: end
+    no_match: end
+  rate:
+    ask: {prompt: {say: "How satisfied are you?"}, expect: rating, save_as: rating}
+    next: end
+    no_input: end
+    no_match: end
+  end: {hangup: , disposition: finished}
+"""  # a secret, and then something that isn't one
 ROSTER = b"""schema: 1
 teams: {north: {}, south: {}}
 agents:

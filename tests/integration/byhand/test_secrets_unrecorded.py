@@ -19,10 +19,11 @@ from ivr.byhand.quiet import HEEDED_WITHIN
 from ivr.byhand.service import How
 from ivr.model import HandlingState
 from ivr.supervision.runner import LOOK_EVERY_S
-from tests.integration.byhand.office import Office, office, phone
+from tests.integration.byhand.office import PIN_NODES, Office, office, phone
 
 pytestmark = pytest.mark.integration
-FLOW = """
+FLOW = (
+    """
 schema: 1
 flow: pin
 language: en
@@ -30,18 +31,9 @@ purpose: service
 limits: {call_s: 300, steps: 60}
 start: pin
 nodes:
-  pin:
-    ask: {prompt: {say: "Your PIN?"}, expect: digits, digits: {min: 4, max: 4, secret: true}, attempts: 1}
-    next: rate
-    no_input: end
-    no_match: end
-  rate:
-    ask: {prompt: {say: "How satisfied are you?"}, expect: rating, save_as: rating}
-    next: end
-    no_input: end
-    no_match: end
-  end: {hangup: , disposition: finished}
 """
+    + PIN_NODES
+)
 STEPS_BACK_S = (0.0, 0.1, 0.2, 0.3, 0.4, 0.6)  # so long after the entry: before and after the worker has seen it
 HEEDED_S = LOOK_EVERY_S + 0.2  # after an order
 Stretch = tuple[datetime, datetime]

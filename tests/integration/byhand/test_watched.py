@@ -14,13 +14,14 @@ from ivr.byhand.service import How
 from ivr.campaigns.actors import Actor
 from ivr.model import HandlingState, Role, SupervisionKind
 from ivr.supervision import service
-from tests.integration.byhand.office import PEOPLE, Office, office, phone
+from tests.integration.byhand.office import PEOPLE, PIN_NODES, Office, office, phone
 from tests.shared_prompts import with_shared_prompts
 
 pytestmark = pytest.mark.integration
 ANN = Actor("ann", Role.SUPERVISOR)
 PIN = "7391"
-FLOW = """
+FLOW = (
+    """
 schema: 1
 flow: watched
 language: en
@@ -36,18 +37,9 @@ nodes:
     no: end
     no_input: end
     no_match: end
-  pin:
-    ask: {prompt: {say: "Your PIN?"}, expect: digits, digits: {min: 4, max: 4, secret: true}, attempts: 1}
-    next: rate
-    no_input: end
-    no_match: end
-  rate:
-    ask: {prompt: {say: "How satisfied are you?"}, expect: rating, save_as: rating}
-    next: end
-    no_input: end
-    no_match: end
-  end: {hangup: , disposition: finished}
 """
+    + PIN_NODES
+)
 
 
 class Reader:
