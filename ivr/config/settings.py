@@ -130,8 +130,8 @@ def parse_settings(raw: bytes, file: Path) -> Settings:
         raise ConfigError("{file}: this isn't TOML: {reason}.", file=str(file), reason=str(error)) from error
     if "queues" in values:
         raise ConfigError(
-            "{file}: queues and their agents don't stand in the settings any more, but in a roster: write them down "
-            "as docs/desk.md shows, remove [queues], then take the roster in with ivr desk load roster.yaml.",
+            "{file}: queues and their agents don't stand in the settings any more, but in a roster: write them "
+            "down as docs/desk.md shows, remove [queues], then take the roster in with ivr desk load roster.yaml.",
             file=str(file),
         )
     try:
