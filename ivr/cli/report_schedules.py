@@ -16,7 +16,6 @@ from sqlalchemy.orm import Session
 from flows.findings import FlowLoadError
 from ivr.cli.metrics import DAY
 from ivr.cli.options import DATABASE, FLOW_FILE
-from ivr.cli.why import shown_moment
 from ivr.cli.with_database import operator, with_database
 from ivr.config import load_settings
 from ivr.database import Database, Place
@@ -62,9 +61,9 @@ def add(file: Path, db: Place | None) -> None:
 def list_(db: Place | None) -> None:
     table = Table()
     for title in ("report", "kind", "period", "next", "to", "last", "state", "problem"):
-        table.add_column(translate(title), overflow="fold")
+        table.add_column(translate(title), overflow="fold", no_wrap=title in {"next", "last"})
     words = {"queued": "queued", "done": "done", "failed": "failed"}
-    kinds = {"people": "people", "campaigns": "campaigns", "day": "day", "week": "week", "month": "month"}
+    kinds = {"people": "people", "campaigns": "campaigns", "day": "daily", "week": "weekly", "month": "monthly"}
     for one, next_at, last in with_database(db, lambda database: database.read(store.schedules), must_exist=True):
         to = [one.spec.directory] if one.spec.directory else []
         to += one.spec.mail.to if one.spec.mail else ()
@@ -74,7 +73,8 @@ def list_(db: Place | None) -> None:
             state = translate(words[last.state.value])
             told = [f"{last.first}", state, why if last.state is not ReportRunState.DONE else ""]
         kind, every = translate(kinds[one.spec.kind]), translate(kinds[one.spec.period])
-        table.add_row(one.name, kind, every, shown_moment(next_at), ", ".join(to), *told)
+        moment = f"{next_at.astimezone():%Y-%m-%d %H:%M}"
+        table.add_row(one.name, kind, every, moment, ", ".join(to), *told)
     Console().print(table)
 
 

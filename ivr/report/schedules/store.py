@@ -13,6 +13,7 @@ from typing import Any
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
+from ivr.metrics.filters import Filter, check
 from ivr.model import AuditEntry, ReportRun, ReportRunState, ReportSchedule, ScheduleState
 from ivr.report.build import ReportError
 from ivr.report.schedules.definition import Schedule, load_document
@@ -42,7 +43,9 @@ class ClaimLost(Exception):  # noqa: N818 it says what happened
 
 
 def add(session: Session, schedule: Schedule, who: str, now: datetime) -> bool:
-    """Add a schedule; True: there was one of that name, and it goes on by this definition."""
+    """Add a schedule; True: there was one of that name, and it goes on by this definition. Raises MetricError for
+    a team or an organisation that isn't there: nobody may be looking when the report is due."""
+    check(session, Filter(organisation=schedule.spec.organisation, teams=tuple(schedule.spec.teams)))
     query = select(ReportSchedule).where(ReportSchedule.name == schedule.name).with_for_update()
     row = session.execute(query).scalar_one_or_none()
     was_there = row is not None and row.state is ScheduleState.ACTIVE

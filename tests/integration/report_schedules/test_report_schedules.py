@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 from ivr.clock import RealClock
 from ivr.config import MailSettings, Settings
 from ivr.database import Database
+from ivr.metrics.filters import MetricError
 from ivr.model import Agent, ReportRun, ReportRunState, ReportSchedule
 from ivr.report.build import ReportError
 from ivr.report.schedules import store
@@ -103,6 +104,20 @@ async def test_a_report_each_morning_and_one_after_a_downtime(database: Database
     assert {run.state for run in await runs(database)} == {ReportRunState.DONE}
     pass_(database, hours=19)
     assert await one.run_due() == 1  # and the next morning as always
+
+
+@pytest.mark.parametrize(
+    ("values", "sentence"),
+    [
+        ({"kind": "people", "teams": ["nowhere"]}, "there is no team nowhere"),
+        ({"kind": "campaigns", "organisation": "nowhere"}, "there is no organisation nowhere"),
+    ],
+)
+async def test_what_a_report_is_of_must_be_there(
+    database: Database, tmp_path: Path, values: dict[str, object], sentence: str
+) -> None:
+    with pytest.raises(MetricError, match=sentence):
+        await add(database, schedule(directory=str(tmp_path), **values))
 
 
 async def test_several_workers_make_one_report(database: Database, tmp_path: Path) -> None:
