@@ -75,6 +75,7 @@ class Held:
 
 
 def held_of(session: Session, book: Book, handling: Handling) -> Held:
+    """With its script as far as that goes: see `Script.fault`."""
     return _held(session, book, handling, session.get_one(Agent, handling.agent_id).number)
 
 
