@@ -22,6 +22,7 @@ from pathlib import Path
 from bench.engine_load import PROBE_EVERY
 from flows.loader import load
 from flows.sprint import IdentityNoted
+from ivr.briefs import Brief
 from ivr.clock import RealClock
 from ivr.config import PathSettings, Settings
 from ivr.ports import HandedOver
@@ -80,7 +81,7 @@ class _NoLedger:
     async def handed_over(self, attempt: PlacedAttempt, over: HandedOver) -> None: ...
 
     async def book_callback(
-        self, attempt: PlacedAttempt, number: str | None, when: str | None, queue: str | None
+        self, attempt: PlacedAttempt, number: str | None, when: str | None, queue: str | None, brief: Brief = ()
     ) -> str | None:
         return None
 

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Protocol
 
 from flows.sprint import TransferStatus
+from ivr.briefs import Brief
 from ivr.model import HandoffResult
 from trunk.ports import Call, CallHandler, Cause, OriginateRequest
 
@@ -45,6 +46,7 @@ class Request:
     queue: str
     attempt_id: str
     number: int
+    brief: Brief = field(default=(), compare=False, repr=False)  # what they were asked and answered
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
+from ivr import briefs
 from ivr.database.locks import lock_name
 from ivr.desk import leasing
 from ivr.desk.governor import reckon
@@ -52,7 +53,7 @@ def enter(
     refusal = None if found.offers else HandoffResult.UNLIKELY
     if not found.there and not anybody(session, queue.skill):
         refusal = HandoffResult.NOBODY_SIGNED_IN
-    row.tried = []
+    row.tried, row.brief = [], briefs.kept(request.brief)
     row.queue, row.skill, row.priority = queue.name, queue.skill, queue.priority
     row.state = HandoffState.WAITING if refusal is None else HandoffState.OVER
     row.result, row.ended_at = refusal, None if refusal is None else now
@@ -155,7 +156,7 @@ def close(session: Session, over: HandedOver) -> None:
     row = find(session, over.request)
     if row is None:
         row = Handoff(attempt_id=over.request.attempt_id, number=over.request.number, queue=over.request.queue)
-        row.asked_at = over.asked_at
+        row.asked_at, row.brief = over.asked_at, briefs.kept(over.request.brief)
         session.add(row)
     row.state, row.result, row.ended_at = HandoffState.OVER, over.result, over.ended_at
     row.lease_owner = row.lease_until = None

@@ -7,6 +7,7 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from flows.sprint import IdentityNoted
+from ivr.briefs import Brief, kept
 from ivr.database import Database
 from ivr.database.locks import lock_numbers
 from ivr.desk import waiting
@@ -49,7 +50,7 @@ class DatabaseLedger:
         await self._database.run(lambda session: waiting.close(session, over))
 
     async def book_callback(
-        self, attempt: PlacedAttempt, number: str | None, when: str | None, queue: str | None
+        self, attempt: PlacedAttempt, number: str | None, when: str | None, queue: str | None, brief: Brief = ()
     ) -> str | None:
         times = attempt.slot_times
         slot = when or next(iter(times.offered(self._now(), 1)), None)
@@ -63,6 +64,7 @@ class DatabaseLedger:
             wanted=when,
             due_at=due_at,
             queue=queue,
+            brief=kept(brief),
             created_at=self._now(),
         )
         await self._database.run(lambda session: session.add(callback))

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from flows.sprint import Modality
 from ivr.model.strategy import CallWhy
-from ivr.model.types import PHONE_CHARS, SHA256_CHARS, UUID_CHARS, Base, text_enum
+from ivr.model.types import PHONE_CHARS, SHA256_CHARS, UUID_CHARS, Base, json_type, text_enum
 from trunk.ports import DialOutcome, EarlyMedia
 
 
@@ -186,4 +186,6 @@ class Callback(Base):
     wanted: Mapped[str | None]  # as the callee put it; None left the choice to us
     due_at: Mapped[datetime | None] = mapped_column(index=True)
     queue: Mapped[str | None]
+    # What they had been asked by then and what they answered (`ivr.briefs.Point`): for whoever calls them back.
+    brief: Mapped[list[dict[str, str]]] = mapped_column(json_type, default=list, server_default="[]")
     created_at: Mapped[datetime]

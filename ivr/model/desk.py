@@ -224,6 +224,8 @@ class Handoff(Base):
     state: Mapped[HandoffState] = mapped_column(text_enum(HandoffState))
     lease_owner: Mapped[str | None]  # the worker that has the call
     lease_until: Mapped[datetime | None]
+    # What they had been asked by then and what they answered (`ivr.briefs.Point`): for the agent, and on record.
+    brief: Mapped[list[dict[str, str]]] = mapped_column(json_type, default=list, server_default="[]")
     # What the governor went by when they asked:
     promise_s: Mapped[float | None]
     ready: Mapped[int | None]  # agents of the skill

@@ -9,6 +9,7 @@ from typing import Protocol
 
 from flows.flow import Flow
 from flows.sprint import IdentityNoted, Scalar
+from ivr.briefs import Brief
 from ivr.clock import Clock
 from ivr.identity.checking import IdentityChecks
 from ivr.ports import AgentSupply, HandedOver
@@ -48,7 +49,7 @@ class Ledger(Protocol):
         """A request for a person is over: put it on record."""
 
     async def book_callback(
-        self, attempt: PlacedAttempt, number: str | None, when: str | None, queue: str | None
+        self, attempt: PlacedAttempt, number: str | None, when: str | None, queue: str | None, brief: Brief = ()
     ) -> str | None:
         """The booked slot ("2026-01-06T09:00/2026-01-06T10:30"); None when the campaign is over by then."""
 

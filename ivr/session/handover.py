@@ -66,7 +66,7 @@ class Handover:
         legs_before: int,
     ) -> None:
         self.legs = legs_before  # of this call, those of earlier transfers included
-        self.request = Request(wait.queue, callee.attempt.attempt_id, number)
+        self.request = Request(wait.queue, callee.attempt.attempt_id, number, callee.brief)
         self.admission = Admission()
         self._wait = wait
         self._callee = callee

@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from flows.sprint import PromptRef, TransferWait
+from ivr.briefs import Brief
 from ivr.model import HandoffResult
 from ivr.ports import Agent, AgentSupply, SecondLegs
 from ivr.session.agent_leg import AgentLeg
@@ -55,6 +56,7 @@ class Callee:
     legs: SecondLegs
     agents: AgentSupply
     talked_s: float  # with agents, earlier in this call
+    brief: Brief = ()  # what they were asked and answered
 
 
 @dataclass(slots=True)

@@ -25,6 +25,7 @@ from flows.sprint import (
     TransferEnded,
     Wait,
 )
+from ivr.briefs import Asked
 from ivr.session.base import BaseSession
 from ivr.session.deaf import NONE
 from ivr.session.deps import CallDeps, PlacedAttempt
@@ -96,6 +97,7 @@ class CallSession(BaseSession):
         self._answered_at_s = 0.0
         self._flow: Session | None = None  # None: not begun
         self._wait: Wait | None = None
+        self._asked = Asked()  # for the brief of whoever goes on with the callee
         self._ear = Ear(hears=deps.recognizer.name != NONE)
         self._turn: Turn | None = None
         self._telling = PromptTelling(attempt.attempt_id, deps.bus)
@@ -242,7 +244,7 @@ class CallSession(BaseSession):
             case HandOver(wait):
                 self._wait = wait
                 self._secrecy.heed(wait)
-                self._transfers.begin(wait, self._call, self._legs)
+                self._transfers.begin(wait, self._call, self._legs, self._asked.brief(self._deps.speaker.shown))
             case BeginTalk(agent):
                 self._transfers.begin_talk(agent)
             case EndTalk():
@@ -299,6 +301,7 @@ class CallSession(BaseSession):
         told = understood(self.attempt.attempt_id, self._wait, result)
         if told is not None:
             self._deps.bus.publish(told)
+        self._asked.turn(self._wait, result)
         assert self._flow is not None
         self._take(resume(self._deps.flow, self._flow, result))
 
@@ -314,6 +317,7 @@ class CallSession(BaseSession):
 
     def _note(self, event: Event) -> None:
         self.record.note(event, self._deps.clock.now(), self._audio_sha256)
+        self._asked.event(event)
         if isinstance(event, NodeEntered):
             self._deps.bus.publish(NodeReached(self.attempt.attempt_id, event.node))
         elif isinstance(event, IdentityNoted):
@@ -373,7 +377,7 @@ class CallSession(BaseSession):
 
     async def _run_errand(self, wait: Wait) -> None:
         try:
-            result = await run_errand(wait, self.attempt, self._deps)
+            result = await run_errand(wait, self.attempt, self._deps, self._asked)
             if isinstance(wait, CallbackWait) and isinstance(result, CallbackBooked):
                 at = None if result.at is None else self.attempt.slot_times.start_of(result.at)
                 self.record.note_callback(wait, at)

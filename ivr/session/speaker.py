@@ -18,6 +18,7 @@ from flows.nodes import AskNode, IdentityNode, MessageNode, PlayNode, SubflowNod
 from flows.parts import Prompt
 from flows.sprint import PromptRef, Scalar
 from prompts.catalogue import Catalogue
+from prompts.errors import PromptError
 from prompts.renderer import PromptRequest, Renderer
 from speech.audio import FRAME_BYTES, FRAME_S, PromptAudio
 
@@ -75,6 +76,13 @@ class Speaker:
     def written(self, prompt: PromptRef) -> str:
         """The prompt as a text message. Raises PromptError."""
         return self._renderer.written(self._request(prompt))
+
+    def shown(self, prompt: PromptRef) -> str:
+        """The prompt to read, for people; "" where it can't be written."""
+        try:
+            return self.written(prompt)
+        except PromptError:
+            return ""
 
     async def prepare_shared(self) -> None:
         """Make what everybody hears. Raises PromptError or SpeechError, one sentence, for what can't be made."""

@@ -8,6 +8,7 @@ import logging
 from collections.abc import Callable
 
 from flows.sprint import TransferEnded, TransferWait
+from ivr.briefs import Brief
 from ivr.database import DatabaseError
 from ivr.model import HandoffResult
 from ivr.ports import HandedOver, Request, SecondLegs
@@ -45,12 +46,14 @@ class Transferring:
         self._handover: Handover | None = None
         self._tasks: list[asyncio.Task[None]] = []  # never cancelled: they end the agents' legs, and write
         self._requests = 0
+        self._brief: Brief = ()  # the last request's
         self._legs_placed = 0
 
-    def begin(self, wait: TransferWait, call: Call | None, legs: SecondLegs | None) -> None:
+    def begin(self, wait: TransferWait, call: Call | None, legs: SecondLegs | None, brief: Brief) -> None:
         self._requests += 1
+        self._brief = brief
         if self._deps.agents is not None and call is not None and legs is not None:
-            callee = Callee(self._attempt, call, legs, self._deps.agents, self._talked_s())
+            callee = Callee(self._attempt, call, legs, self._deps.agents, self._talked_s(), brief)
             self._handover = Handover(wait, callee, self._deps, self._requests, self._legs_placed)
         self._tasks.append(asyncio.create_task(self._run(wait, self._handover)))
 
@@ -118,7 +121,8 @@ class Transferring:
 
     def _nobody(self, wait: TransferWait) -> HandedOver:
         """There is nobody to hand calls to, or a fault of ours ended it."""
-        now, request = self._deps.clock.now(), Request(wait.queue, self._attempt.attempt_id, self._requests)
+        now = self._deps.clock.now()
+        request = Request(wait.queue, self._attempt.attempt_id, self._requests, self._brief)
         result = HandoffResult.NO_QUEUE if self._handover is None else HandoffResult.FAULT
         return HandedOver(request, result, now, now)
 
