@@ -280,7 +280,8 @@ class DeskAgents:
         self._asked.clear()
         ends_at, now = self._seen.ends_at, self._database.clock.now()
         with suppress(TimeoutError):
-            wait_s = None if ends_at is None else max(0.0, (ends_at - now).total_seconds())
+            # What is over and couldn't be ended is looked at no sooner: in virtual time that was for ever.
+            wait_s = None if ends_at is None else max(LOOK_EVERY_S, (ends_at - now).total_seconds())
             await asyncio.wait_for(self._asked.wait(), wait_s)
 
     async def _try_to_look(self) -> None:

@@ -14,7 +14,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from ivr.config import DatabaseSettings, DeskSettings, Settings, TrunkSettings
-from ivr.database import Database
+from ivr.database import Database, DatabaseError
 from ivr.desk import roster
 from ivr.desk.crew import Crew, installed_crew, sign_in, whole_crew
 from ivr.desk.errors import DeskError
@@ -156,6 +156,42 @@ def test_hours_without_a_transfer_cost_no_look_and_what_ends_by_itself_ends_in_t
         assert looks < 300  # 200 s of transfers; in six hours there are 21,600 seconds
 
     run_virtual(scenario, START)
+
+
+def test_an_absence_that_cannot_be_ended_holds_no_virtual_time_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failed = 0
+    see = DeskAgents._look_once
+    gone_from, gone_until = START + timedelta(seconds=30), START + timedelta(seconds=330)
+
+    async def look(desk: DeskAgents) -> Any:
+        nonlocal failed
+        if not gone_from < desk._database.clock.now() < gone_until:
+            return await see(desk)
+        failed += 1
+        assert failed < 1000  # once a second, for five minutes
+        raise DatabaseError("The database is gone.")
+
+    monkeypatch.setattr(DeskAgents, "_look_once", look)
+
+    async def scenario(clock: Any) -> None:
+        database, request = Database(f"sqlite:///{tmp_path / 'run.db'}", clock), Request("care", "a", 1)
+        async with AsyncExitStack() as stack:
+            stack.push_async_callback(database.close)
+            await database.upgrade()
+            await sign_in(database, Crew(roster.loads(ROSTER), frozenset({"1"})))
+            desk = await DeskAgents(database, "w", DeskSettings(away_s=60), alone=True).open(stack)
+            await desk.ask(request)
+            agent = await desk.claim(request, NOBODY)
+            assert agent is not None
+            await desk.release(agent, "no_answer")
+            desk.leave(request)
+            await asyncio.sleep(340)
+            assert desk.staff(("care",)).free == 1
+
+    run_virtual(scenario, START)
+    assert failed > 200
 
 
 async def test_trunks_of_agents_are_opened_for_them_alone(db: Database) -> None:
