@@ -62,8 +62,9 @@ def _widths(sheet: Sheet, room: int) -> list[int]:
     widths, wishes, words = [], [], []
     for at, column in enumerate(sheet.columns):
         cells = [cell_text(row[at], column) for row in sheet.rows]
-        longest = max(map(cell_len, cells), default=0)
-        heading = max(cell_len(one) if one.isascii() else FOLDED for one in column.heading.split())
+        longest = max(map(cell_len, cells), default=1)
+        pieces = [cell_len(one) if one.isascii() else min(cell_len(one), FOLDED) for one in column.heading.split()]
+        heading = max(pieces, default=1)
         folded = not column.right and any(letter.isalpha() for cell in cells for letter in cell)
         words += [at] if folded else []
         widths.append(min(longest, FOLDED) if folded else longest)

@@ -71,3 +71,9 @@ def test_a_pages_figures_stay_in_one_line() -> None:
     page = sheets_html({"en": [wide()]})
     assert '<td class="rep-right">50.1%</td>' in page
     assert '<td class="rep-long">Mary-Anne O&#x27;Connor-Fitzgerald</td>' in page
+
+
+def test_a_table_of_nothing_and_a_column_without_a_heading() -> None:
+    out = io.StringIO()
+    print_sheets(Console(file=out, width=80), [Sheet("Nothing", (Column(""), Column("Agent")), ())])
+    assert "Agent" in out.getvalue()
