@@ -90,7 +90,7 @@ class Tasks:
         for _ in range(MOST_LOOKS):
             found = await self._taking.next(number, PeopleMode.PREVIEW, self._look, campaign)
             if not isinstance(found, Late):
-                return found
+                return await self._for_longer(found) if isinstance(found, Card) else found
             if not await self._closing.tidy(number):  # another process has it locked, and ends it
                 await asyncio.sleep(LOCKED_S)
         raise TaskError("The last task of agent {number} is just being ended; ask again.", number=number)
@@ -102,7 +102,8 @@ class Tasks:
             has = rows.desk_of(session, number).handling
             return None if has is None else self._look(session, has)
 
-        return await self._database.read(work)
+        card = await self._database.read(work)
+        return None if card is None else await self._for_longer(card)
 
     async def last(self, handling_id: int) -> Card:
         """A handling, ended or not: for who waits for what becomes of it."""
@@ -220,6 +221,21 @@ class Tasks:
 
     def _look(self, session: Session, handling: Handling) -> Card:
         return card_of(session, self._book, self._texts, handling, self._database.clock.now())
+
+    async def _for_longer(self, card: Card) -> Card:
+        """Who looks at a secret question is about to ask it: its pause lasts on from now, or begins again."""
+        asked = card.form.secret or card.form.kind in (FormKind.IDENTITY, FormKind.RECORDED)
+        if card.state is not HandlingState.TALKING or not asked:
+            return card
+        now = self._database.clock.now()
+
+        def work(session: Session) -> Card:
+            handling = session.get_one(Handling, card.handling_id, with_for_update=True)
+            hushing.follow(session, handling, held_of(session, self._book, handling), now)
+            session.flush()
+            return self._look(session, handling)
+
+        return await self._database.run(work)
 
     async def _script_of(self, number: str) -> tuple[Held, Form]:
         await self._closing.tidy(number)
