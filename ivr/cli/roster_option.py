@@ -21,8 +21,10 @@ ROSTER = click.option(
 
 
 def crew_of(roster: Path | None, settings: Settings, day: date, *, everybody: bool) -> Crew | None:
-    """All agents of the file who haven't left by that day; without a file those of the installation who haven't
-    left by now, `everybody` or who is ready. None: there is no roster. Raises FlowLoadError, IvrError."""
+    """All agents of the file; without a file those of the installation, `everybody` or who is ready now. Nobody
+    who has left by that day, or by now: a rehearsal's day may be long ago. None: there is no roster. Raises
+    FlowLoadError, IvrError."""
+    day = max(day, last_day_not_over(datetime.now(UTC)))
     if roster is not None:
         return whole_crew(load(roster), day)
-    return asyncio.run(installed_crew(settings, last_day_not_over(datetime.now(UTC)), everybody=everybody))
+    return asyncio.run(installed_crew(settings, day, everybody=everybody))

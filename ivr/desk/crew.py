@@ -54,7 +54,8 @@ async def installed_crew(settings: Settings, day: date, *, everybody: bool) -> C
 
 
 async def sign_in(database: Database, crew: Crew) -> None:
-    """Take the crew's roster into the run's database: who is of it is ready, everybody else is signed out.
+    """Take the crew's roster into the run's database: who is of it is ready, everybody else is signed out. Who has
+    left isn't taken in.
 
     Raises DeskError: it has the roster of people who really sign in, who mustn't be rung about made-up people."""
     now = database.clock.now()
@@ -68,7 +69,9 @@ def _sign_in(session: Session, crew: Crew, now: datetime) -> None:
             "The agents of this database sign in for real calls: rehearse in another one (--db FILE), or in none."
         )
     spec = crew.roster
-    agents = {number: _as_they_are_rung(agent) for number, agent in spec.agents.items()}
+    # By the run's clock who has left may still be there, and their phone is somebody else's by now.
+    there = {number: one for number, one in spec.agents.items() if number in crew.ready or one.left_on is None}
+    agents = {number: _as_they_are_rung(agent) for number, agent in there.items()}
     roster.take(session, RosterSpec(queues=spec.queues, agents=agents), BY, now)
     # What a run that was killed has left: nobody else calls here.
     session.execute(update(Handoff).where(Handoff.state != HandoffState.OVER).values(lease_until=now))

@@ -13,6 +13,7 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from ivr.cli.roster_option import crew_of
 from ivr.config import DatabaseSettings, DeskSettings, Settings, TrunkSettings
 from ivr.database import Database, DatabaseError
 from ivr.desk import roster
@@ -40,6 +41,12 @@ agents:
 AWAY = b"""  4: {name: Four, phone: 604, hired_on: 2024-03-01, left_on: 2025-12-31, trunk: old}
   5: {name: Five, phone: 605, hired_on: 2024-03-01, trunk: nowhere}
 """
+SUCCEEDED = b"""schema: 1
+queues: {care: {}}
+agents:
+  1: {name: One, phone: 601, hired_on: 2024-03-01, left_on: 2026-03-01}
+  2: {name: Two, phone: 601, hired_on: 2026-03-02}
+"""
 NOBODY: frozenset[str] = frozenset()
 
 
@@ -54,8 +61,36 @@ async def test_everybody_of_a_roster_takes_part_who_has_not_left(db: Database) -
     crew = whole_crew(roster.loads(ROSTER), TODAY)
     assert crew.ready == {"1", "2"}
     await sign_in(db, crew)
-    assert await db.read(states) == {"1": "ready", "2": "ready", "3": "signed_out"}
+    assert await db.read(states) == {"1": "ready", "2": "ready"}
     assert await db.read(lambda session: session.scalars(select(Team.name)).all()) == []
+
+
+@pytest.mark.parametrize("loaded", [True, False])
+def test_a_rehearsal_long_ago_has_the_people_of_today(tmp_path: Path, loaded: bool) -> None:
+    """By its clock One, who left meanwhile, still has the phone that is Two's today."""
+    file, installed = tmp_path / "roster.yaml", f"sqlite:///{tmp_path / 'ivr.db'}"
+    file.write_bytes(SUCCEEDED)
+    settings = Settings(database=DatabaseSettings(url=installed))
+
+    async def load() -> None:
+        database = Database(installed)
+        await database.upgrade()
+        await database.run(lambda session: roster.take(session, roster.load(file), "ann", datetime.now(UTC)))
+        await database.close()
+
+    if loaded:
+        asyncio.run(load())
+    crew = crew_of(None if loaded else file, settings, TODAY, everybody=True)
+    assert crew is not None
+
+    async def scenario(clock: Any) -> None:
+        database = Database(f"sqlite:///{tmp_path / 'run.db'}", clock)
+        await database.upgrade()
+        await sign_in(database, crew)
+        assert await database.read(states) == {"2": "ready"}
+        await database.close()
+
+    run_virtual(scenario, START)
 
 
 async def test_a_run_that_goes_on_begins_with_its_own_crew(db: Database) -> None:
@@ -66,7 +101,7 @@ async def test_a_run_that_goes_on_begins_with_its_own_crew(db: Database) -> None
     request = Request("care", "a", 1)
     await db.run(lambda session: enter(session, request, "killed", {}, now + timedelta(hours=3)))
     await sign_in(db, Crew(crew.roster, frozenset({"2"})))
-    assert await db.read(states) == {"1": "signed_out", "2": "ready", "3": "signed_out"}
+    assert await db.read(states) == {"1": "signed_out", "2": "ready"}
     async with AsyncExitStack() as stack:
         desk = await DeskAgents(db, "w", alone=True).open(stack)
         await desk.ask(Request("care", "b", 1))
