@@ -4,7 +4,7 @@ after the other from plain events. The second count knows no SQL: it asks of eac
 from __future__ import annotations
 
 import random
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -13,9 +13,10 @@ from sqlalchemy.orm import Session
 
 from flows.sprint import Modality
 from ivr.database import Database
-from ivr.metrics.book import metrics
+from ivr.metrics.book import BOOK, metrics
 from ivr.metrics.filters import Filter
 from ivr.metrics.measure import Question, measure_all
+from ivr.metrics.people_book import PEOPLE
 from ivr.model import (
     Complaint,
     Confirmation,
@@ -66,6 +67,7 @@ class Event:
     talk_s: float
     by: HungUpBy
     intention: Intention
+    grade: str | None
     pending: bool
     opted_out: bool
     disposition: str
@@ -111,7 +113,8 @@ def _call(dice: random.Random, name: str, minute: float) -> Event:
     ]  # fmt: skip
     return Event(
         id=name, minute=minute, outcome=outcome, talk_s=dice.choice((2.0, 4.5, 5.0, 60.0, 0.0)) if talks else 0.0,
-        by=dice.choice(list(HungUpBy)), intention=dice.choice(list(Intention)), pending=dice.random() < 0.25,
+        by=dice.choice(list(HungUpBy)), intention=dice.choice(list(Intention)),
+        grade=dice.choice((None, *"ABCDEF")), pending=dice.random() < 0.25,
         opted_out=dice.random() < 0.1, disposition=dice.choice(("complaint", "consented", "declined")),
         failed_over=outcome is DialOutcome.FAILED and dice.random() < 0.5, abandoned=dice.random() < 0.2,
         person=talks and dice.random() < 0.3, complained=dice.random() < 0.1,
@@ -132,7 +135,7 @@ def store(made: list[Customer], session: Session) -> None:
                                    source_id=customer.phone, taken_at=at(customer.paid_min)))  # fmt: skip
         for one in customer.calls:
             books.call(one.id, customer.phone, one.minute, one.outcome, talk_s=one.talk_s, hung_up_by=one.by,
-                       intention=one.intention, pending=one.pending, opted_out=one.opted_out,
+                       intention=one.intention, grade=one.grade, pending=one.pending, opted_out=one.opted_out,
                        disposition=one.disposition, failed_over=one.failed_over,
                        abandoned=one.abandoned)  # fmt: skip
             for number, said in enumerate(one.said, start=1):
@@ -211,6 +214,21 @@ def counted(made: list[Customer]) -> dict[str, tuple[float, float | None]]:
     }  # fmt: skip
 
 
+def shared_out(made: list[Customer]) -> dict[str, Counter[tuple[str, ...]]]:
+    """What a distribution has of each of its keys."""
+    calls = [one for customer in made for one in customer.calls]
+    last = [customer.calls[-1] for customer in made if customer.calls]
+    said = [one for call in calls for one in last_words(call)]
+    return {
+        "outcomes": Counter((one.outcome.value,) for one in calls),
+        "dispositions": Counter((one.disposition,) for one in last),
+        "intentions": Counter((one.intention.value,) for one in last),
+        "grades": Counter((one.grade or "",) for one in last),
+        "answers": Counter((one.question, one.value) for one in said),
+        "modalities": Counter((one.modality.value,) for one in said),
+    }
+
+
 def _count(one: Event, n: defaultdict[str, float]) -> None:
     talked = one.talk_s > 0
     n["tries"] += 1
@@ -254,3 +272,21 @@ async def test_the_book_agrees_with_a_walk_along_the_calls(db: Database, seed: i
         assert told[name] == pytest.approx(pair, abs=1e-6), name
     nothing = {name for name, (part, whole) in expected.items() if not part or whole == 0}
     assert nothing <= {"pending_successes"}  # else the comparison says nothing
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+async def test_what_figures_are_shared_out_to_is_what_the_calls_were(db: Database, seed: int) -> None:
+    made = campaign(seed)
+    await db.run(lambda session: store(made, session))
+    expected = shared_out(made)
+    question = Question(now=LATER, wanted=Filter(("November",)))
+    found = await db.read(lambda session: measure_all(session, metrics(*expected), question))
+    for name, counts in expected.items():
+        assert {figure.keys: figure.part for figure in found[name]} == counts, name
+        assert len(counts) > 1, name
+
+
+def test_no_figure_of_calls_is_without_its_second_count() -> None:
+    made = campaign(1)
+    others = {one.name for one in BOOK} - {one.name for one in PEOPLE} - {*counted(made), *shared_out(made)}
+    assert others == {"successes_per_person"}  # with those of people: test_people_figures.py
