@@ -126,6 +126,17 @@ def brief_of(happened: Iterable[tuple[AskWait, Result] | AnswerTaken | IdentityN
     return tuple(_without(point, secrets) for point in list(points.values())[-MOST_POINTS:])
 
 
+def of_answers(answers: Iterable[AnswerTaken]) -> Brief:
+    """Of a call whose questions aren't known any more: each answer's name stands for its question."""
+    points: dict[str, Point] = {}
+    for one in answers:
+        given = one.input
+        points.pop(one.node, None)
+        heard = _cut(given.transcript or "")
+        points[one.node] = Point(one.node, one.name, "", CameTo.ANSWER, given.value, given.modality.value, heard)
+    return tuple(points.values())[-MOST_POINTS:]
+
+
 def _point(wait: AskWait, result: Result) -> Point | None:
     """None: it says nothing of the question."""
     node, secret = wait.node, wait.expect.secret
@@ -141,7 +152,11 @@ def _point(wait: AskWait, result: Result) -> Point | None:
             point = Point(node, node, "", CameTo.COMMAND, name.value, result.modality.value)
         case _:
             return None
-    return replace(point, heard=point.heard if len(point.heard) <= MOST_CHARS else point.heard[:MOST_CHARS] + CUT)
+    return replace(point, heard=_cut(point.heard))
+
+
+def _cut(heard: str) -> str:
+    return heard if len(heard) <= MOST_CHARS else heard[:MOST_CHARS] + CUT
 
 
 def _question(prompts: Iterable[PromptRef], secrets: Iterable[str], written: Written) -> str:

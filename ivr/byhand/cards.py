@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import bindparam, select
-from sqlalchemy.orm import Session
+from sqlalchemy import Select, bindparam, select, union_all
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from flows.findings import FlowError
-from flows.sprint import AnswerTaken, DispositionSet, Scalar
+from flows.sprint import AnswerTaken, DispositionSet, Input, Scalar
+from ivr.briefs import Brief, of_answers, read
 from ivr.byhand.book import Book
 from ivr.byhand.finishing import dispositions_of
 from ivr.byhand.forms import Form, FormKind
@@ -18,8 +20,9 @@ from ivr.byhand.quiet import form_shown
 from ivr.byhand.script import Entry, Script, Start, replay
 from ivr.byhand.texts import Texts
 from ivr.identity.hashes import masked
-from ivr.model import Agent, Attempt, CallWhy, Campaign, Handling, HandlingState, Task
+from ivr.model import Agent, Answer, Attempt, Callback, CallWhy, Campaign, Handling, HandlingState, Handoff, Task
 
+RECENT = timedelta(days=30)  # what they wanted before that is another matter
 SLOT = "slot_"  # begins the names of what isn't the contact's own
 
 
@@ -52,6 +55,7 @@ class Card:
     contact: Mapping[str, Scalar]
     why: CallWhy | None  # what the call is for; None: the first one
     earlier: tuple[Earlier, ...]
+    brief: Brief  # what they were asked and answered, when they lately wanted a person or a call back
     said: tuple[Said, ...]
     form: Form
     fault: FlowError | None  # why the script doesn't go on from here; the call can be made, and finished
@@ -97,6 +101,24 @@ _ABOUT = (
 )
 
 
+def _wanted(kept: type[Callback] | type[Handoff], at: InstrumentedAttribute[datetime]) -> Select[*tuple[Any, ...]]:
+    own = select(Campaign.organisation_id).where(Campaign.id == bindparam("campaign")).scalar_subquery()
+    return (
+        select(at.label("at"), kept.attempt_id, kept.brief)
+        .join(Attempt, Attempt.id == kept.attempt_id)
+        .join(Campaign, Campaign.id == Attempt.campaign_id)
+        .where(
+            Attempt.phone == bindparam("phone"),
+            at >= bindparam("since"),
+            Campaign.organisation_id.is_not_distinct_from(own),
+        )
+    )
+
+
+_EITHER = union_all(_wanted(Callback, Callback.created_at), _wanted(Handoff, Handoff.asked_at)).subquery()
+_WANTED = select(_EITHER.c.attempt_id, _EITHER.c.brief).order_by(_EITHER.c.at.desc()).limit(1)
+
+
 def card_of(session: Session, book: Book, texts: Texts, handling: Handling, now: datetime) -> Card:
     number, campaign, why, attempts = session.execute(_ABOUT, {"handling": handling.id}).one()
     held = _held(session, book, handling, number)
@@ -117,6 +139,7 @@ def card_of(session: Session, book: Book, texts: Texts, handling: Handling, now:
         contact={name: masked(contact[name]) for name in contact if name != "phone" and not name.startswith(SLOT)},
         why=why,
         earlier=_earlier(session, handling) if attempts else (),
+        brief=_brief(session, handling, str(contact["phone"]), now),
         said=tuple(Said(one.node, texts.shown(one.prompts, flow.language)) for one in page),
         form=form,
         fault=script.fault,
@@ -140,4 +163,26 @@ def _earlier(session: Session, handling: Handling) -> tuple[Earlier, ...]:
     return tuple(
         Earlier(at, "" if outcome is None else outcome.value, disposition or "", note)
         for at, outcome, disposition, note in rows
+    )
+
+
+def _brief(session: Session, handling: Handling, phone: str, now: datetime) -> Brief:
+    """What they were asked and answered in the call in which they last wanted a person or a call back, of any
+    campaign of the organisation: the one that is handled may be another one's sequel."""
+    since = now - RECENT
+    found = session.execute(_WANTED, {"phone": phone, "since": since, "campaign": handling.campaign_id}).first()
+    if found is None:
+        return ()
+    attempt_id, brief = found
+    if brief:
+        return read(brief)
+    # A person's call, or one that is over: its answers are rows.
+    given = select(Answer).where(Answer.attempt_id == attempt_id).order_by(Answer.number)
+    return of_answers(
+        AnswerTaken(
+            node=one.node,
+            name=one.name,
+            input=Input(value=one.value, modality=one.modality, transcript=one.transcript),
+        )
+        for one in session.scalars(given)
     )

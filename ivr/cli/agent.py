@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import click
 
+from ivr.brief_words import PointWords
 from ivr.cli.options import DATABASE
 from ivr.cli.with_database import operator, with_database
 from ivr.database import Database, Place
 from ivr.desk.presence import Change, choose, find
 from ivr.desk.states import Asked
+from ivr.desk.telling import customer_of
 from ivr.desk.words import state_word
 from ivr.desk.wrapping_up import Said, wrap_up
 from ivr.i18n import translate
 from ivr.model import AgentState
+from ivr.session.progress import masked
 from ivr.supervision.service import watched_agents
 
 
@@ -66,6 +69,23 @@ def wrap_up_(agent: str, disposition: str, db: Place | None) -> None:
 
     state = with_database(db, work, must_exist=True)
     click.echo(translate("Agent {agent}: {state}.", agent=agent, state=state_word(state).render(translate)))
+
+
+@command.command(help=translate("Show whom the agent gets or has: what that customer was asked and answered."))
+@click.argument("agent")
+@DATABASE
+def customer(agent: str, db: Place | None) -> None:
+    found = with_database(
+        db, lambda database: database.read(lambda session: customer_of(session, agent)), must_exist=True
+    )
+    if found is None:
+        click.echo(translate("Nobody has been handed to agent {agent}.", agent=agent))
+        return
+    click.echo(translate("{phone} · queue {queue}", phone=masked(found.phone), queue=found.queue))
+    for point in found.brief:
+        click.echo(f"  {PointWords(point).render(translate)}")
+    if not found.brief:
+        click.echo(translate("  They had been asked nothing."))
 
 
 _add("sign-in", AgentState.SIGNED_IN, translate("Sign an agent in; calls come once they are ready."))

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 import click
 
+from ivr.brief_words import PointWords
 from ivr.byhand.cards import Card
 from ivr.byhand.closing import Came
 from ivr.byhand.errors import TaskError
@@ -197,6 +198,8 @@ def _show(card: Card) -> None:
                 note=f"· {one.note}" if one.note else "",
             )
         )
+    for point in card.brief:
+        click.echo(translate("  asked before: {point}", point=PointWords(point).render(translate)))
     if card.note:
         click.echo(translate("  note: {note}", note=card.note))
     if card.fault is not None:

@@ -10,8 +10,11 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from ivr.brief_words import PointWords
+from ivr.briefs import Brief, read
+from ivr.desk.presence import find
 from ivr.desk.words import result_word
-from ivr.model import Attempt, Campaign, Handoff, HandoffResult, HandoffState
+from ivr.model import AgentPresence, Attempt, Campaign, Handoff, HandoffResult, HandoffState
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +27,18 @@ class InLine:
     since: datetime
     state: HandoffState
     agent: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Customer:
+    """Whom an agent gets, has, or has just had, as they are shown to that agent."""
+
+    attempt_id: str
+    phone: str  # E.164
+    queue: str
+    since: datetime  # when they asked for a person
+    state: HandoffState
+    brief: Brief  # what they were asked before that, and what they answered
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +78,24 @@ def line(session: Session, now: datetime) -> tuple[InLine, ...]:
     )
 
 
+def customer_of(session: Session, number: str) -> Customer | None:
+    """From the moment when their phone is about to ring until their wrap-up is over; None: nobody is handed to
+    them. Raises DeskError: there is no such agent."""
+    agent = find(session, number)
+    found = session.execute(
+        select(Handoff, Attempt.phone)
+        .join(AgentPresence, AgentPresence.attempt_id == Handoff.attempt_id)
+        .outerjoin(Attempt, Attempt.id == Handoff.attempt_id)
+        .where(AgentPresence.agent_id == agent.id, Handoff.agent == agent.number)
+        .order_by(Handoff.number.desc())
+        .limit(1)
+    ).one_or_none()
+    if found is None:
+        return None
+    row, phone = found
+    return Customer(row.attempt_id, phone or "", row.queue, row.asked_at, row.state, read(row.brief))
+
+
 def story(session: Session, phone: str, most: int) -> Iterator[RequestTold]:
     """A number's requests, newest first."""
     rows = session.execute(
@@ -93,3 +126,5 @@ def story(session: Session, phone: str, most: int) -> Iterator[RequestTold]:
                 "engaged {engaged}, before them {ahead})",
                 params,
             )
+        for point in read(row.brief):
+            yield RequestTold(row.asked_at, "  asked before: {point}", {"point": PointWords(point)})

@@ -5,6 +5,8 @@ of the simulated network."""
 from __future__ import annotations
 
 import asyncio
+import json
+import sqlite3
 import subprocess
 import wave
 from dataclasses import dataclass, field
@@ -41,7 +43,11 @@ RATES = {"on": "rate", "at_s": 1, "keys": "4"}
 SAYS = {"on": "bridged", "at_s": 1, "say": {"wav": "callee.wav"}}
 ANSWERS = {"on": "bridged", "at_s": 4, "say": {"wav": "agent.wav"}, "hang_up": True}
 CASES = {
-    "taken": Case({"does": [SAYS, RATES]}, [{"does": [TAKES, ANSWERS]}]),
+    "taken": Case(
+        {"does": [{"on": "a1", "at_s": 1, "keys": "1"}, {"on": "p1", "at_s": 1, "keys": "4711"}, SAYS, RATES]},
+        [{"does": [TAKES, ANSWERS]}],
+        asks=True,
+    ),
     "declined": Case(agents=[{"does": [{"on": "whisper", "at_s": 1, "keys": "2"}]}]),
     "busy": Case(agents=[{"pickup": "busy"}]),
     "leaves during the whisper": Case({"does": [{"on": "t4", "at_s": 1.5, "hang_up": True}]}, [{}]),
@@ -71,6 +77,7 @@ class Handed:
     parts: list[Part]
     recordings: Path
     left: dict[str, object] = field(default_factory=dict)
+    briefs: dict[str, Any] = field(default_factory=dict)  # by attempt, when an agent is about to be called
 
     def attempt(self, name: str) -> AttemptResult:
         (attempt,) = [one for one in self.results.attempts if one.phone == PHONES[name]]
@@ -112,6 +119,7 @@ def handed(asterisk_rig: AsteriskRig, tmp_path_factory: pytest.TempPathFactory) 
         policy=TEST_CALLS_PATH,
     )
     events: list[ProgressEvent] = []
+    briefs: dict[str, Any] = {}
     times = Times(announcement_s=(0.3, 0.6))
     with (
         SoftphoneThread(asterisk_rig.callee_port, book, times) as phone,
@@ -124,11 +132,17 @@ def handed(asterisk_rig: AsteriskRig, tmp_path_factory: pytest.TempPathFactory) 
             phone.observer(event)
             spare.observer(event)
             events.append(event)
+            if isinstance(event, AgentCalled):
+                with sqlite3.connect(folder / "calls.db", timeout=10) as connection:
+                    kept = connection.execute(
+                        "SELECT brief FROM handoff WHERE attempt_id = ?", (event.attempt_id,)
+                    )
+                    briefs[event.attempt_id] = json.loads(kept.fetchone()[0])
 
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             results = runner.run(run_dialling(options, observe))
             parts = phone.callees.parts + spare.callees.parts
-            handed = Handed(results, events, parts, folder / "recordings")
+            handed = Handed(results, events, parts, folder / "recordings", briefs=briefs)
             handed.left["channels"] = runner.run(_channels_left(asterisk_rig))
         handed.left["calls"] = [call.user for call in phone.phone.live + spare.phone.live]
         handed.left["behind the wrong trunk"] = [call.user for call in spare.phone.calls if call.user != SPARE]
@@ -185,6 +199,12 @@ def test_the_flow_goes_on_when_the_agent_has_hung_up(handed: Handed, name: str) 
     assert attempt.answers["agent_rating"].value == "4"
     assert attempt.hung_up_by == "us"
     assert [segment.kind for segment in attempt.segments] == ["bot", "agent", "bot"]
+
+
+def test_the_agent_had_the_brief_before_their_phone_rang(handed: Handed) -> None:
+    attempt = handed.attempt("taken")
+    found = [(one["name"], one["answer"]) for one in handed.briefs[attempt.attempt_id]]
+    assert found == [("wants", "yes"), ("pin", "***")]
 
 
 def test_who_leaves_first_takes_the_agents_leg_along(handed: Handed) -> None:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from sqlalchemy import create_engine, select, update
+from sqlalchemy.orm import Session
 
 from flows.findings import FlowError
+from ivr.briefs import Brief, CameTo, Point, kept
 from ivr.byhand.cards import Card
 from ivr.byhand.errors import TaskError
 from ivr.byhand.finishing import Result
@@ -22,12 +24,18 @@ from ivr.database import Database
 from ivr.desk.errors import DeskError
 from ivr.model import (
     AgentState,
+    Attempt,
     CampaignState,
     DoNotDisturb,
     Engagement,
     EngagementState,
+    HandledBy,
     Handling,
     HandlingState,
+    Handoff,
+    HandoffState,
+    Organisation,
+    OrganisationLevel,
     Task,
     TaskState,
 )
@@ -213,6 +221,7 @@ async def _promise(at: Office, campaign_id: int, number: str) -> None:
     async with at.dialing(campaign_id):
         await card(at, number)
         await at.call(number)
+        await at.tasks.answer(number, "yes")
         await at.until(number, HandlingState.WRAP_UP)
         when = at.db.clock.now() + timedelta(hours=1)
         came = await at.tasks.finish(number, Result("incomplete", when))
@@ -236,6 +245,7 @@ def test_a_call_back_returns_to_whoever_promised_it_if_present(
         found = await card(at, "1001")
         assert (found.phone, found.why) == (phone(1), "callback")
         assert [one.disposition for one in found.earlier] == ["incomplete"]
+        assert [(one.name, one.answer, one.how) for one in found.brief] == [("pays", "yes", "agent")]
 
     hang_up = {"does": [{"on": "bridged", "at_s": 5, "hang_up": True}]}
     office(database_url, story, {phone(1): hang_up}, var=tmp_path)
@@ -348,3 +358,46 @@ async def test_a_task_leased_when_a_process_died_is_its_agents_next(db: Database
         assert (await card(at, "1001")).phone == phone(1)
     finally:
         await tasks.close()
+
+
+def test_the_card_shows_what_a_robot_had_asked_when_they_wanted_a_person(
+    database_url: str, tmp_path: Path
+) -> None:
+    brief = (Point("q", "pays", "Do you pay?", CameTo.ANSWER, "yes", "keys"),)
+
+    async def story(at: Office) -> None:
+        robots = await at.campaign([phone(1)], name="robots", handled_by=HandledBy.ROBOT)
+        others = await at.campaign([phone(1)], name="others", handled_by=HandledBy.ROBOT)
+        await at.campaign([phone(1), phone(2)])
+        await at.at_work("1001", "1002")
+        later = at.db.clock.now() + timedelta(seconds=1)
+        await at.db.run(lambda session: _wanted_a_person(session, robots, at.db.clock.now(), brief))
+        await at.db.run(lambda session: _wanted_a_person(session, others, later, ()))
+        await at.db.run(lambda session: _of_another_house(session, others))
+        assert (await card(at, "1001")).brief == brief
+        assert (await card(at, "1002")).brief == ()
+
+    office(database_url, story, var=tmp_path)
+
+
+def _wanted_a_person(session: Session, campaign_id: int, now: datetime, brief: Brief) -> None:
+    """In a call of that campaign, which is over."""
+    task = session.scalars(select(Task).where(Task.campaign_id == campaign_id)).one()
+    task.state = TaskState.DONE
+    attempt = Attempt(id=f"call-{campaign_id}", task_id=task.id, campaign_id=campaign_id, number=1, phone=phone(1))
+    attempt.started_at = attempt.ended_at = now
+    wanted = Handoff(attempt_id=attempt.id, number=1, queue="care", asked_at=now, state=HandoffState.OVER)
+    wanted.brief = kept(brief)
+    session.add_all([attempt, wanted])
+
+
+def _of_another_house(session: Session, campaign_id: int) -> None:
+    house = Organisation(
+        name="another",
+        level=OrganisationLevel.HALL,
+        created_at=datetime(2026, 1, 1, tzinfo=UTC),
+        created_by="test",
+    )
+    session.add(house)
+    session.flush()
+    session.get_one(CampaignRow, campaign_id).organisation_id = house.id

@@ -11,11 +11,12 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from ivr.briefs import Brief, CameTo, Point, kept
 from ivr.database import Database
 from ivr.desk import roster, supply, waiting
 from ivr.desk.presence import Change, choose, end_by_itself, find, move
 from ivr.desk.supply import DeskAgents
-from ivr.desk.telling import line
+from ivr.desk.telling import customer_of, line
 from ivr.desk.waiting import Claim
 from ivr.model import AgentState, Handoff, HandoffResult, HandoffState, Shift
 from ivr.ports import Agent, HandedOver, Request
@@ -257,3 +258,24 @@ async def test_who_leaves_while_waiting_stops_the_claim_at_once(db: Database) ->
         desk.leave(leaves)
         async with asyncio.timeout(30):
             assert await claim is None
+
+
+async def test_the_agent_sees_whom_they_get_before_their_phone_rings(db: Database) -> None:
+    await at_work(db, "1")
+    brief = (Point("q", "takes", "Do you take it?", CameTo.ANSWER, "yes", "speech", "好的"),)
+    now = db.clock.now()
+
+    async def sees() -> tuple[HandoffState, Brief] | None:
+        found = await db.read(lambda session: customer_of(session, "1"))
+        return None if found is None else (found.state, found.brief)
+
+    request = Request("care", "a", 1, brief)
+    assert await db.run(lambda session: waiting.enter(session, request, "w1", MEANS, now)) == (None, 600.0)
+    assert await sees() is None  # they still wait in the line
+    assert await takes(db, "care", "a") == "1"
+    assert await sees() == (HandoffState.OFFERED, brief)
+    await closes(db, HandedOver(request, HandoffResult.TALKED, now, now, "1"))
+    assert (await row(db, "a")).brief == kept(brief)
+    assert await sees() == (HandoffState.OVER, brief)  # in the wrap-up
+    await closes(db, HandedOver(Request("elsewhere", "b", 1, brief), HandoffResult.NO_QUEUE, now, now))
+    assert (await row(db, "b")).brief == kept(brief)

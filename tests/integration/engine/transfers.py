@@ -25,6 +25,7 @@ class Case:
     agents: Sequence[Mapping[str, Any]] = ()
     transfer: Mapping[str, Any] = field(default_factory=dict)
     queue: Mapping[str, Any] = field(default_factory=dict)
+    asks: bool = False  # a question, and for a PIN, before the transfer
 
 
 def extension(number: int, agent: int) -> str:
@@ -51,16 +52,19 @@ def people(cases: Sequence[Case]) -> dict[str, Mapping[str, Any]]:
     }
 
 
+OFFER = "Do you want the 20-yuan plan?"
 GREETING = "This is the automated assistant of {company}. This call is recorded."
 
 
 def write_flow(path: Path, cases: Sequence[Case]) -> Path:
     """Each status has a disposition of its own; after a talk the agent is rated."""
-    numbers = range(1, len(cases) + 1)
     nodes: dict[str, Any] = {
         "greet": {"play": {"say": GREETING}, "next": "route"},
         "route": {
-            "switch": [{"when": f'tail == "{number:04}"', "next": f"t{number}"} for number in numbers],
+            "switch": [
+                {"when": f'tail == "{number:04}"', "next": f"a{number}" if case.asks else f"t{number}"}
+                for number, case in enumerate(cases, start=1)
+            ],
             "else": "nobody",
         },
         "rate": {
@@ -79,6 +83,8 @@ def write_flow(path: Path, cases: Sequence[Case]) -> Path:
             "transfer": {**spec, "save_as": "agent_no", **case.transfer},
             "answered": "rate", "unavailable": "nobody", **arms,
         }  # fmt: skip
+        if case.asks:
+            nodes |= _questions(number)
     flow = {
         "schema": 1, "flow": "transfers", "language": "en", "purpose": "service",
         "constants": {"company": {"type": "text", "value": "Clearbrook"}},
@@ -86,3 +92,15 @@ def write_flow(path: Path, cases: Sequence[Case]) -> Path:
     }  # fmt: skip
     path.write_text(json.dumps(flow), encoding="utf-8")
     return path
+
+
+def _questions(number: int) -> dict[str, Any]:
+    """`a<number>` asks whether they want it, `p<number>` for a PIN; then they are handed over."""
+    onward = {"no_input": f"t{number}", "no_match": f"t{number}"}
+    wants = {"prompt": {"say": OFFER}, "expect": "yes_no", "attempts": 1, "save_as": "wants"}
+    pin = {"prompt": {"say": "Your PIN, please."}, "expect": "digits", "attempts": 1, "save_as": "pin",
+           "digits": {"min": 4, "max": 4, "secret": True}}  # fmt: skip
+    return {
+        f"a{number}": {"ask": wants, "yes": f"p{number}", "no": f"t{number}", **onward},
+        f"p{number}": {"ask": pin, "next": f"t{number}", **onward},
+    }
