@@ -12,6 +12,7 @@ import logging
 import os
 import shutil
 import subprocess
+import threading
 import wave
 from collections import deque
 from collections.abc import Sequence
@@ -169,19 +170,23 @@ async def _run_ffmpeg(ffmpeg: str, wav: Path, part: Path) -> None:
     arguments = ("-nostdin", "-v", "error", "-y", "-threads", "1", "-i", str(wav), "-map_metadata", "-1")
     flac = ("-fflags", "+bitexact", "-flags:a", "+bitexact", "-c:a", "flac", "-f", "flac", str(part))
     running: list[subprocess.Popen[bytes]] = []
+    unwanted = threading.Event()
     try:
-        await asyncio.to_thread(_encode, (ffmpeg, *arguments, *flac), running)
-    finally:  # the thread can't be cancelled, its program can
+        await asyncio.to_thread(_encode, (ffmpeg, *arguments, *flac), running, unwanted)
+    finally:  # the thread can't be cancelled, its program can, also one that is just being started
+        unwanted.set()
         for process in running:
             process.kill()
 
 
-def _encode(command: Sequence[str], running: list[subprocess.Popen[bytes]]) -> None:
+def _encode(command: Sequence[str], running: list[subprocess.Popen[bytes]], unwanted: threading.Event) -> None:
     """Blocks. Raises CompressionError, OSError, TimeoutError."""
     with subprocess.Popen(  # noqa: S603 a program of the system, with a path of ours
         command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
     ) as process:
         running.append(process)
+        if unwanted.is_set():
+            process.kill()
         with suppress(OSError, AttributeError):  # not every system lets us
             os.setpriority(os.PRIO_PROCESS, process.pid, NICENESS)
         try:

@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import os
 import subprocess
+import threading
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime, timedelta
@@ -168,6 +169,37 @@ async def test_the_end_of_a_call_waits_for_nothing(shelf: Shelf, slow_ffmpeg: No
         compressor.take(attempt_id)  # isn't even awaited
     assert shelf.files == ["0.wav", "1.wav", "2.wav"]
     await compressor.close()
+
+
+async def test_an_encoder_that_was_just_being_started_ends_too(
+    shelf: Shelf, slow_ffmpeg: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else the process couldn't end before it."""
+    del slow_ffmpeg
+    starting, given_up, started = threading.Event(), threading.Event(), threading.Event()
+    made: list[Late] = []
+
+    class Late(subprocess.Popen[bytes]):
+        def __init__(self, *args: Any, **options: Any) -> None:
+            starting.set()
+            given_up.wait()
+            super().__init__(*args, **options)
+            made.append(self)
+            started.set()
+
+    monkeypatch.setattr(subprocess, "Popen", Late)
+    shelf.record("0")
+    making = asyncio.create_task(compress(shelf.folder / "0.wav"))
+    await asyncio.to_thread(starting.wait)
+    making.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await making
+    given_up.set()
+    await asyncio.to_thread(started.wait)
+    try:
+        assert await asyncio.to_thread(made[0].wait, 10) < 0  # killed
+    finally:
+        made[0].kill()
 
 
 class TestAfterACrash:
