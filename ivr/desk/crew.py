@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
@@ -14,7 +14,7 @@ from ivr.config import Settings
 from ivr.database import Database, file_of
 from ivr.desk import roster
 from ivr.desk.errors import DeskError
-from ivr.desk.presence import Change, set_by_run
+from ivr.desk.presence import Change, last_day_not_over, set_by_run
 from ivr.desk.schema import AgentSpec, QueueSpec, RosterSpec
 from ivr.model import Agent, AgentPresence, AgentSkill, AgentState, AuditEntry, Handoff, HandoffState, Queue
 
@@ -72,6 +72,9 @@ def _sign_in(session: Session, crew: Crew, now: datetime) -> None:
     # By the run's clock who has left may still be there, and their phone is somebody else's by now.
     there = {number: one for number, one in spec.agents.items() if number in crew.ready or one.left_on is None}
     agents = {number: _as_they_are_rung(agent) for number, agent in there.items()}
+    # Whoever an earlier roster of the run had is gone: their phone may be another one's.
+    gone_on = last_day_not_over(now) - timedelta(days=1)
+    session.execute(update(Agent).where(Agent.number.not_in(agents)).values(left_on=gone_on))
     roster.take(session, RosterSpec(queues=spec.queues, agents=agents), BY, now)
     # What a run that was killed has left: nobody else calls here.
     session.execute(update(Handoff).where(Handoff.state != HandoffState.OVER).values(lease_until=now))

@@ -112,6 +112,16 @@ async def test_a_run_that_goes_on_begins_with_its_own_crew(db: Database) -> None
     assert await db.read(lambda session: session.scalars(left).all()) == ["b"]
 
 
+async def test_a_run_that_goes_on_may_have_another_roster(db: Database) -> None:
+    """In it somebody new has One's phone, and One is back in the third."""
+    other = roster.loads(SUCCEEDED.replace(b", left_on: 2026-03-01", b"").replace(b"phone: 601", b"phone: 602", 1))
+    alone = other.model_copy(update={"agents": {"2": other.agents["2"]}})
+    for spec, ready in ((roster.loads(ROSTER), {"1", "2"}), (alone, {"2"}), (other, {"1", "2"})):
+        await sign_in(db, whole_crew(spec, TODAY))
+        found = await db.read(states)
+        assert {number for number, state in found.items() if state == "ready"} == ready
+
+
 async def test_people_who_really_sign_in_are_not_rung_about_made_up_ones(db: Database) -> None:
     spec = roster.loads(ROSTER)
     await db.run(lambda session: roster.take(session, spec, "ann", db.clock.now()))
