@@ -110,6 +110,7 @@ def _wanted(kept: type[Callback] | type[Handoff], at: InstrumentedAttribute[date
         .where(
             Attempt.phone == bindparam("phone"),
             at >= bindparam("since"),
+            Attempt.id.is_distinct_from(bindparam("this")),
             Campaign.organisation_id.is_not_distinct_from(own),
         )
     )
@@ -167,10 +168,10 @@ def _earlier(session: Session, handling: Handling) -> tuple[Earlier, ...]:
 
 
 def _brief(session: Session, handling: Handling, phone: str, now: datetime) -> Brief:
-    """What they were asked and answered in the call in which they last wanted a person or a call back, of any
-    campaign of the organisation: the one that is handled may be another one's sequel."""
-    since = now - RECENT
-    found = session.execute(_WANTED, {"phone": phone, "since": since, "campaign": handling.campaign_id}).first()
+    """What they were asked and answered in the call before this in which they last wanted a person or a call back,
+    of any campaign of the organisation: the one that is handled may be another one's sequel."""
+    of = {"phone": phone, "since": now - RECENT, "campaign": handling.campaign_id, "this": handling.attempt_id}
+    found = session.execute(_WANTED, of).first()
     if found is None:
         return ()
     attempt_id, brief = found

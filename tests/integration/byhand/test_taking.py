@@ -25,6 +25,7 @@ from ivr.desk.errors import DeskError
 from ivr.model import (
     AgentState,
     Attempt,
+    Callback,
     CampaignState,
     DoNotDisturb,
     Engagement,
@@ -368,7 +369,7 @@ def test_the_card_shows_what_a_robot_had_asked_when_they_wanted_a_person(
     async def story(at: Office) -> None:
         robots = await at.campaign([phone(1)], name="robots", handled_by=HandledBy.ROBOT)
         others = await at.campaign([phone(1)], name="others", handled_by=HandledBy.ROBOT)
-        await at.campaign([phone(1), phone(2)])
+        ours = await at.campaign([phone(1), phone(2)])
         await at.at_work("1001", "1002")
         later = at.db.clock.now() + timedelta(seconds=1)
         await at.db.run(lambda session: _wanted_a_person(session, robots, at.db.clock.now(), brief))
@@ -376,6 +377,11 @@ def test_the_card_shows_what_a_robot_had_asked_when_they_wanted_a_person(
         await at.db.run(lambda session: _of_another_house(session, others))
         assert (await card(at, "1001")).brief == brief
         assert (await card(at, "1002")).brief == ()
+        async with at.dialing(ours):
+            this = await at.call("1001")
+            promised = Callback(attempt_id=this.attempt_id, phone=phone(1), created_at=at.db.clock.now())
+            await at.db.run(lambda session: session.add(promised))
+            assert (await card(at, "1001")).brief == brief  # in this call: no reason to forget the one before
 
     office(database_url, story, var=tmp_path)
 
