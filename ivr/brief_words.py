@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from flows.findings import Term
 from ivr.briefs import CameTo, Point
 from ivr.i18n import current_language
 from ivr.identity.words import method_word, result_word
@@ -41,7 +42,7 @@ class PointWords:
                 return translate("{asked} – {wish}", asked=asked, wish=wish)
             case CameTo.IDENTITY:
                 method = method_word(point.how)
-                shown = method if isinstance(method, str) else method.render(translate)
+                shown = method.render(translate) if isinstance(method, Term) else method
                 result = result_word(IdentityResult(point.answer)).render(translate)
                 return translate("Who they are, by {method}: {result}", method=shown, result=result)
         params = {"asked": asked, "answer": answer_label(point.name, point.answer, language)}

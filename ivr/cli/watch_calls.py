@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 from sqlalchemy.orm import Session
 
+from flows.findings import Term
 from ivr.campaigns.actors import Actor, actor_of
 from ivr.cli.options import DATABASE
 from ivr.cli.with_database import operator, with_database
@@ -256,7 +257,7 @@ def _with_why(said: str, why: str | None) -> str:
     if why is None:
         return said
     word = why_word(why)
-    words = label("outcome", word, current_language()) if isinstance(word, str) else word.render(translate)
+    words = word.render(translate) if isinstance(word, Term) else label("outcome", word, current_language())
     return translate("{what}: {why}", what=said, why=words)
 
 
