@@ -26,6 +26,7 @@ HELPERS = frozenset(  # modules that measure nothing by themselves
         "engine_calls",
         "engine_load",
         "engine_profile",
+        "lateness",
         "over_asterisk",
         "reaction_callee",
         "result",
