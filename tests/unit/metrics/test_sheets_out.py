@@ -5,12 +5,13 @@ from __future__ import annotations
 import io
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 from openpyxl import load_workbook
 from rich.console import Console
 
-from ivr.report.sheets import Chart, Column, Sheet
+from ivr.report.sheets import Cell, Chart, Column, Sheet
 from ivr.report.sheets_out import print_sheets, sheets_html, write_workbook
 from ivr.report.svg import chart_svg
 
@@ -22,7 +23,7 @@ HEADINGS = ("Call attempts", "Contact rate", "Successes (gross)", "Success rate 
 
 def wide(columns: int = len(HEADINGS)) -> Sheet:
     heads = (Column("Agent"), Column("Name"), *(Column(one, "share") for one in HEADINGS[:columns]))
-    rows = [
+    rows: list[tuple[Cell, ...]] = [
         (who, name, *(0.501 for _ in range(columns)))
         for who, name in (("all", "–"), ("1001", "北区一组的王芳"), ("1013", "Mary-Anne O'Connor-Fitzgerald"))
     ]
@@ -56,7 +57,7 @@ def test_a_workbooks_charts_stand_where_they_are_seen(columns: int, beside: bool
         sheet = Sheet("Agents", (*sheet.columns, *more), [(*row, *("" for _ in more)) for row in sheet.rows],
                       sheet.notes, sheet.charts)  # fmt: skip
     write_workbook([sheet], tmp_path / "a.xlsx")
-    (written,) = load_workbook(tmp_path / "a.xlsx")
+    written: Any = load_workbook(tmp_path / "a.xlsx").active
     (chart,) = written._charts
     at = chart.anchor._from
     expected = (len(sheet.columns) + 1, 1) if beside else (0, 6)
