@@ -17,7 +17,7 @@ from ivr.byhand.book import Book
 from ivr.byhand.finishing import dispositions_of
 from ivr.byhand.forms import Form, FormKind
 from ivr.byhand.quiet import form_shown
-from ivr.byhand.script import Entry, Script, Start, replay
+from ivr.byhand.script import Entry, Script, Start, replay_kept
 from ivr.byhand.texts import Texts
 from ivr.identity.hashes import masked
 from ivr.model import Agent, Answer, Attempt, Callback, CallWhy, Campaign, Handling, HandlingState, Handoff, Task
@@ -85,8 +85,7 @@ def held_of(session: Session, book: Book, handling: Handling) -> Held:
 
 def _held(session: Session, book: Book, handling: Handling, number: str) -> Held:
     flow = book.flow(session, handling.flow_version_id)
-    entries = tuple(Entry.of(kept) for kept in handling.entries)
-    script = replay(flow, Start.of(handling.start), handling.began_at, entries)
+    script, entries = replay_kept(flow, Start.of(handling.start), handling.began_at, handling.entries)
     return Held(handling.id, number, script, entries)
 
 

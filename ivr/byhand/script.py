@@ -56,6 +56,10 @@ class LostSecretError(FlowError):
     """The script would go on by digits that are kept nowhere."""
 
 
+class UnreadableEntryError(FlowError):
+    """What is kept of an entry is none: damaged, or of another version of the program."""
+
+
 @dataclass(frozen=True, slots=True)
 class Start:
     """What the script is begun with: the list's values with the number, and where (None: at the flow's start)."""
@@ -94,14 +98,20 @@ class Entry:
 
     @classmethod
     def of(cls, kept: Mapping[str, Any]) -> Entry:
-        errand = kept.get("errand")
-        return cls(
-            datetime.fromisoformat(kept["at"]),
-            _RESULT.validate_python(kept["result"]),
-            None if errand is None else _WAIT.validate_python(errand),
-            bool(kept.get("secret")),
-            bool(kept.get("undone")),
-        )
+        """Raises UnreadableEntryError."""
+        try:
+            errand = kept.get("errand")
+            return cls(
+                datetime.fromisoformat(kept["at"]),
+                _RESULT.validate_python(kept["result"]),
+                None if errand is None else _WAIT.validate_python(errand),
+                bool(kept.get("secret")),
+                bool(kept.get("undone")),
+            )
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            raise UnreadableEntryError(
+                "What was entered can't all be read any more. Finish the task with a result: ivr task finish"
+            ) from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,6 +226,22 @@ def replay(flow: Flow, begun_with: Start, begun_at: datetime, entries: Sequence[
     except FlowError as fault:
         script.fault = fault
     return script
+
+
+def replay_kept(
+    flow: Flow, begun_with: Start, begun_at: datetime, kept: Sequence[Mapping[str, Any]]
+) -> tuple[Script, tuple[Entry, ...]]:
+    """`replay` of what is kept, with the entries: those before the first that can't be read, a fault."""
+    entries: list[Entry] = []
+    unreadable: FlowError | None = None
+    try:
+        for one in kept:
+            entries.append(Entry.of(one))
+    except UnreadableEntryError as fault:
+        unreadable = fault
+    script = replay(flow, begun_with, begun_at, entries)
+    script.fault = script.fault or unreadable
+    return script, tuple(entries)
 
 
 def without_last(entries: Sequence[Entry]) -> tuple[Entry, ...]:

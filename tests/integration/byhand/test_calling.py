@@ -13,6 +13,7 @@ from sqlalchemy import update
 from ivr.byhand.cards import Card
 from ivr.byhand.errors import TaskError
 from ivr.byhand.finishing import Result
+from ivr.byhand.script import UnreadableEntryError
 from ivr.byhand.service import How
 from ivr.byhand.words import AGENT_AWAY, NO_WORKER
 from ivr.dialer import store
@@ -52,7 +53,7 @@ def test_nobody_answers_and_the_retry_rules_say_what_follows(database_url: str, 
 
 
 def test_a_call_that_cant_be_finished_keeps_no_other_open(sqlite_url: str, tmp_path: Path) -> None:
-    """What stands in its row is of no version of ours."""
+    """What its script began with is gone from its row."""
 
     async def story(at: Office) -> None:
         campaign_id = await at.campaign([phone(1), phone(2)])
@@ -64,13 +65,37 @@ def test_a_call_that_cant_be_finished_keeps_no_other_open(sqlite_url: str, tmp_p
             for number in ("1001", "1002"):
                 await at.until(number, HandlingState.WRAP_UP)
         first, _ = await at.rows(Handling)
-        broken = update(Handling).where(Handling.id == first.id).values(entries=[{"at": "noon"}])
+        broken = update(Handling).where(Handling.id == first.id).values(start={})
         await at.db.run(lambda session: session.execute(broken) and None)
         await asyncio.sleep(at.settings.tasks.wrap_up_s + 1)
         assert await at.tasks.tidy() == 2
         assert [one.state for one in await at.rows(Handling)] == [HandlingState.WRAP_UP, HandlingState.DONE]
 
     office(sqlite_url, story, {phone(1): LEAVES, phone(2): LEAVES}, var=tmp_path)
+
+
+def test_entries_that_cant_be_read_are_said_and_keep_no_agent(sqlite_url: str, tmp_path: Path) -> None:
+    """Damaged, or of another version of the program: the call comes to a result, and its agent to the next one."""
+
+    async def story(at: Office) -> None:
+        campaign_id = await at.campaign([phone(1), phone(2)])
+        await at.at_work("1001")
+        async with at.dialing(campaign_id):
+            first = await card(at)
+            await at.call("1001")
+            broken = update(Handling).where(Handling.id == first.handling_id).values(entries=[{"at": "noon"}])
+            await at.db.run(lambda session: session.execute(broken) and None)
+            shown = await at.until("1001", HandlingState.TALKING)
+            assert "can't all be read any more" in str(shown.fault)
+            with pytest.raises(UnreadableEntryError):
+                await at.tasks.answer("1001", "no")
+            await at.until("1001", HandlingState.WRAP_UP)
+            await asyncio.sleep(at.settings.tasks.wrap_up_s + 1)
+            assert (await card(at)).phone == phone(2)
+        assert (await at.handling(first.handling_id)).entries == [{"at": "noon"}]
+        assert [one.disposition for one in await at.attempts()] == ["incomplete"]
+
+    office(sqlite_url, story, {phone(1): LEAVES}, var=tmp_path)
 
 
 def test_an_agent_who_is_not_at_their_phone_costs_the_customer_nothing(sqlite_url: str, tmp_path: Path) -> None:
