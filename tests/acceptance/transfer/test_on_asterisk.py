@@ -24,7 +24,7 @@ from ivr.results import AttemptResult, Results
 from ivr.session.progress import AgentCalled, AgentTried, ProgressEvent, PromptBegan
 from speech.audio import SAMPLE_RATE_HZ
 from tests.asterisk_rig.fixture import AsteriskRig, asterisk_rig
-from tests.integration.engine.transfers import Case, crew, extension, people, write_flow
+from tests.integration.engine.transfers import Case, agents_phone, crew, people, write_flow
 from tests.shared_prompts import with_shared_prompts
 from tests.softphone.part import Part
 from tests.softphone.pickups import Times
@@ -64,7 +64,7 @@ CASES = {
         queue={"trunk": "spare"},
     ),
 }
-SPARE = extension(len(CASES), 1)  # the one agent who sits there
+SPARE = agents_phone(len(CASES), 1)  # the one agent who sits there
 PHONES = {name: f"+86138{number:08}" for number, name in enumerate(CASES, start=1)}
 
 
@@ -86,7 +86,7 @@ class Handed:
     def agents(self, name: str) -> list[Part]:
         """The calls that this callee's agents got, in order."""
         number = list(CASES).index(name) + 1
-        phones = [extension(number, agent) for agent in range(1, len(CASES[name].agents) + 1)]
+        phones = [agents_phone(number, agent) for agent in range(1, len(CASES[name].agents) + 1)]
         return [part for part in self.parts if part.phone in phones]
 
 

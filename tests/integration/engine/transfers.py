@@ -28,16 +28,16 @@ class Case:
     asks: bool = False  # a question, and for a PIN, before the transfer
 
 
-def extension(number: int, agent: int) -> str:
-    """Of the callee's first, second … agent."""
-    return str(1000 + 10 * number + agent)
+def agents_phone(number: int, agent: int) -> str:
+    """Of the callee's first, second … agent: an extension, but the second one sits at home."""
+    return f"+8613900000{number:03}" if agent == 2 else str(1000 + 10 * number + agent)
 
 
 def crew(cases: Sequence[Case]) -> Crew:
     """Callee number 1 has the queue q1, and so on, its agents in their order; without agents there is none."""
     staffed = {f"q{number}": (number, case) for number, case in enumerate(cases, start=1) if case.agents}
     phones = {
-        name: {f"{number}{agent}": extension(number, agent) for agent in range(1, len(case.agents) + 1)}
+        name: {f"{number}{agent}": agents_phone(number, agent) for agent in range(1, len(case.agents) + 1)}
         for name, (number, case) in staffed.items()
     }
     return crew_of(phones, **{name: case.queue for name, (_, case) in staffed.items()})
@@ -46,7 +46,7 @@ def crew(cases: Sequence[Case]) -> Crew:
 def people(cases: Sequence[Case]) -> dict[str, Mapping[str, Any]]:
     """All agents, for the callees file."""
     return {
-        extension(number, agent): does
+        agents_phone(number, agent): does
         for number, case in enumerate(cases, start=1)
         for agent, does in enumerate(case.agents, start=1)
     }
