@@ -81,49 +81,50 @@ def read(rows: Sequence[Mapping[str, str]] | None) -> Brief:
 
 
 class Asked:
-    """What has happened in one call that belongs into a brief, in order."""
+    """What has happened in one call that belongs into a brief: the newest MOST_POINTS questions, each once, with
+    the last thing that became of it. No more is kept, however long a flow goes on asking."""
 
     def __init__(self) -> None:
-        self._happened: list[tuple[AskWait, Result] | AnswerTaken | IdentityNoted] = []
+        self._points: dict[str, Point] = {}  # by node, the newest last; their questions aren't written yet
+        self._questions: dict[str, tuple[PromptRef, ...]] = {}  # as asked at first, without "sorry?" before them
+        self._secrets: set[str] = set()
 
     def turn(self, wait: Wait | None, result: Result) -> None:
         """`result` is what `wait` came to."""
-        if isinstance(wait, AskWait):
-            self._happened.append((wait, result))
+        if not isinstance(wait, AskWait):
+            return
+        if wait.attempt == 1 or wait.node not in self._questions:
+            self._questions[wait.node] = wait.prompts
+        if wait.expect.secret and isinstance(result, Input) and result.value.isdecimal():
+            self._secrets.add(result.value)
+        point = _point(wait, result)
+        if point is not None:
+            self._put(point)
 
     def event(self, event: Event) -> None:
         """The flow says that it has happened."""
-        if isinstance(event, (AnswerTaken, IdentityNoted)):
-            self._happened.append(event)
+        if isinstance(event, AnswerTaken) and event.node in self._points:
+            self._points[event.node] = replace(self._points[event.node], name=event.name)
+        elif isinstance(event, IdentityNoted):
+            self._put(Point(event.node, event.node, "", CameTo.IDENTITY, event.result, how=event.method))
 
     def brief(self, written: Written) -> Brief:
-        return brief_of(self._happened, written)
+        """`written` may raise nothing."""
+        return tuple(
+            _without(replace(point, asked=self._question(node, written)), self._secrets)
+            for node, point in self._points.items()
+        )
 
+    def _put(self, point: Point) -> None:
+        self._points.pop(point.node, None)
+        self._points[point.node] = point
+        if len(self._points) > MOST_POINTS:
+            oldest = next(iter(self._points))
+            del self._points[oldest]
+            self._questions.pop(oldest, None)
 
-def brief_of(happened: Iterable[tuple[AskWait, Result] | AnswerTaken | IdentityNoted], written: Written) -> Brief:
-    """Each question once, with the last thing that became of it; `written` may raise nothing."""
-    points: dict[str, Point] = {}
-    questions: dict[str, tuple[PromptRef, ...]] = {}  # as they were asked at first, without "sorry?" before them
-    secrets: set[str] = set()
-    for one in happened:
-        if isinstance(one, AnswerTaken):
-            if one.node in points:
-                points[one.node] = replace(points[one.node], name=one.name)
-        elif isinstance(one, IdentityNoted):
-            asked = points.pop(one.node, None)
-            question = "" if asked is None else asked.asked
-            points[one.node] = Point(one.node, one.node, question, CameTo.IDENTITY, one.result, how=one.method)
-        else:
-            wait, result = one
-            if wait.attempt == 1 or wait.node not in questions:
-                questions[wait.node] = wait.prompts
-            if wait.expect.secret and isinstance(result, Input) and result.value.isdecimal():
-                secrets.add(result.value)
-            point = _point(wait, result)
-            if point is not None:
-                points.pop(wait.node, None)
-                points[wait.node] = replace(point, asked=_question(questions[wait.node], secrets, written))
-    return tuple(_without(point, secrets) for point in list(points.values())[-MOST_POINTS:])
+    def _question(self, node: str, written: Written) -> str:
+        return _question(self._questions.get(node, ()), self._secrets, written)
 
 
 def of_answers(answers: Iterable[AnswerTaken]) -> Brief:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import tracemalloc
 from typing import Any
 
 import pytest
@@ -144,3 +146,19 @@ def test_it_is_short() -> None:
     assert found[-1].node == f"q{2 * MOST_POINTS - 1}"
     assert found[-1].asked.endswith(f"{found[-1].node}?")
     assert max(len(text) for one in found for text in (one.asked, one.heard)) == MOST_CHARS + len(CUT)
+
+
+def test_a_flow_that_asks_for_an_hour_takes_no_more_memory() -> None:
+    def held_bytes(asked: Asked, first: int, last: int) -> int:
+        for number in range(first, last):
+            asked.turn(ask(f"q{number}", f"{number}?"), said("yes", "yes"))
+        gc.collect()
+        return tracemalloc.get_traced_memory()[0]
+
+    tracemalloc.start()
+    try:
+        asked = Asked()
+        before = held_bytes(asked, 0, 2 * MOST_POINTS)
+        assert held_bytes(asked, 2 * MOST_POINTS, 1000) < before + 20_000  # an `AskWait` takes some 6 KB
+    finally:
+        tracemalloc.stop()
