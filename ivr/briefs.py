@@ -111,7 +111,10 @@ class Asked:
     def brief(self, written: Written) -> Brief:
         """`written` may raise nothing."""
         return tuple(
-            _without(replace(point, asked=self._question(node, written)), self._secrets)
+            _without(
+                replace(point, asked=_question(self._questions.get(node, ()), self._secrets, written)),
+                self._secrets,
+            )
             for node, point in self._points.items()
         )
 
@@ -122,9 +125,6 @@ class Asked:
             oldest = next(iter(self._points))
             del self._points[oldest]
             self._questions.pop(oldest, None)
-
-    def _question(self, node: str, written: Written) -> str:
-        return _question(self._questions.get(node, ()), self._secrets, written)
 
 
 def of_answers(answers: Iterable[AnswerTaken]) -> Brief:

@@ -17,14 +17,13 @@ HEEDED_WITHIN = timedelta(seconds=5)  # after that the agent is told to ask noth
 
 def asks_secret(script: Script) -> bool:
     """Whether the agent is to ask for what may not be recorded."""
-    form = form_at(script.session, script.wait)
-    return form.secret or form.kind is FormKind.IDENTITY
+    return _is_secret(form_at(script.session, script.wait))
 
 
 def form_shown(session: Session, handling: Handling, script: Script, now: datetime) -> Form:
     """What the agent sees below the text: the form of the script, or why it isn't there yet."""
     form = form_at(script.session, script.wait)
-    if handling.state is not HandlingState.TALKING or not asks_secret(script):
+    if handling.state is not HandlingState.TALKING or not _is_secret(form):
         return form
     wanted = select(Supervision).where(
         Supervision.attempt_id == handling.attempt_id, Supervision.kind == SupervisionKind.HUSH
@@ -36,3 +35,7 @@ def form_shown(session: Session, handling: Handling, script: Script, now: dateti
         return form
     waiting = order.ended_at is None and now - order.asked_at < HEEDED_WITHIN
     return Form(FormKind.NOT_YET if waiting else FormKind.RECORDED, form.node)
+
+
+def _is_secret(form: Form) -> bool:
+    return form.secret or form.kind is FormKind.IDENTITY

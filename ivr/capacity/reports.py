@@ -50,14 +50,15 @@ class Report:
 
     def load(self, part: str) -> list[float]:
         """What each coefficient is multiplied by, for the part's CPU in ms per second."""
-        processes = self.workers if part == "engine" else 1
         recorded = self.calls * self.record_share
-        return [processes, self.calls, recorded, self.spoken_per_s, self.setups_per_s]
+        return [self._processes(part), self.calls, recorded, self.spoken_per_s, self.setups_per_s]
 
     def memory_load(self, part: str) -> list[float]:
         """What each of MEMORY_COEFFICIENTS is multiplied by, for the part's memory in MB."""
-        processes = self.workers if part == "engine" else 1
-        return [processes, self.calls / 1000, self.calls * self.speech_share / 1000]
+        return [self._processes(part), self.calls / 1000, self.calls * self.speech_share / 1000]
+
+    def _processes(self, part: str) -> int:
+        return self.workers if part == "engine" else 1
 
     def slowness(self, costs: Costs) -> float:
         """How many times as long as in the costs the load generator took; 1 where nothing is known."""

@@ -14,6 +14,7 @@ from ivr.database import Database
 from ivr.identity.hashes import fits
 from ivr.model import Agent, Attempt, Supervision, SupervisionKind
 from tests.database_rig.campaigns import new_campaign
+from tests.database_rig.filled import filled
 from tests.database_rig.fixture import sqlite_template, sqlite_url
 
 __all__ = ["sqlite_template", "sqlite_url"]
@@ -34,13 +35,7 @@ def fill(session: Session) -> None:
 
 @pytest.fixture
 def database(sqlite_url: str) -> str:
-    async def write() -> None:
-        opened = Database(sqlite_url)
-        await opened.run(fill)
-        await opened.close()
-
-    asyncio.run(write())
-    return sqlite_url.removeprefix("sqlite:///")
+    return filled(sqlite_url, fill)
 
 
 def test_an_agent_asks_and_records(database: str, capsys: pytest.CaptureFixture[str], sqlite_url: str) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -12,7 +11,6 @@ import pytest
 from sqlalchemy.orm import Session
 
 from ivr.cli.main import main
-from ivr.database import Database
 from ivr.model import (
     Attempt,
     AttemptState,
@@ -22,6 +20,7 @@ from ivr.model import (
     TaskState,
 )
 from tests.database_rig.campaigns import new_campaign
+from tests.database_rig.filled import filled
 from tests.database_rig.fixture import sqlite_template, sqlite_url
 from trunk.ports import DialOutcome
 
@@ -51,13 +50,7 @@ def fill(session: Session) -> None:
 
 @pytest.fixture
 def database(sqlite_url: str) -> str:
-    async def write() -> None:
-        opened = Database(sqlite_url)
-        await opened.run(fill)
-        await opened.close()
-
-    asyncio.run(write())
-    return sqlite_url.removeprefix("sqlite:///")
+    return filled(sqlite_url, fill)
 
 
 def test_a_success_is_confirmed_and_the_report_says_by_whom(
@@ -107,16 +100,10 @@ def test_the_books_balance_and_dont(database: str, capsys: pytest.CaptureFixture
     main(["metrics", "check", "--days", "3660", "--db", database])
     assert "broken: 0" in capsys.readouterr().out
 
-    async def spoil() -> None:
-        opened = Database(f"sqlite:///{database}")
+    def take_result(session: Session) -> None:
+        session.get_one(Task, 1).result = None
 
-        def take_result(session: Session) -> None:
-            session.get_one(Task, 1).result = None
-
-        await opened.run(take_result)
-        await opened.close()
-
-    asyncio.run(spoil())
+    filled(f"sqlite:///{database}", take_result)
     with pytest.raises(SystemExit) as ended:
         main(["metrics", "check", "--days", "3660", "--db", database])
     assert ended.value.code == 1
