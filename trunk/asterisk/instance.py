@@ -28,6 +28,10 @@ STOP_DEADLINE_S = 10.0
 COMMAND_DEADLINE_S = 10.0
 POLL_S = 0.05
 SOCKET_PATH_BYTES = 107  # what the system takes for the control socket's name
+# Below the range that systems hand out by themselves. Apart: sound takes its ports only when a call comes, so a port
+# chosen meanwhile would be free today and gone tomorrow.
+SINGLE_PORTS = range(10_000, 16_000)
+SOUND_PORTS = range(16_000, 32_000)
 
 OWN_FILES = (
     "asterisk.conf",
@@ -270,22 +274,25 @@ class Instance:
 
 
 def free_port(kind: socket.SocketKind) -> int:
-    """A free loopback port below the range that systems hand out by themselves, so that it stays free."""
+    """A free loopback port of `SINGLE_PORTS`, which nothing else takes by itself: it stays free until it is bound."""
     chosen = random.SystemRandom()
     for _ in range(200):
-        port = chosen.randrange(10_000, 32_000)
+        port = chosen.choice(SINGLE_PORTS)
         with socket.socket(socket.AF_INET, kind) as probe:
             try:
                 probe.bind(("127.0.0.1", port))
             except OSError:
                 continue
         return port
-    raise TrunkError("There is no free port on 127.0.0.1 between 10000 and 32000.")
+    raise TrunkError(
+        "There is no free port on 127.0.0.1 between {first} and {last}.", first=SINGLE_PORTS[0], last=SINGLE_PORTS[-1]
+    )
 
 
 def free_ports(calls: int = 400) -> Ports:
-    """Ports that nothing uses now, with sound for so many legs."""
-    first = random.SystemRandom().randrange(10_000, 32_000 - 2 * calls, 2)
+    """Two ports that nothing uses now, and `SOUND_PORTS` for so many legs: where another Asterisk's sound has one of
+    those, Asterisk takes the next."""
+    first = random.SystemRandom().randrange(SOUND_PORTS[0], SOUND_PORTS[-1] - 2 * calls, 2)
     return Ports(free_port(socket.SOCK_DGRAM), free_port(socket.SOCK_STREAM), (first, first + 2 * calls - 1))
 
 
