@@ -28,8 +28,8 @@ STOP_DEADLINE_S = 10.0
 COMMAND_DEADLINE_S = 10.0
 POLL_S = 0.05
 SOCKET_PATH_BYTES = 107  # what the system takes for the control socket's name
-# Below the range that systems hand out by themselves. Apart: sound takes its ports only when a call comes, so a port
-# chosen meanwhile would be free today and gone tomorrow.
+# Below the range that systems hand out by themselves. Apart: sound takes its ports only when a call comes, so a
+# port chosen among them would be free now and gone then.
 SINGLE_PORTS = range(10_000, 16_000)
 SOUND_PORTS = range(16_000, 32_000)
 
@@ -274,7 +274,7 @@ class Instance:
 
 
 def free_port(kind: socket.SocketKind) -> int:
-    """A free loopback port of `SINGLE_PORTS`, which nothing else takes by itself: it stays free until it is bound."""
+    """A free loopback port of `SINGLE_PORTS`, which nobody takes by chance: it stays free until it is bound."""
     chosen = random.SystemRandom()
     for _ in range(200):
         port = chosen.choice(SINGLE_PORTS)
@@ -285,13 +285,15 @@ def free_port(kind: socket.SocketKind) -> int:
                 continue
         return port
     raise TrunkError(
-        "There is no free port on 127.0.0.1 between {first} and {last}.", first=SINGLE_PORTS[0], last=SINGLE_PORTS[-1]
+        "There is no free port on 127.0.0.1 between {first} and {last}.",
+        first=SINGLE_PORTS[0],
+        last=SINGLE_PORTS[-1],
     )
 
 
 def free_ports(calls: int = 400) -> Ports:
-    """Two ports that nothing uses now, and `SOUND_PORTS` for so many legs: where another Asterisk's sound has one of
-    those, Asterisk takes the next."""
+    """Two ports that nothing uses now, and `SOUND_PORTS` for so many legs: where another Asterisk's sound has one
+    of those, Asterisk takes the next."""
     first = random.SystemRandom().randrange(SOUND_PORTS[0], SOUND_PORTS[-1] - 2 * calls, 2)
     return Ports(free_port(socket.SOCK_DGRAM), free_port(socket.SOCK_STREAM), (first, first + 2 * calls - 1))
 
