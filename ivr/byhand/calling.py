@@ -31,7 +31,7 @@ from ivr.dialer.calling import Caller
 from ivr.dialer.options import DialerOptions
 from ivr.dialer.recordings import recording_facts
 from ivr.dialer.routes import NOBODY, NoRoute, Route, Routes
-from ivr.dialer.second_legs import RoutedLegs
+from ivr.dialer.second_legs import NoChannelError, RoutedLegs
 from ivr.dialer.station import OnCall, Station
 from ivr.model import Agent, AgentPresence, AgentState, Contact, Handling, HandlingState, Task
 from ivr.session.deps import CallDeps, PlacedAttempt
@@ -130,12 +130,14 @@ class PersonCaller(Caller):
         if self._leg is not None or tried is not NOBODY or isinstance(found, NoRoute):
             return found
         self._legs = RoutedLegs(self._routes, found)
-        if await self._reach_agent():
+        why_not = await self._reach_agent()
+        if why_not is None:
             return found
         self._routes.ended(found, None)
-        return NoRoute(AGENT_AWAY, 1.0)
+        return NoRoute(why_not, 1.0)
 
-    async def _reach_agent(self) -> bool:
+    async def _reach_agent(self) -> str | None:
+        """Ring the agent's phone; None: they are there, else why not."""
         wish, deps = self._wish, self._deps
         assert self._legs is not None
         identity = str(uuid.uuid5(uuid.NAMESPACE_URL, f"{wish.attempt_id}/person"))
@@ -146,9 +148,10 @@ class PersonCaller(Caller):
             leg.call = await self._legs.originate(wish.trunk, request, leg)
         except TrunkError as error:
             log.warning("agent_unreachable", extra={"agent": wish.number, "reason": error.template})
-            return False
+            return NO_LINE if isinstance(error, NoChannelError) else AGENT_AWAY
         self._leg = leg
-        return await leg.picked_up(self._settings.ring_s + NETWORK_S) and await self._is_a_person(leg)
+        there = await leg.picked_up(self._settings.ring_s + NETWORK_S) and await self._is_a_person(leg)
+        return None if there else AGENT_AWAY
 
     async def _is_a_person(self, leg: PersonLeg) -> bool:
         """An outside number may be answered by a machine, which presses no key; an extension is its agent's."""
@@ -195,6 +198,7 @@ class PersonCaller(Caller):
 
     async def _left(self, session: PersonSession) -> None:
         """A supervisor talks with the customer from now on: the agent wraps up, and finishes when that is over."""
+        await self._end_leg()
         attempt_id, now = session.attempt.attempt_id, self._deps.clock.now()
 
         def work(db: Session) -> None:
@@ -210,7 +214,9 @@ class PersonCaller(Caller):
             log_fault(log, "agent_not_let_go", error, handling_id=self._wish.handling_id)
 
     async def _finish(self, attempt: PlacedAttempt, record: CallRecord) -> None:
-        """A call that nobody answered has its result; of one that was the agent says what it came to."""
+        """A call that nobody answered has its result; of one that was the agent says what it came to. Only then
+        may they have another: their phone is free by now."""
+        await self._end_leg()
         if not record.talks:
             await super()._finish(attempt, record)
             self._refused = None
@@ -253,11 +259,12 @@ class PersonCaller(Caller):
         leg = self._leg
         if leg is None or self._legs is None:
             return
+        legs, self._legs = self._legs, None
         leg.waiting = False
         leg.hang_up()
         if not await leg.over(NETWORK_S):
             log.error("agent_leg_lost", extra={"agent": self._wish.number})
-        self._legs.ended(leg.leg_id, leg.cause)
+        legs.ended(leg.leg_id, leg.cause)
 
     async def _settle(self) -> None:
         """The agent has done with a call that nobody answered; one that wasn't placed they may place again, unless

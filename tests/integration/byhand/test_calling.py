@@ -15,11 +15,13 @@ from ivr.byhand.errors import TaskError
 from ivr.byhand.finishing import Result
 from ivr.byhand.script import UnreadableEntryError
 from ivr.byhand.service import How
-from ivr.byhand.words import AGENT_AWAY, NO_WORKER
+from ivr.byhand.words import AGENT_AWAY, NO_LINE, NO_WORKER
 from ivr.dialer import store
 from ivr.model import AgentState as S
 from ivr.model import DoNotDisturb, Handling, HandlingState, PeopleMode, Segment, Task, TaskState
 from tests.integration.byhand.office import Office, office, phone
+from trunk.carrier.call import CarrierCall
+from trunk.ports import CallEvent, CallHandler, HungUp, OriginateRequest
 
 pytestmark = pytest.mark.integration
 TWICE = "schema: 1\nstrategy: twice\nretry: {attempts: 2, outcomes: {busy: {waits: [15m], at_most: 2}}}\n"
@@ -286,6 +288,67 @@ def test_progressive_dials_for_whoever_is_ready(database_url: str, tmp_path: Pat
         assert {one.phone for one in await at.attempts()} == {phone(one) for one in range(1, 5)}
 
     office(database_url, story, {phone(one): LEAVES for one in range(1, 5)}, var=tmp_path)
+
+
+def test_nobody_is_rung_while_their_phone_is_still_on_the_last_call(sqlite_url: str, tmp_path: Path) -> None:
+    """However long the network takes to end it, and however quickly the agent has finished."""
+    told: list[str] = []
+
+    class SlowToEnd:
+        """The agent's leg, of which the network says 3 s late that it is over."""
+
+        def __init__(self, handler: CallHandler) -> None:
+            self._handler = handler
+            self.on_tick = handler.on_tick
+
+        def on_event(self, event: CallEvent) -> None:
+            if isinstance(event, HungUp):
+                asyncio.get_running_loop().call_later(3.0, self._over, event)
+            else:
+                self._handler.on_event(event)
+
+        def _over(self, event: HungUp) -> None:
+            told.append("free")
+            self._handler.on_event(event)
+
+    async def story(at: Office) -> None:
+        originate = at.carrier.originate
+
+        async def slow(request: OriginateRequest, handler: CallHandler) -> CarrierCall:
+            if request.phone != "601":
+                return await originate(request, handler)
+            told.append("rung")
+            return await originate(request, SlowToEnd(handler))
+
+        at.carrier.originate = slow  # type: ignore[method-assign]  # this office's network alone
+        campaign_id = await at.campaign([phone(1), phone(2)], mode=PeopleMode.PROGRESSIVE)
+        await at.at_work("1001")
+        async with at.dialing(campaign_id):
+            for _ in range(2):
+                await at.until("1001", HandlingState.WRAP_UP)
+                await at.tasks.finish("1001", Result("refused"))
+        assert told == ["rung", "free", "rung", "free"]
+
+    office(sqlite_url, story, {phone(1): LEAVES, phone(2): LEAVES}, var=tmp_path)
+
+
+def test_an_agent_for_whom_no_line_is_free_is_told_so(sqlite_url: str, tmp_path: Path) -> None:
+    """They were at their phone: it is the trunk that has no room for the two."""
+
+    async def story(at: Office) -> None:
+        at.carrier.channels = 1
+        campaign_id = await at.campaign([phone(1)])
+        await at.at_work("1001")
+        async with at.dialing(campaign_id):
+            await card(at)
+            await at.tasks.dial("1001")
+            await asyncio.sleep(1)
+            again = await at.tasks.show("1001")
+            assert again is not None
+            assert (again.state, again.reason) == (HandlingState.PREVIEW, NO_LINE)
+        assert await at.attempts() == []
+
+    office(sqlite_url, story, var=tmp_path)
 
 
 def test_a_stop_hangs_up_what_rings_and_leaves_talks_alone(sqlite_url: str, tmp_path: Path) -> None:
