@@ -99,12 +99,26 @@ CallEvent = Progress | Ringing | Answered | KeyPressed | HungUp
 
 
 class CallHandler(Protocol):
-    """Whoever talks on a call."""
+    """Whoever talks on a call. The call lets go of them after HungUp."""
 
     def on_event(self, event: CallEvent) -> None: ...
 
     def on_tick(self, frame: bytes) -> bytes | None:
         """Every 20 ms from answer to hang-up: 320 bytes s16le heard in, 320 bytes to say out, or None."""
+
+
+class Nobody:
+    """Who has a call that is over: it would else keep whoever had it, who as a rule keeps the call."""
+
+    def on_event(self, event: CallEvent) -> None:
+        del event
+
+    def on_tick(self, frame: bytes) -> bytes | None:
+        del frame
+        return None
+
+
+NOBODY = Nobody()
 
 
 class TapMode(StrEnum):

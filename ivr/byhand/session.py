@@ -42,7 +42,7 @@ class PersonSession(BaseSession):
         self._clock, self._bus, self._recordings = parts
         self.record = CallRecord(attempt.attempt_id, attempt.phone, started_at=self._clock.now())
         told = (self._clock, self._bus)
-        self._takeover = Takeover(attempt.attempt_id, told, self.record.talks, self.hang_up)
+        self._takeover = Takeover(attempt.attempt_id, told, self.record.talks)
         self._taken = False
         self._leg = leg
         self._agent = agent
@@ -69,7 +69,7 @@ class PersonSession(BaseSession):
         self._tell(CallState.TAKEN)
         self._takeover.prepare(self._call, other)
         self._leg.hang_up()
-        self._takeover.begin(who)
+        self._takeover.begin(who, self.hang_up)
         self._start(self._left(self))
 
     def taker_left(self) -> None:

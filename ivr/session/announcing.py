@@ -44,10 +44,13 @@ class Announcing:
         self._comfort = comfort
         self._deps = deps
         self._late = False
-        self._task = asyncio.create_task(self._tell())
+        self._task: asyncio.Task[None] | None = asyncio.create_task(self._tell())
 
     def stop(self) -> None:
-        self._task.cancel()
+        """Harmless when it has been stopped."""
+        task, self._task = self._task, None  # a cancelled task keeps what it was in: this
+        if task is not None:
+            task.cancel()
 
     async def _tell(self) -> None:
         """What can't be said isn't: the callee hears the comfort alone."""

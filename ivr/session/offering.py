@@ -115,10 +115,10 @@ class Offering:
         self._wait = wait
         self._deps = deps
         self._staying = staying
-        self._tell = deps.bus.publish
+        self._tell = publish = deps.bus.publish
 
-        def tell(text: str | None) -> None:
-            self._tell(PromptEnded(identity, WHISPER) if text is None else PromptBegan(identity, WHISPER, text))
+        def tell(text: str | None) -> None:  # without `self`, which has the leg that keeps this
+            publish(PromptEnded(identity, WHISPER) if text is None else PromptBegan(identity, WHISPER, text))
 
         self.leg = AgentLeg(identity, deps.recognizer, tell, deps.clock.now)
         self._placed = False

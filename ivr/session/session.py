@@ -106,12 +106,10 @@ class CallSession(BaseSession):
         self._lead_in = LEAD_IN_TICKS
         self._ticks_left = round(deps.call_limit_s / FRAME_S)
         self._errand: asyncio.Task[None] | None = None  # cancelled when the call is over
-        self._transfers = Transferring(attempt, deps, self._ear, self._dispatch)
+        self._transfers = Transferring(attempt, deps, self._ear)
         self.record.talks = self._transfers.talks
-        self._takeover = Takeover(
-            attempt.attempt_id, (deps.clock, deps.bus), self.record.talks, lambda: self._dispatch(TakerLeft())
-        )
-        self._writes = Writes(self._not_written)
+        self._takeover = Takeover(attempt.attempt_id, (deps.clock, deps.bus), self.record.talks)
+        self._writes = Writes()
         self._done = asyncio.get_running_loop().create_future()
 
     # ---- for the dialer -------------------------------------------------------------------------------------
@@ -144,6 +142,7 @@ class CallSession(BaseSession):
         await asyncio.shield(self._done)
         if self._errand is not None:
             await asyncio.wait({self._errand})
+            self._errand = None  # where it was cancelled, which its task keeps, we are still in it
         await self._transfers.over()
         await self._takeover.over()
         self.record.abandoned = self._transfers.abandoned
@@ -244,7 +243,7 @@ class CallSession(BaseSession):
             case HandOver(wait):
                 self._wait = wait
                 self._secrecy.heed(wait)
-                self._transfers.begin(wait, self._call, self._legs, self._asked.brief(self._deps.speaker.shown))
+                self._transfers.begin(self._dispatch, wait, self._call, self._legs, self._asked.brief(self._deps.speaker.shown))
             case BeginTalk(agent):
                 self._transfers.begin_talk(agent)
             case EndTalk():
@@ -255,7 +254,7 @@ class CallSession(BaseSession):
                 self._transfers.callee_left(by_us=by_us)
             case GiveUp(to):
                 self._secrecy.heed(None)
-                self._takeover.begin(to)
+                self._takeover.begin(to, lambda: self._dispatch(TakerLeft()))
             case EndTaken():
                 self._takeover.end()
             case PressKey(key):
@@ -321,9 +320,9 @@ class CallSession(BaseSession):
         if isinstance(event, NodeEntered):
             self._deps.bus.publish(NodeReached(self.attempt.attempt_id, event.node))
         elif isinstance(event, IdentityNoted):
-            self._writes.begin(self._deps.ledger.note_identity(self.attempt, event))
+            self._writes.begin(self._deps.ledger.note_identity(self.attempt, event), self._not_written)
         elif isinstance(event, OptedOut):
-            self._writes.begin(self._deps.ledger.opt_out(self.attempt, event.purpose))
+            self._writes.begin(self._deps.ledger.opt_out(self.attempt, event.purpose), self._not_written)
 
     # ---- saying and hearing ---------------------------------------------------------------------------------
 

@@ -26,15 +26,11 @@ LONGEST_S = 3600.0  # that a supervisor talks
 class Takeover:
     """`prepare`, then `begin` joins the two; `end` when they don't talk any more."""
 
-    def __init__(
-        self, attempt_id: str, told: tuple[Clock, Bus], talks: list[Talk], failed: Callable[[], None]
-    ) -> None:
-        """`failed()` is called when the two couldn't be joined."""
+    def __init__(self, attempt_id: str, told: tuple[Clock, Bus], talks: list[Talk]) -> None:
         self.longest_s = 0.0  # that the call may last longer than others
         self._attempt_id = attempt_id
         self._clock, self._bus = told
         self._talks = talks
-        self._failed = failed
         self._calls: tuple[Call, Call] | None = None
         self._talk: Talk | None = None
         self._task: asyncio.Task[None] | None = None
@@ -43,9 +39,10 @@ class Takeover:
         """The callee's call, and that of whoever takes it over."""
         self._calls = (call, other)
 
-    def begin(self, who: str) -> None:
+    def begin(self, who: str, failed: Callable[[], None]) -> None:
+        """`failed()` is called when the two couldn't be joined."""
         self.longest_s = LONGEST_S
-        self._task = asyncio.create_task(self._join(who))
+        self._task = asyncio.create_task(self._join(who, failed))
 
     def end(self) -> None:
         if self._talk is not None and self._talk.ended_at is None:
@@ -60,7 +57,7 @@ class Takeover:
         if self._task is not None:
             await asyncio.wait({self._task})
 
-    async def _join(self, who: str) -> None:
+    async def _join(self, who: str, failed: Callable[[], None]) -> None:
         assert self._calls is not None
         call, other = self._calls
         loop = asyncio.get_running_loop()
@@ -71,11 +68,11 @@ class Takeover:
                 break
             except ValueError:  # the callee is on their way out of the bridge with the agent
                 if loop.time() >= until_s:
-                    self._not_joined("it isn't free")
+                    self._not_joined("it isn't free", failed)
                     return
                 await asyncio.sleep(LOOK_S)
             except TrunkError as error:
-                self._not_joined(error.template)
+                self._not_joined(error.template, failed)
                 return
         self._talk = Talk(who, self._clock.now())
         self._talks.append(self._talk)
@@ -85,6 +82,6 @@ class Takeover:
             tell(PromptBegan(call_id, BRIDGED, ""))
             tell(PromptEnded(call_id, BRIDGED))
 
-    def _not_joined(self, why: str) -> None:
+    def _not_joined(self, why: str, failed: Callable[[], None]) -> None:
         log.warning("not_taken_over", extra={"attempt_id": self._attempt_id, "reason": why})
-        self._failed()
+        failed()

@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
+from functools import partial
 
 from flows.sprint import TransferEnded, TransferWait
 from ivr.briefs import Brief
@@ -29,18 +30,20 @@ WRITE_AGAIN_S = 1.0  # while the database is out of reach
 WRITES = 60  # tries; a request that couldn't be closed then is closed as its worker's loss
 
 
-class Transferring:
-    """`begin` starts one transfer; `over` waits for the last one's end, agent's leg and record included."""
+Dispatch = Callable[[Event], None]
 
-    def __init__(
-        self, attempt: PlacedAttempt, deps: CallDeps, ear: Ear, dispatch: Callable[[Event], None]
-    ) -> None:
+
+class Transferring:
+    """`begin` starts one transfer; `over` waits for the last one's end, agent's leg and record included.
+
+    The session has this, so this has the session, by `dispatch`, no longer than a transfer takes."""
+
+    def __init__(self, attempt: PlacedAttempt, deps: CallDeps, ear: Ear) -> None:
         self.talks: list[Talk] = []  # with agents, in order: the record's
         self.abandoned = False  # they needed a person, and none was found in time: the record's
         self._attempt = attempt
         self._deps = deps
         self._ear = ear
-        self._dispatch = dispatch
         self._comfort: Comfort | None = None
         self._announcing: Announcing | None = None
         self._handover: Handover | None = None
@@ -49,13 +52,15 @@ class Transferring:
         self._brief: Brief = ()  # the last request's
         self._legs_placed = 0
 
-    def begin(self, wait: TransferWait, call: Call | None, legs: SecondLegs | None, brief: Brief) -> None:
+    def begin(
+        self, dispatch: Dispatch, wait: TransferWait, call: Call | None, legs: SecondLegs | None, brief: Brief
+    ) -> None:
         self._requests += 1
         self._brief = brief
         if self._deps.agents is not None and call is not None and legs is not None:
             callee = Callee(self._attempt, call, legs, self._deps.agents, self._talked_s(), brief)
             self._handover = Handover(wait, callee, self._deps, self._requests, self._legs_placed)
-        self._tasks.append(asyncio.create_task(self._run(wait, self._handover)))
+        self._tasks.append(asyncio.create_task(self._run(dispatch, wait, self._handover)))
 
     def callee_left(self, *, by_us: bool) -> None:
         if self._handover is not None:
@@ -98,12 +103,13 @@ class Transferring:
         while self._tasks:
             await asyncio.wait({self._tasks.pop()})
 
-    async def _run(self, wait: TransferWait, handover: Handover | None) -> None:
+    async def _run(self, dispatch: Dispatch, wait: TransferWait, handover: Handover | None) -> None:
         ended, over = TransferEnded(status="no_agent"), self._nobody(wait)
         try:
             if handover is not None:
                 await self._begin_comfort(wait, handover)
-                result = await handover.run(lambda: self._in_line(wait, handover), self._bridged)
+                bridged = partial(self._bridged, dispatch)
+                result = await handover.run(partial(self._in_line, wait, handover), bridged)
                 ended, over = handover.ended(result)
                 self._legs_placed = handover.legs
             if over.result is HandoffResult.NO_QUEUE:
@@ -112,12 +118,12 @@ class Transferring:
             self._judge(ended, handover)
         except Exception as error:  # noqa: BLE001 a task's top: the fault ends this call alone
             log_fault(log, "call_fault", error, attempt_id=self._attempt.attempt_id)
-            self._dispatch(Broke(error))
+            dispatch(Broke(error))
             return
         finally:
             self._handover = None
             self._tasks.append(asyncio.create_task(self._put_on_record(over)))
-        self._dispatch(TransferOver(ended))
+        dispatch(TransferOver(ended))
 
     def _nobody(self, wait: TransferWait) -> HandedOver:
         """There is nobody to hand calls to, or a fault of ours ended it."""
@@ -169,10 +175,10 @@ class Transferring:
             self.abandoned = True
             self._deps.bus.publish(Abandoned(self._attempt.attempt_id, self._deps.clock.now()))
 
-    def _bridged(self, agent: str) -> None:
+    def _bridged(self, dispatch: Dispatch, agent: str) -> None:
         if self._handover is not None and not self._handover.found_in_time:
             self._abandon()
-        self._dispatch(Bridged(agent))
+        dispatch(Bridged(agent))
 
     def _talked_s(self) -> float:
         """With agents, earlier in this call."""

@@ -7,14 +7,14 @@ from collections.abc import Callable, Coroutine
 
 
 class Writes:
-    """`failed(error)` is called for one that couldn't be written."""
+    """Of one call."""
 
-    def __init__(self, failed: Callable[[Exception], None]) -> None:
-        self._failed = failed
+    def __init__(self) -> None:
         self._tasks: set[asyncio.Task[None]] = set()
 
-    def begin(self, writing: Coroutine[None, None, None]) -> None:
-        task = asyncio.create_task(self._guarded(writing))
+    def begin(self, writing: Coroutine[None, None, None], failed: Callable[[Exception], None]) -> None:
+        """`failed(error)` is called when it couldn't be written."""
+        task = asyncio.create_task(_guarded(writing, failed))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
@@ -22,8 +22,9 @@ class Writes:
         while self._tasks:
             await asyncio.wait(self._tasks)
 
-    async def _guarded(self, writing: Coroutine[None, None, None]) -> None:
-        try:
-            await writing
-        except Exception as error:  # noqa: BLE001 a task's top
-            self._failed(error)
+
+async def _guarded(writing: Coroutine[None, None, None], failed: Callable[[Exception], None]) -> None:
+    try:
+        await writing
+    except Exception as error:  # noqa: BLE001 a task's top
+        failed(error)

@@ -25,6 +25,7 @@ from trunk.asterisk.pbx import ORIGINATE
 from trunk.asterisk.tapping import AsteriskTap
 from trunk.causes import CANCELLED, WE_HUNG_UP, our_fault
 from trunk.ports import (
+    NOBODY,
     Answered,
     Call,
     CallEvent,
@@ -412,6 +413,7 @@ class AsteriskCall:
         self._state = _State.ENDED
         self._trunk.forget(self)
         self._tell(HungUp(self._gone_s or self._loop.time(), self._cause))
+        self._handler = NOBODY
 
     def _set_timer(self, delay_s: float, then: Callable[[], None]) -> None:
         self._stop_timer()

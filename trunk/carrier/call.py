@@ -29,6 +29,7 @@ from trunk.carrier.script import KEY_MS, HangsUp, Keys, Script, Speaks
 from trunk.carrier.sounds import mixed
 from trunk.causes import CANCELLED, WE_HUNG_UP, our_fault
 from trunk.ports import (
+    NOBODY,
     Answered,
     Call,
     CallEvent,
@@ -304,6 +305,7 @@ class CarrierCall:
         self._state = _State.ENDED
         self._carrier.forget(self)
         self._tell(HungUp(self._loop.time(), cause))
+        self._handler = NOBODY
 
     def _cancel_timers(self) -> None:
         for timer in self._timers:
