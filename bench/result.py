@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -34,6 +35,9 @@ class BenchResult:
     figures: dict[str, float | int | str]
     limits: dict[str, Limit] = field(default_factory=dict)
     details: tuple[str, ...] = ()  # lines printed under the table
+    titles: Mapping[str, str] = field(
+        default_factory=dict
+    )  # of figures, in the reader's language; else their names
 
     @property
     def holds(self) -> bool:
@@ -58,11 +62,12 @@ class BenchResult:
         table.add_column(translate("measured"), justify="right")
         table.add_column(translate("limit"), justify="right")
         table.add_column(translate("holds?"))
-        for name, figure in self.figures.items():
+        unmeasured = dict.fromkeys(self.limits.keys() - self.figures.keys(), "-")
+        for name, figure in (self.figures | unmeasured).items():
             limit = self.limits.get(name)
             verdict = "" if limit is None else translate("yes" if self._holds(name) else "NO")
             shown = f"{figure:.4g}" if isinstance(figure, float) else str(figure)
-            table.add_row(name, shown, "" if limit is None else str(limit), verdict)
+            table.add_row(self.titles.get(name, name), shown, "" if limit is None else str(limit), verdict)
         console.print(table)
         for line in self.details:
             console.print(line, highlight=False)

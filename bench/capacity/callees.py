@@ -40,6 +40,7 @@ BUFFER_BYTES = 4 << 20
 ANCILLARY_BYTES = 64
 STALL_S = 1.0  # of the generator itself: frames older than that aren't sent any more
 SSRC = 0x1_0000  # plus the call's index
+NOTHING = 1 << 63  # on a frame's number: it was silence
 _STAMP = struct.Struct("@qq")
 _HEADER = struct.Struct(">BBHII")
 
@@ -138,11 +139,13 @@ class Generator:
                 continue
             seconds, nanoseconds = unpack(ancillary[0][2])
             came(seconds + nanoseconds * 1e-9)
-            whose(call.index << 16 | buffer[2] << 8 | buffer[3])
+            number = call.index << 16 | buffer[2] << 8 | buffer[3]
             if buffer.startswith(silent, 12):
                 call.quiet += 1
+                number |= NOTHING
             else:
                 call.heard, call.quiet = True, 0
+            whose(number)
 
     def _send(self, calls: Sequence[Call]) -> None:
         """One frame of each."""
@@ -169,7 +172,6 @@ class Generator:
         call.heard = False
         if time.monotonic() > call.until - LAST_ANSWER_S:
             return
-        call.story.longest_quiet_s = max(call.story.longest_quiet_s, call.quiet / FRAMES_PER_S)
         if call.callee.says is None:
             pressed = key_of(call.callee.number, len(call.story.given))
             call.said = list(reversed(line.key(pressed, call.dialogue.key_type)))
@@ -290,11 +292,9 @@ class Generator:
         _say({"held": held, "begun": self._numbered, "late_ticks": self.late_ticks})
 
     def _finish(self) -> None:
-        stamps, whose = np.asarray(self._came), np.asarray(self._whose, dtype=np.uint64)
-        counts = np.bincount((whose >> np.uint64(16)).astype(np.int64), minlength=self._numbered)
-        for story, count in zip(self._stories, counts, strict=True):
-            story.received = int(count)
-        np.savez(self.load.arrivals, came=stamps, whose=whose)
+        stamps, numbers = np.asarray(self._came), np.asarray(self._whose, dtype=np.uint64)
+        silent, whose = numbers >= np.uint64(NOTHING), numbers & np.uint64(NOTHING - 1)
+        np.savez(self.load.arrivals, came=stamps, whose=whose, silent=silent)
         _say({"stories": [asdict(story) for story in self._stories], "strays": self.strays})
 
 

@@ -9,6 +9,7 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
+from bench.capacity.meters import PARTS
 from bench.capacity.search import Step
 from bench.result import machine_name
 from ivr.report.html import ASSETS
@@ -39,7 +40,7 @@ def chart_option(course: Sequence[Step]) -> dict[str, object]:
         "p99 lateness, ms": [step.late_p99_ms for step in course],
     }
     right = {"machine busy, %": [100 * step.busy_share for step in course]}
-    for part in ("engine", "decoding", "asterisk", "generator", "database"):
+    for part in PARTS:
         values = [100 * step.cpu_cores[part] for step in course]
         if any(values):
             right[f"{part}, % of a core"] = values

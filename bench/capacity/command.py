@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -9,10 +10,12 @@ from pathlib import Path
 import click
 
 from bench.capacity.chart import write_chart
+from bench.capacity.ears import SILENCE_S
 from bench.capacity.figures import Answers, Costs, costs, judge, right_alone, setups_per_s
-from bench.capacity.people import ALONE_SAYS, Callee, callee, recordings
+from bench.capacity.people import ALONE_SAYS, ALONE_TOGETHER, Callee, callee, phone_of, recordings
 from bench.capacity.run import Asked, Outcome, run
 from bench.capacity.search import Step, most_calls, steps
+from bench.capacity.titles import titles
 from bench.lateness import lateness
 from bench.result import BenchResult, Limit
 from ivr.errors import IvrError
@@ -22,7 +25,23 @@ LATE_P99_MS = 20.0
 ENGINE_SHARE = 0.25  # of Asterisk's CPU
 QUESTION_S = 6.0  # a question with its answer, about
 SETUPS_SHARE = 0.9  # of the set-ups a second that were asked for
-LIMITS_OF_SEARCH = ("lost_calls", "keys_not_right", "wrong_but_right_alone")
+MISSING_SHARE = 0.01  # of the frames
+GAP_S = 1.0  # without a frame: beyond, somebody asks whether anybody is there
+NOT_UNDERSTOOD_SHARE = 0.05  # of what is said, which is right when alone
+FAULTS = {  # of recordings
+    "missing": "recordings missing",
+    "short": "recordings shorter than their call",
+    "callee silent": "recordings without the callee",
+    "robot silent": "recordings without the robot",
+}
+LIMITS_OF_SEARCH = (
+    "lost_calls",
+    "keys_not_right",
+    "wrong_but_right_alone",
+    "silent_calls",
+    "calls_not_heard",
+    "recordings_not_whole",
+)
 
 
 @click.command(
@@ -123,15 +142,24 @@ def command(
     if chart is not None:
         write_chart(chart, course, f"{calls} · {speech_share:g} · {record_share:g}")
     result = report(outcome)
+    if says and speech_share:
+        note = translate("Whether the recordings of --says are understood alone was not tried.")
+        result = replace(result, details=(*result.details, note))
     return _with_search(result, course) if search else result
 
 
 def alone(asked: Asked) -> tuple[int, ...]:
-    """The recordings that are always right when their callee is alone, but for the other recordings' callees.
+    """The recordings that are always right when hardly anybody else calls.
 
-    They are what is said under load, so that a wrong answer is the load's fault. Raises IvrError without any."""
+    They are what is said under load, so that a wrong answer is the load's fault. All of them at once would be load
+    themselves: what fails only among many would be left out. Raises IvrError without any."""
     everything = tuple(range(len(recordings())))
-    quiet = Asked(len(everything), ALONE_SAYS * QUESTION_S, speech_share=1.0, says=everything)
+    call_s = ALONE_SAYS * QUESTION_S
+    rounds = math.ceil(len(everything) / ALONE_TOGETHER)
+    click.echo(translate("Each recording is tried alone first: {s:.0f} s.", s=rounds * call_s), err=True)
+    quiet = Asked(
+        ALONE_TOGETHER, rounds * (call_s + 1), speech_share=1.0, setups_per_s=2, call_s=call_s, says=everything
+    )
     outcome = run(replace(quiet, postgresql=asked.postgresql))
     good = right_alone(outcome.stories, outcome.stored, _people(outcome), recordings())
     if not good:
@@ -170,22 +198,43 @@ def report(outcome: Outcome) -> BenchResult:
         / asked.seconds,
         "lost_calls": lost(outcome),
         "busy_share": spent.busy_share,
+        "elsewhere_share": spent.elsewhere_share,
         **outcome.lateness_figures(late_ms),
+        **_hearing_figures(outcome),
         **_answer_figures(answers, asked.says),
         **{f"{part}_cpu_ms_per_call_s": value for part, value in spent.cpu_ms_per_call_s.items()},
         **_derived(outcome, spent, answers),
     }
-    return BenchResult("capacity", figures, _limits(asked), tuple(outcome.stalls))
+    found = outcome.recording_faults
+    faults = (f"{translate(title)}: {found[fault]}" for fault, title in FAULTS.items() if fault in found)
+    return BenchResult("capacity", figures, _limits(asked), (*faults, *outcome.stalls), titles())
 
 
 def lost(outcome: Outcome) -> int:
-    """Calls that were begun and didn't end by the callee's own will, or of which the platform thinks otherwise."""
+    """Calls that were begun and didn't end by the callee's own will, or of which the platform thinks otherwise;
+    and those that never came to their callee."""
     ended_well = 0
     for story in outcome.stories:
         kept = outcome.stored_of(story["number"])
         fine = story["ended_by"] == "callee" and kept is not None
         ended_well += fine and kept is not None and (kept.outcome, kept.hung_up_by) == ("answered", "callee")
-    return len(outcome.stories) - ended_well
+    reached = {phone_of(story["number"]) for story in outcome.stories}
+    return len(outcome.stories) - ended_well + len(outcome.stored.keys() - reached)
+
+
+def _hearing_figures(outcome: Outcome) -> dict[str, float | int | str]:
+    """Whether anybody heard the other one, in all of the run."""
+    heard = outcome.ears
+    figures: dict[str, float | int | str] = {
+        "longest_gap_s": max((one.longest_gap_s for one in heard), default=0.0),
+        "longest_silence_s": max((one.longest_silence_s for one in heard), default=0.0),
+        "worst_call_missing_share": max((one.missing_share for one in heard), default=0.0),
+        "silent_calls": sum(one.longest_silence_s > SILENCE_S for one in heard),
+        "calls_not_heard": outcome.not_heard,
+    }
+    if outcome.asked.record_share:
+        figures["recordings_not_whole"] = sum(outcome.recording_faults.values())
+    return figures
 
 
 def _answer_figures(answers: Answers, good: Sequence[int]) -> dict[str, float | int | str]:
@@ -200,7 +249,8 @@ def _answer_figures(answers: Answers, good: Sequence[int]) -> dict[str, float | 
         figures |= {
             "said": answers.said,
             "not_understood": answers.not_understood,
-            "recordings_right_alone": " ".join(map(str, good)),
+            "not_understood_share": answers.not_understood / answers.said,
+            "recordings_said": " ".join(map(str, good)),
             "wrong_but_right_alone": answers.wrong - (answers.keys_given - answers.keys_right),
         }
     return figures
@@ -232,21 +282,29 @@ def _limits(asked: Asked) -> dict[str, Limit]:
         "keys_not_right": Limit("at_most", 0),
         "engine_share_of_asterisk": Limit("at_most", ENGINE_SHARE),
         "late_p99_ms": Limit("at_most", LATE_P99_MS),
+        "frames_missing_share": Limit("at_most", MISSING_SHARE),
+        "longest_gap_s": Limit("at_most", GAP_S),
+        "silent_calls": Limit("at_most", 0),
+        "calls_not_heard": Limit("at_most", 0),
     }
     if not asked.call_s:
         limits["setups_per_s"] = Limit("at_least", SETUPS_SHARE * min(asked.setups_per_s, asked.calls))
     if asked.speech_share:
         limits["wrong_but_right_alone"] = Limit("at_most", 0)
+        limits["not_understood_share"] = Limit("at_most", NOT_UNDERSTOOD_SHARE)
+    if asked.record_share:
+        limits["recordings_not_whole"] = Limit("at_most", 0)
     return limits
 
 
 def _with_search(result: BenchResult, course: list[Step]) -> BenchResult:
     """What matters of a search is where it became too much; the rest is shown."""
-    found = most_calls(course, LATE_P99_MS)
+    found = most_calls(course, LATE_P99_MS, MISSING_SHARE)
     lines = tuple(
-        f"{step.held:5.0f} calls  busy {100 * step.busy_share:3.0f} %  p99 {step.late_p99_ms:6.1f} ms"
+        f"{step.held:5.0f} calls  busy {100 * step.busy_share:3.0f} %  p99 {step.late_p99_ms:6.1f} ms  "
+        f"missing {100 * step.missing_share:4.1f} %"
         for step in course
     )
-    figures = {"most_calls": found, **result.figures}
+    figures: dict[str, float | int | str] = {"most_calls": found, **result.figures}
     limits = {name: limit for name, limit in result.limits.items() if name in LIMITS_OF_SEARCH}
-    return BenchResult(result.name, figures, limits, (*lines, *result.details))
+    return replace(result, figures=figures, limits=limits, details=(*lines, *result.details))

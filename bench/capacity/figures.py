@@ -7,11 +7,9 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
-from bench.capacity.meters import Reading
+from bench.capacity.meters import PARTS, Reading
 from bench.capacity.people import KEY_VALUES, Callee, Recorded, phone_of
 from bench.capacity.rows import Stored
-
-PARTS = ("engine", "decoding", "asterisk", "generator", "database")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +51,8 @@ def judge(
             continue
         said += len(gave)
         well = sum(value == recordings[who.says].value for value in found)
+        extra = max(0, len(found) - len(gave))  # nobody said them
+        well = max(0, well - extra)
         right, wrong = right + well, wrong + len(found) - well
         not_understood += max(0, len(gave) - len(found))
     return Answers(given, right, wrong, not_understood, keys, keys_right, said)
@@ -84,6 +84,7 @@ class Costs:
     cpu_ms_per_call_s: Mapping[str, float]
     busy_share: float  # of the whole machine, 0 to 1
     held: float  # calls, on average
+    elsewhere_share: float = 0.0  # of the whole machine: what no part of the run used
 
 
 def costs(readings: Sequence[Reading], begin_at: float, end_at: float) -> Costs:
@@ -93,10 +94,13 @@ def costs(readings: Sequence[Reading], begin_at: float, end_at: float) -> Costs:
         return Costs(dict.fromkeys(PARTS, 0.0), 0.0, 0.0)
     call_s = sum((later.at - one.at) * (later.held + one.held) / 2 for one, later in pairwise(inside))
     first, last = inside[0], inside[-1]
+    busy_s, all_s = last.busy_s - first.busy_s, max(last.all_s - first.all_s, 1e-9)
+    used_s = sum(last.cpu_s[part] - first.cpu_s[part] for part in PARTS)
     return Costs(
         {part: 1000 * (last.cpu_s[part] - first.cpu_s[part]) / max(call_s, 1e-9) for part in PARTS},
-        (last.busy_s - first.busy_s) / max(last.all_s - first.all_s, 1e-9),
+        busy_s / all_s,
         call_s / (last.at - first.at),
+        max(0.0, busy_s - used_s) / all_s,
     )
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 DECODING = "vosk"  # how the names of the threads that decode begin
+PARTS = ("engine", "decoding", "encoding", "asterisk", "generator", "database")
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +19,7 @@ class Reading:
     """One look. CPU in s since each process began."""
 
     at: float  # s since the epoch
-    cpu_s: Mapping[str, float]  # engine, decoding, asterisk, generator, database
+    cpu_s: Mapping[str, float]  # of each of PARTS
     rss_bytes: Mapping[str, int]  # engine, asterisk
     busy_s: float  # of all cores
     all_s: float  # idle included
@@ -28,7 +29,8 @@ class Reading:
 
 @dataclass
 class Meters:
-    """Looks at the processes of a run; `database` is the postmaster, where there is one."""
+    """Looks at the processes of a run; `database` is the postmaster, where there is one. Programs that a worker
+    starts encode recordings, but for the one that speaks prompts, before the first call."""
 
     workers: Sequence[int]
     asterisk: int
@@ -41,15 +43,17 @@ class Meters:
             all_s, decode_s = thread_cpu_s(pid, lambda name: name.startswith(DECODING))
             engine_s += all_s - decode_s
             decoding_s += decode_s
+        programs = families_cpu_s([*self.workers, self.asterisk, *([self.database] if self.database else [])])
         busy_s, all_cores_s = machine_s(Path("/proc/stat").read_text("ascii"))
         return Reading(
             at=time.time(),
             cpu_s={
                 "engine": engine_s,
                 "decoding": decoding_s,
-                "asterisk": cpu_s(self.asterisk),
+                "encoding": sum(programs[pid] for pid in self.workers),
+                "asterisk": cpu_s(self.asterisk) + programs[self.asterisk],
                 "generator": cpu_s(self.generator),
-                "database": 0.0 if self.database is None else family_cpu_s(self.database),
+                "database": cpu_s(self.database) + programs[self.database] if self.database else 0.0,
             },
             rss_bytes={"engine": sum(map(rss_bytes, self.workers)), "asterisk": rss_bytes(self.asterisk)},
             busy_s=busy_s,
@@ -62,13 +66,13 @@ def cpu_s(pid: int) -> float:
     return sum(_times(Path(f"/proc/{pid}/stat"), 2)) / TICKS_PER_S
 
 
-def family_cpu_s(pid: int) -> float:
-    """Of a process and its children, and of those that have ended."""
-    used = sum(_times(Path(f"/proc/{pid}/stat"), 4))
+def families_cpu_s(pids: Sequence[int]) -> dict[int, float]:
+    """Of each process's children, those that have ended included, and theirs."""
+    ticks = {pid: sum(_times(Path(f"/proc/{pid}/stat"), 4)[2:]) for pid in pids}
     for path in Path("/proc").glob("[0-9]*/stat"):
-        if path.parent.name != str(pid) and _parent(path) == pid:
-            used += sum(_times(path, 2))
-    return used / TICKS_PER_S
+        if (parent := _parent(path)) in ticks:
+            ticks[parent] += sum(_times(path, 4))
+    return {pid: used / TICKS_PER_S for pid, used in ticks.items()}
 
 
 def thread_cpu_s(pid: int, chosen: Callable[[str], bool]) -> tuple[float, float]:

@@ -17,7 +17,8 @@ KEYS = "12"
 KEY_VALUES = {"1": "yes", "2": "no"}
 FRAMES_PER_S = 50
 REACTION_S = (0.7, 1.2)  # of quiet after a prompt; pauses inside one are shorter than the least
-ALONE_SAYS = 4  # so often each recording is said when its callee is alone
+ALONE_SAYS = 4  # so often each recording is said when its callee is as good as alone …
+ALONE_TOGETHER = 3  # … which is with two others: they seldom speak at the same moment
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +63,6 @@ class Story:
     ended_at: float = 0.0
     ended_by: str = ""  # "callee", or "platform"
     given: list[str] = field(default_factory=list)  # keys, or "said"
-    received: int = 0  # frames
-    longest_quiet_s: float = 0.0  # that the callee heard in a row
 
 
 def phone_of(number: int) -> str:

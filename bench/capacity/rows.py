@@ -41,6 +41,7 @@ class Stored:
     hung_up_by: str
     answers: tuple[str, ...]  # values, in their order
     recorded_s: float  # 0: no recording
+    file: str = ""  # of the recording
 
 
 def begin(session: Session, contacts: int, calls: int, record_share: float, longest_call_s: float) -> None:
@@ -89,14 +90,16 @@ def stored(session: Session) -> dict[str, Stored]:
         select(Answer.attempt_id, Answer.value).order_by(Answer.attempt_id, Answer.number)
     ):
         answers[attempt_id].append(value)
-    rows = session.execute(select(Recording.attempt_id, Recording.seconds))
-    seconds = {row.attempt_id: row.seconds for row in rows}
+    rows = session.execute(select(Recording.attempt_id, Recording.seconds, Recording.file))
+    kept = {attempt_id: (seconds, file) for attempt_id, seconds, file in rows}
     return {
         attempt.phone: Stored(
             outcome=attempt.outcome.value if attempt.outcome else "",
             hung_up_by=attempt.hung_up_by.value if attempt.hung_up_by else "",
             answers=tuple(answers[attempt.id]),
-            recorded_s=seconds.get(attempt.id, 0.0),
+            recorded_s=recorded_s,
+            file=file,
         )
         for attempt in session.scalars(select(Attempt))
+        for recorded_s, file in (kept.get(attempt.id, (0.0, "")),)
     }

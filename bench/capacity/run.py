@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field, replace
@@ -19,9 +20,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bench.capacity.ears import Ear, ears, not_heard, recording_fault
 from bench.capacity.flow import PROMPTS
 from bench.capacity.meters import Meters, Reading
-from bench.capacity.people import FRAMES_PER_S, Load, phone_of
+from bench.capacity.people import FRAMES_PER_S, Load, callee, phone_of
 from bench.capacity.rows import Stored, begin, stored
 from bench.capacity.stalls import lines
 from bench.over_asterisk import CHECKOUT, own_asterisk
@@ -33,6 +35,7 @@ from ivr.errors import IvrError
 PREPARE_S = 90.0  # prompts, model, tables: until the first call
 SETTLE_S = 2.0  # between the last set-up and the window
 END_S = 30.0
+WORKER_END_S = 90.0  # it finishes recordings first
 LOOK_S = 1.0
 FULL_SHARE = 0.95
 SPARE = 1.5
@@ -80,6 +83,9 @@ class Outcome:
     stored: dict[str, Stored] = field(default_factory=dict)  # by phone
     came: NDArray[np.float64] = field(default_factory=lambda: np.empty(0))
     whose: NDArray[np.uint64] = field(default_factory=lambda: np.empty(0, np.uint64))
+    ears: list[Ear] = field(default_factory=list)  # of the calls that were answered
+    not_heard: int = 0  # calls whose line the platform didn't hear
+    recording_faults: dict[str, int] = field(default_factory=dict)  # why they are none, and how many
     idle: Reading | None = None  # before the first call
     late_ticks: int = 0  # of the generator
     stalls: list[str] = field(default_factory=list)  # lines about each worker's loop
@@ -125,21 +131,29 @@ def run(asked: Asked) -> Outcome:
         callees = stack.enter_context(_process("bench.capacity.callees", asdict(load)))
         told = _Told(callees)
         told.until("listens", PREPARE_S)
-        record = str(folder / "recordings") if asked.record_share else None
+        recordings = folder / "recordings"
         secret = {"IVR_AMI_SECRET": rig.config.secret}
         notes = [folder / f"stalls{number}.json" if asked.stalls else None for number in range(asked.workers)]
+        heard = [folder / f"heard{number}.json" for number in range(asked.workers)]
+        record = str(recordings) if asked.record_share else None
         worker = {"settings": settings.model_dump_json(), "record": record}
-        workers = [
-            stack.enter_context(_process("bench.capacity.worker", worker | {"stalls": note and str(note)}, secret))
-            for note in notes
-        ]
+        workers = []
+        for note, ear in zip(notes, heard, strict=True):
+            files = {"stalls": note and str(note), "heard": str(ear)}
+            workers.append(stack.enter_context(_process("bench.capacity.worker", worker | files, secret)))
         meters = Meters([one.pid for one in workers], rig.instance.pid, callees.pid, postmaster)
         _watch(outcome, meters, told, workers)
         _end(callees, workers, told)
         outcome.stories, outcome.late_ticks = told.latest["stories"], told.latest["late_ticks"]
         with np.load(load.arrivals) as arrivals:
             outcome.came, outcome.whose = arrivals["came"], arrivals["whose"]
+            outcome.ears = ears(outcome.came, outcome.whose, arrivals["silent"], outcome.stories)
+        looks = [json.loads(path.read_text("ascii")) for path in heard if path.exists()]
+        outcome.not_heard = not_heard(
+            {phone: look for one in looks for phone, look in one.items()}, outcome.stories
+        )
         outcome.stored = asyncio.run(_stored(url))
+        outcome.recording_faults = _recording_faults(outcome, recordings)
         outcome.stalls = [said for note in notes if note is not None and note.exists() for said in lines(note)]
     return outcome
 
@@ -175,8 +189,23 @@ def _end(callees: subprocess.Popen[str], workers: list[subprocess.Popen[str]], t
     callees.stdin.write("end\n")
     callees.stdin.flush()
     told.until("stories", END_S)
-    for worker in workers:
-        worker.wait(END_S)
+    try:
+        for worker in workers:
+            worker.wait(WORKER_END_S)
+    except subprocess.TimeoutExpired:
+        raise IvrError("A worker of the measurement doesn't end.") from None
+
+
+def _recording_faults(outcome: Outcome, folder: Path) -> dict[str, int]:
+    asked, faults = outcome.asked, Counter[str]()
+    for story in outcome.stories:
+        if not (story["answered_at"] and callee(story["number"], 0.0, asked.record_share, ()).recorded):
+            continue
+        kept = outcome.stored_of(story["number"])
+        seconds, file = (kept.recorded_s, kept.file) if kept else (0.0, "")
+        if fault := recording_fault(folder / file, seconds, story["ended_at"] - story["answered_at"]):
+            faults[fault] += 1
+    return dict(faults)
 
 
 class _Told:

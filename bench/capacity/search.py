@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from bench.capacity.figures import costs
+from bench.capacity.people import FRAMES_PER_S
 from bench.capacity.run import Outcome
 from bench.lateness import lateness
 
@@ -22,6 +23,7 @@ class Step:
     held: float
     busy_share: float
     late_p99_ms: float
+    missing_share: float  # of the frames that these calls should have had
     cpu_cores: dict[str, float]  # of each part
 
 
@@ -42,6 +44,7 @@ def steps(outcome: Outcome) -> list[Step]:
                 held=spent.held,
                 busy_share=spent.busy_share,
                 late_p99_ms=float(np.percentile(frames, 99)) if len(frames) else 0.0,
+                missing_share=max(0.0, 1 - len(frames) / max(FRAMES_PER_S * STEP_S * spent.held, 1.0)),
                 cpu_cores={part: ms * spent.held / 1000 for part, ms in spent.cpu_ms_per_call_s.items()},
             )
         )
@@ -49,11 +52,12 @@ def steps(outcome: Outcome) -> list[Step]:
     return course
 
 
-def most_calls(course: Sequence[Step], late_ms: float) -> int:
-    """Calls of the last step before the first one in which the p99 was too late; 0: there was none such."""
+def most_calls(course: Sequence[Step], late_ms: float, missing_share: float) -> int:
+    """Calls of the last step before the first one in which the p99 was too late or too many frames were missing;
+    0: there was none such."""
     held = 0.0
     for step in course:
-        if step.late_p99_ms >= late_ms:
+        if step.late_p99_ms >= late_ms or step.missing_share > missing_share:
             break
         held = max(held, step.held)
     return int(held)

@@ -1,8 +1,9 @@
 """One worker of `ivr bench capacity`: `ivr worker` as it is in production, in a process of its own.
 
-`python -m bench.capacity.worker`, with its settings as one JSON line on its input. Two things differ: threads get
-their names where the kernel shows them, so that decoding's CPU can be told from the rest; and of two campaigns
-only the one whose flow is named RECORDED is recorded, since a worker records all calls or none."""
+`python -m bench.capacity.worker`, with its settings as one JSON line on its input. Three things differ: threads
+get their names where the kernel shows them, so that decoding's CPU can be told from the rest; of two campaigns
+only the one whose flow is named RECORDED is recorded, since a worker records all calls or none; and once a second
+it is noted whose line is heard."""
 
 from __future__ import annotations
 
@@ -19,6 +20,7 @@ from typing import Any
 import uvloop
 
 from bench.capacity.flow import RECORDED
+from bench.capacity.listening import Listening
 from bench.capacity.stalls import Stalls
 from flows.flow import Flow
 from ivr.config import Settings
@@ -46,19 +48,23 @@ def main() -> None:
     stalls = Stalls() if told["stalls"] else None
     if stalls is not None:
         stalls.watch()
+    listening = Listening()
+    listening.begin()
     gc.freeze()  # as `ivr.worker.work` does
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(_work(options))
+        runner.run(_work(options, listening))
+    listening.write(Path(told["heard"]))
     if stalls is not None:
         stalls.write(Path(told["stalls"]))
 
 
-async def _work(options: WorkerOptions) -> None:
+async def _work(options: WorkerOptions, listening: Listening) -> None:
     brake = WorkerBrake()
-    naming = asyncio.create_task(_keep_names())
+    beside = [asyncio.create_task(_keep_names()), asyncio.create_task(listening.run())]
     with at_each_signal(brake.pull):
         await run_worker(options, brake=brake)
-    naming.cancel()
+    for task in beside:
+        task.cancel()
 
 
 async def _keep_names() -> None:

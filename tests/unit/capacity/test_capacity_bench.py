@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ from bench.capacity import line
 from bench.capacity.chart import chart_option
 from bench.capacity.figures import costs, judge, judge_keys, right_alone, setups_per_s
 from bench.capacity.flow import source
-from bench.capacity.meters import Reading, machine_s
+from bench.capacity.meters import PARTS, Reading, machine_s
 from bench.capacity.people import Recorded, callee, key_of, number_of, phone_of
 from bench.capacity.rows import Stored
 from bench.capacity.search import Step, most_calls
@@ -113,7 +114,7 @@ def test_answers_are_judged_by_what_the_callee_meant() -> None:
 
 
 def _reading(at: float, held: int, engine_s: float, busy_s: float) -> Reading:
-    cpu = {"engine": engine_s, "decoding": 0.0, "asterisk": 4 * engine_s, "generator": 0.0, "database": 0.0}
+    cpu = dict.fromkeys(PARTS, 0.0) | {"engine": engine_s, "asterisk": 4 * engine_s}
     return Reading(at, cpu, {"engine": 0, "asterisk": 0}, busy_s, 2 * at, held)
 
 
@@ -124,6 +125,7 @@ def test_costs_are_per_second_of_call() -> None:
     assert found.cpu_ms_per_call_s["asterisk"] == pytest.approx(8.0)
     assert found.busy_share == pytest.approx(0.75)
     assert found.held == pytest.approx(100)
+    assert found.elsewhere_share == pytest.approx((3.0 - 2.0) / 4)  # 5 · 0.4 s of 3 s were the parts'
     assert costs(readings, 5, 9).held == 0
 
 
@@ -133,9 +135,11 @@ def test_set_ups_are_counted_up_to_the_calls_asked_for() -> None:
 
 
 def test_a_search_ends_before_the_first_late_step() -> None:
-    course = [Step(10.0 * n, 20.0 * n, 0.1, late, {}) for n, late in enumerate([1, 2, 30, 3], start=1)]
-    assert most_calls(course, 20.0) == 40
-    assert most_calls(course[2:], 20.0) == 0
+    course = [Step(10.0 * n, 20.0 * n, 0.1, late, 0.0, {}) for n, late in enumerate([1, 2, 30, 3], start=1)]
+    assert most_calls(course, 20.0, 0.01) == 40
+    assert most_calls(course[2:], 20.0, 0.01) == 0
+    gaps = [replace(course[0], missing_share=0.0), replace(course[1], missing_share=0.02)]
+    assert most_calls(gaps, 20.0, 0.01) == 20
 
 
 def test_steal_is_busy_and_waiting_for_disks_is_not() -> None:
@@ -146,7 +150,7 @@ def test_steal_is_busy_and_waiting_for_disks_is_not() -> None:
 
 def test_the_flow_loads_and_the_chart_has_a_line_for_each_part() -> None:
     assert loads(source("capacity", 3000)).name == "capacity"
-    cores = dict.fromkeys(("engine", "decoding", "asterisk", "generator", "database"), 0.5)
-    option = chart_option([Step(5.0, 10.0, 0.5, 1.0, cores)])
+    cores = dict.fromkeys(PARTS, 0.5)
+    option = chart_option([Step(5.0, 10.0, 0.5, 1.0, 0.0, cores)])
     assert isinstance(option["series"], list)
-    assert len(option["series"]) == 8
+    assert len(option["series"]) == 9
