@@ -184,7 +184,7 @@ def _done(session: Session, handling_id: int) -> None:
 async def tidy(database: Database, settings: Settings) -> int:
     """See `Closing.tidy`, of everybody: nearly always there is nothing, which one query says."""
     now = database.clock.now()
-    if not await database.read(lambda session: rows.any_overdue(session, now)):
+    if not await rows.any_overdue(database, now):
         return 0
     return await Closing(database, settings.tasks, Book()).tidy()
 

@@ -13,6 +13,7 @@ from sqlalchemy import ColumnElement, and_, bindparam, exists, or_, select, upda
 from sqlalchemy.orm import Session
 
 from ivr.byhand.errors import TaskError
+from ivr.database import Database, Question
 from ivr.desk.presence import Change, find, move, presence_of
 from ivr.dialer import store
 from ivr.dialer.store.leftovers import AGENTS
@@ -27,6 +28,7 @@ from ivr.model import (
     Task,
     TaskState,
     Team,
+    UtcDateTime,
 )
 
 KEY = AGENTS  # begins the lease owners that are people
@@ -338,10 +340,20 @@ def overdue(session: Session, now: datetime, agent_id: int | None = None) -> lis
     return [(row.id, row.state) for row in rows]
 
 
-def any_overdue(session: Session, now: datetime) -> bool:
-    """Whether there is anything to be tidied: asked often, and nearly always no."""
-    late = exists().where(Handling.until <= now, Handling.ended_at.is_(None))
-    kept = exists().where(
-        Task.state == TaskState.LEASED, Task.lease_owner.startswith(KEY), Task.lease_until <= now
+_now = bindparam("now", type_=UtcDateTime())
+_ANY_OVERDUE = Question(
+    select(
+        or_(
+            exists().where(Handling.until <= _now, Handling.ended_at.is_(None)),
+            exists().where(
+                Task.state == TaskState.LEASED, Task.lease_owner.startswith(KEY), Task.lease_until <= _now
+            ),
+        )
     )
-    return session.execute(select(or_(late, kept))).scalar_one()
+)
+
+
+async def any_overdue(database: Database, now: datetime) -> bool:
+    """Whether there is anything to be tidied: asked often, and nearly always no."""
+    ((any_,),) = await database.ask(_ANY_OVERDUE, {"now": now})
+    return bool(any_)

@@ -1,7 +1,8 @@
 """The emergency stop: while one stands nobody is dialled, by any campaign in any process.
 
 It is a row. `ivr.dialer.store.tasks.running` looks for it in the transaction that writes an attempt, so that no
-call can leave after it is committed; whoever holds calls polls `standing_stop` and hangs up what it says."""
+call can leave after it is committed; whoever holds calls asks for it (`ivr.dialer.stops`) and hangs up what it
+says."""
 
 from __future__ import annotations
 

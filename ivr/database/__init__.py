@@ -12,6 +12,7 @@ done again, so `work` must be repeatable: it touches nothing but its session
 from ivr.database.driven import Driven
 from ivr.database.express import Row, Statement
 from ivr.database.failures import Again, DatabaseError
+from ivr.database.questions import Question
 from ivr.database.transactions import READERS, WRITERS, Database
 from ivr.database.urls import Place, file_of, parse, shown, url_of
 
@@ -23,6 +24,7 @@ __all__ = [
     "DatabaseError",
     "Driven",
     "Place",
+    "Question",
     "Row",
     "Statement",
     "file_of",

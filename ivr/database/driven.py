@@ -46,12 +46,17 @@ class Driven:
     def rows(self, session: Session, given: Mapping[str, Any]) -> list[Row]:
         """What comes of it in the session's transaction.
 
+        Raises as `rows_of` does."""
+        return self.rows_of(session.connection().connection.driver_connection, given)
+
+    def rows_of(self, connection: object, given: Mapping[str, Any]) -> list[Row]:
+        """What comes of it on the driver's connection: without a BEGIN before it, in a transaction of its own.
+
         Raises KeyError when a parameter is missing, sqlite3.Error as the driver does."""
         values = dict(self._fixed)
         for name, to_driver in self._given.items():
             value = given[name]
             values[name] = to_driver(value) if to_driver is not None else value
-        connection = session.connection().connection.driver_connection
         assert isinstance(connection, sqlite3.Connection)
         found = connection.execute(self._text, values).fetchall()
         return [tuple(map(_converted, self._columns, row)) for row in found]

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Literal, TypeVar
 
 from sqlalchemy import Engine, text
@@ -21,6 +22,7 @@ from ivr.database.express import Batch, Row, Statement
 from ivr.database.express_pool import Express
 from ivr.database.failures import Again, failure_of, is_lost, may_be_repeated, unsure_of
 from ivr.database.locks import is_postgresql, lock_name
+from ivr.database.questions import Question
 from ivr.database.urls import parse
 from ivr.errors import IvrError
 from ivr.migrations import Upgrade, upgrade_to_head
@@ -84,6 +86,15 @@ class Database:
         """Call `work` in one read transaction: one consistent view, no waiting for writers. Writing fails."""
         return await self._wait(self._read_threads, partial(self._in_transaction, self._reader, work))
 
+    async def ask(self, question: Question, given: Mapping[str, Any] = MappingProxyType({})) -> list[Row]:
+        """The rows of a query that is asked all the time, as they are now: a tenth of what `read` costs.
+
+        Raises ivr.database.DatabaseError as `run` does."""
+        if self.kind == "sqlite":
+            return await self._wait(self._read_threads, partial(self._ask, question, given))
+        asked = question.on_postgresql
+        return asked.rows(await self.express(asked.statement, asked.given(given), repeatable=True))
+
     async def express(
         self, statement: Statement, given: Mapping[str, Any], *, repeatable: bool = False
     ) -> list[Row]:
@@ -109,6 +120,13 @@ class Database:
 
     async def _wait(self, threads: ThreadPoolExecutor, work: Callable[[], T]) -> T:
         return await self._clock.outside(asyncio.get_running_loop().run_in_executor(threads, work))
+
+    def _ask(self, question: Question, given: Mapping[str, Any]) -> list[Row]:
+        connection = self._reader.raw_connection()
+        try:
+            return question.on_sqlite.rows_of(connection.driver_connection, given)
+        finally:
+            connection.close()  # it goes back to the others
 
     def _in_transaction(self, engine: Engine, work: Callable[[Session], T]) -> T:
         try:

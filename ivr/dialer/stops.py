@@ -12,16 +12,14 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import select
-from sqlalchemy.orm import Session
+from sqlalchemy import false, literal, select, union_all
 
 from ivr.campaigns.keeping import KEEP_EVERY_S, keep
-from ivr.campaigns.stopping import standing_stop
 from ivr.config import Settings
-from ivr.database import Database, DatabaseError
+from ivr.database import Database, DatabaseError, Question
 from ivr.dialer.dialer import Dialer
 from ivr.dialer.store.tasks import callable_campaigns
-from ivr.model import Campaign
+from ivr.model import Campaign, EmergencyStop
 from ivr.session.faults import log_fault
 from ivr.virtual_loop import VirtualClock
 
@@ -38,14 +36,27 @@ class Look:
     hang_up: bool = False  # conversations end too
 
 
-def look(session: Session, now: datetime) -> Look:
-    """Which campaigns may call (rehearsals are nobody's to take), and whether somebody has stopped everything."""
-    stop = standing_stop(session)
-    if stop is not None:
-        return Look(frozenset(), stopped=True, hang_up=stop.hang_up)
-    ids = callable_campaigns(session, now)
-    real = select(Campaign.id).where(Campaign.id.in_(ids), Campaign.seed.is_(None))
-    return Look(frozenset(session.execute(real).scalars()) if ids else frozenset(), stopped=False)
+# The campaigns, or the newest stop that stands, under this number.
+_STOP = 0
+_NEWEST = (
+    select(literal(_STOP).label("id"), EmergencyStop.hang_up)
+    .where(EmergencyStop.lifted_at.is_(None))
+    .order_by(EmergencyStop.id.desc())
+    .limit(1)
+)
+_REAL = callable_campaigns().where(Campaign.seed.is_(None)).add_columns(false().label("hang_up"))
+_LOOK = Question(union_all(select(_NEWEST.subquery()), _REAL))
+
+
+async def look(database: Database, now: datetime) -> Look:
+    """Which campaigns may call (rehearsals are nobody's to take), and whether somebody has stopped everything.
+
+    Raises ivr.database.DatabaseError."""
+    found = await database.ask(_LOOK, {"now": now})
+    for number, hang_up in found:
+        if number == _STOP:
+            return Look(frozenset(), stopped=True, hang_up=hang_up)
+    return Look(frozenset(number for number, _ in found), stopped=False)
 
 
 @asynccontextmanager
@@ -73,14 +84,14 @@ async def heeding_stops(database: Database, dialer: Dialer, settings: Settings) 
 async def _heed(database: Database, dialer: Dialer, stopped: asyncio.Event) -> None:
     while True:
         try:
-            stop = await database.read(standing_stop)
+            seen = await look(database, database.clock.now())
         except DatabaseError as error:
             log_fault(log, "stop_not_asked", error)  # nothing can be placed either
         else:
-            if stop is not None:
+            if seen.stopped:
                 stopped.set()
                 dialer.hold(ringing=True)
-                if stop.hang_up:
+                if seen.hang_up:
                     dialer.stop()
         await asyncio.sleep(LOOK_EVERY_S)
 

@@ -5,33 +5,50 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import or_, select
+from sqlalchemy import Select, bindparam, or_, select
 from sqlalchemy.orm import Session
 
+from ivr.database import Database, Question
 from ivr.dialer import store
-from ivr.model import Attempt, Supervision, SupervisionState, Worker
+from ivr.model import Attempt, Supervision, SupervisionState, UtcDateTime, Worker
 from ivr.supervision.words import WORKER_GONE
 
 OWN_TIME = timedelta(seconds=10)  # in which a call's own worker closes its orders
 
 
-def left_over(session: Session, worker: str, now: datetime, *, alone: bool) -> list[tuple[Supervision, bool]]:
-    """The open orders of other workers that won't be carried out, and whether their call is over. `alone`: there
-    is no worker but this one, so that all others are dead (SQLite, by `ivr.dialer.lock`)."""
-    alive = select(Worker.id).where(Worker.state.in_(store.ALIVE))
-    over = Attempt.ended_at <= now - OWN_TIME
+def _left(*, alone: bool) -> Select[Supervision, datetime | None]:
+    """The open orders of others than the parameter `worker` that won't be carried out, and when their calls ended;
+    of `before` or earlier. `alone`: there is no worker but this one, so that all others are dead (SQLite, by
+    `ivr.dialer.lock`)."""
     rows = select(Supervision, Attempt.ended_at).join(Attempt, Attempt.id == Supervision.attempt_id)
-    rows = rows.where(Supervision.ended_at.is_(None), Supervision.worker != worker)
-    if not alone:
-        rows = rows.where(or_(over, Supervision.worker.not_in(alive)))
-    return [(row, ended_at is not None) for row, ended_at in session.execute(rows.order_by(Supervision.id))]
+    rows = rows.where(Supervision.ended_at.is_(None), Supervision.worker != bindparam("worker"))
+    if alone:
+        return rows
+    alive = select(Worker.id).where(or_(*(Worker.state == state for state in store.ALIVE)))
+    over = Attempt.ended_at <= bindparam("before", type_=UtcDateTime())
+    return rows.where(or_(over, Supervision.worker.not_in(alive)))
+
+
+_LEFT = {alone: _left(alone=alone).order_by(Supervision.id) for alone in (False, True)}
+_ANY_LEFT = {
+    alone: Question(_left(alone=alone).with_only_columns(Supervision.id).limit(1)) for alone in (False, True)
+}
+
+
+async def any_left_over(database: Database, worker: str, now: datetime, *, alone: bool) -> bool:
+    """Whether `close_left` has anything to do. Raises ivr.database.DatabaseError."""
+    return bool(await database.ask(_ANY_LEFT[alone], _given(worker, now)))
 
 
 def close_left(session: Session, worker: str, now: datetime, *, alone: bool) -> int:
     """Close them, without the words of their calls. Returns how many."""
-    found = left_over(session, worker, now, alone=alone)
-    for row, over in found:
-        row.state = SupervisionState.CALL_OVER if over else SupervisionState.FAILED
-        row.why = None if over else WORKER_GONE
+    found = session.execute(_LEFT[alone], _given(worker, now)).all()
+    for row, call_ended_at in found:
+        row.state = SupervisionState.FAILED if call_ended_at is None else SupervisionState.CALL_OVER
+        row.why = WORKER_GONE if call_ended_at is None else None
         row.ended_at, row.lines = now, []
     return len(found)
+
+
+def _given(worker: str, now: datetime) -> dict[str, object]:
+    return {"worker": worker, "before": now - OWN_TIME}

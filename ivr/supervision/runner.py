@@ -16,10 +16,10 @@ from datetime import datetime
 from functools import partial
 from typing import Any, Protocol, cast
 
-from sqlalchemy import update
+from sqlalchemy import bindparam, select, update
 from sqlalchemy.orm import Session
 
-from ivr.database import Database, DatabaseError
+from ivr.database import Database, DatabaseError, Question, Row
 from ivr.dialer.second_legs import NoChannelError
 from ivr.dialer.station import Station
 from ivr.model import Supervision, SupervisionKind, SupervisionState
@@ -27,9 +27,9 @@ from ivr.ports import SecondLegs
 from ivr.session.faults import log_fault
 from ivr.session.progress import Bus, NodeReached, PromptBegan, PromptEnded, SupervisorCalled
 from ivr.supervision.headset import Headset
-from ivr.supervision.leftovers import close_left, left_over
+from ivr.supervision.leftovers import any_left_over, close_left
 from ivr.supervision.lines import Lines
-from ivr.supervision.service import HEARD, note_agents_who_came, open_orders
+from ivr.supervision.service import HEARD, note_agents_who_came
 from ivr.supervision.words import NO_CHANNEL
 from trunk.ports import Call, OriginateRequest, TapMode, TrunkError
 
@@ -118,7 +118,7 @@ class Supervising:
 
     async def _look(self) -> None:
         worker = self._station.worker
-        wanted = await self._database.read(lambda session: [_wanted(row) for row in open_orders(session, worker)])
+        wanted = [_wanted(row) for row in await self._database.ask(_OPEN_ORDERS, {"worker": worker})]
         if any(one.alone for one in wanted):
             await self._database.run(lambda session: note_agents_who_came(session, worker))
         now = self._database.clock.now()
@@ -147,7 +147,7 @@ class Supervising:
             return
         self._swept_s = loop_s
         worker, alone, now = self._station.worker, not self._station.shared, self._database.clock.now()
-        if await self._database.read(lambda session: bool(left_over(session, worker, now, alone=alone))):
+        if await any_left_over(self._database, worker, now, alone=alone):
             closed = await self._database.run(lambda session: close_left(session, worker, now, alone=alone))
             log.info("orders_closed", extra={"count": closed})
 
@@ -343,9 +343,28 @@ class _Job:
         return next((event for event in events if event.is_set()), None)
 
 
-def _wanted(row: Supervision) -> Wanted:
-    alone = row.agent is None and row.kind in HEARD and row.state is SupervisionState.ON
-    return Wanted(row.id, row.attempt_id, row.kind, row.who, row.phone or "", row.until, row.stopping, alone)
+# Those that a worker is to carry out, or is carrying out.
+_OPEN_ORDERS = Question(
+    select(
+        Supervision.id,
+        Supervision.attempt_id,
+        Supervision.kind,
+        Supervision.who,
+        Supervision.phone,
+        Supervision.until,
+        Supervision.stopping,
+        Supervision.agent,
+        Supervision.state,
+    )
+    .where(Supervision.worker == bindparam("worker"), Supervision.ended_at.is_(None))
+    .order_by(Supervision.id)
+)
+
+
+def _wanted(row: Row) -> Wanted:
+    order_id, attempt_id, kind, who, phone, until, stopping, agent, state = row
+    alone = agent is None and kind in HEARD and state is SupervisionState.ON
+    return Wanted(order_id, attempt_id, kind, who, phone or "", until, stopping, alone)
 
 
 @asynccontextmanager

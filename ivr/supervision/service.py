@@ -265,12 +265,6 @@ def actions_of(session: Session, attempt_id: str) -> list[Supervision]:
     return list(session.scalars(rows))
 
 
-def open_orders(session: Session, worker: str) -> list[Supervision]:
-    """Those that this worker is to carry out, or is carrying out."""
-    rows = select(Supervision).where(Supervision.worker == worker, Supervision.ended_at.is_(None))
-    return list(session.scalars(rows.order_by(Supervision.id)))
-
-
 def _agent_of(session: Session, attempt_id: str) -> str | None:
     """Who talks with the customer, or is about to."""
     of_call = (AgentPresence.attempt_id == attempt_id) & _IN_CALL

@@ -109,9 +109,9 @@ class Host:
         self._news.clear()
 
     async def _look(self) -> None:
-        now = self._parts.database.clock.now()
+        database = self._parts.database
         try:
-            seen = await self._parts.database.read(lambda session: look(session, now))
+            seen = await look(database, database.clock.now())
         except DatabaseError as error:
             log_fault(log, "campaigns_not_asked", error)  # nothing can be placed either
             return

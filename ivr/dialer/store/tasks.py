@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, bindparam, case, exists, or_, select
+from sqlalchemy import ColumnElement, Select, bindparam, case, exists, or_, select
 from sqlalchemy import update as update_of
 from sqlalchemy.orm import Session
 
@@ -68,9 +68,9 @@ def running(session: Session, campaign_id: int, now: datetime) -> bool:
     return session.execute(_MAY_CALL, {"campaign": campaign_id, "now": now}).first() is not None
 
 
-def callable_campaigns(session: Session, now: datetime) -> tuple[int, ...]:
-    """The campaigns that may call now (`running`), by id."""
-    return tuple(session.execute(_MAY_CALL_NOW, {"now": now}).scalars())
+def callable_campaigns() -> Select[int]:
+    """The ids of the campaigns that may call (`running`) at the moment that the parameter `now` is."""
+    return _MAY_CALL_NOW
 
 
 def over_at(session: Session, campaign_id: int, moment: datetime) -> bool:
@@ -95,7 +95,6 @@ _MAY_CALL_NOW = (
         or_(Campaign.needs_approval.is_(False), Campaign.approved_sha256.is_not(None)),
         ~exists().where(EmergencyStop.lifted_at.is_(None)),
     )
-    .order_by(Campaign.id)
 )
 _MAY_CALL = _MAY_CALL_NOW.where(Campaign.id == bindparam("campaign"))
 _OVER = select(Campaign.id).where(

@@ -19,7 +19,8 @@ from ivr.campaigns.showing import CampaignDetails, show_campaign
 from ivr.campaigns.stopping import lift, standing_stop, stop_all
 from ivr.config import GuardSettings, Settings
 from ivr.dialer import store
-from ivr.dialer.store.tasks import callable_campaigns, over_at, running
+from ivr.dialer.stops import Look, look
+from ivr.dialer.store.tasks import over_at, running
 from ivr.model import (
     CAMPAIGN_ENDED,
     Attempt,
@@ -49,12 +50,9 @@ ROOT = Actor("cli:root")
 
 
 async def _may_call(office: Office, campaign_id: int, at: datetime) -> bool:
-    def ask(session: Session) -> bool:
-        answer = running(session, campaign_id, at)
-        assert (campaign_id in callable_campaigns(session, at)) == answer
-        return answer
-
-    return await office.db.read(ask)
+    answer = await office.db.read(lambda session: running(session, campaign_id, at))
+    assert (campaign_id in (await look(office.db, at)).campaigns) == answer
+    return answer
 
 
 async def _show(office: Office, name: str) -> CampaignDetails:
@@ -156,7 +154,12 @@ async def test_while_a_stop_stands_nothing_is_leased_or_placed(office: Office) -
     rules = await office.db.read(lambda session: rules_of(session, campaign_id))
     request = store.LeaseRequest(rules, "w", 1, now, 300.0)
     (lease,) = (await store.lease(office.db, request)).leases
+    assert await look(office.db, now) == Look(frozenset({campaign_id}), stopped=False)
+    await stop_all(office.db, ROOT, "smoke")
+    assert await look(office.db, now) == Look(frozenset(), stopped=True)
+    await lift(office.db, ROOT)
     stopped = await stop_all(office.db, ROOT, "smoke in the machine room", hang_up=True)
+    assert await look(office.db, now) == Look(frozenset(), stopped=True, hang_up=True)
     assert (stopped.stop.hang_up, stopped.live) == (True, 0)
     placing = store.Placing("a" * 36, rules, lease, now)
     assert not await office.db.run(lambda session: store.place(session, placing))

@@ -21,10 +21,10 @@ from ivr.model import (
     Recording,
 )
 from tests.database_rig.campaigns import new_campaign
-from tests.database_rig.fixture import postgresql_rig, postgresql_url, sqlite_template, sqlite_url
+from tests.database_rig.fixture import database_url, postgresql_rig, postgresql_url, sqlite_template, sqlite_url
 from trunk.ports import DialOutcome
 
-__all__ = ["postgresql_rig", "postgresql_url", "sqlite_template", "sqlite_url"]
+__all__ = ["database_url", "postgresql_rig", "postgresql_url", "sqlite_template", "sqlite_url"]
 
 NOW = datetime(2026, 11, 21, 8, 0, tzinfo=UTC)
 

@@ -39,7 +39,7 @@ from ivr.model import (
     WorkerState,
 )
 from ivr.supervision import service
-from ivr.supervision.leftovers import OWN_TIME, close_left
+from ivr.supervision.leftovers import OWN_TIME, any_left_over, close_left
 from tests.database_rig.campaigns import new_campaign
 
 pytestmark = pytest.mark.integration
@@ -296,6 +296,8 @@ async def test_orders_that_nobody_carries_out_are_closed(
         return row.id
 
     order_id = await filled.run(left)
+    assert not await any_left_over(filled, "w1", NOW, alone=alone)
+    assert await any_left_over(filled, "w2", NOW, alone=alone) == (closed is not None)
     count = await filled.run(lambda session: close_left(session, "w2", NOW, alone=alone))
     assert count == (closed is not None)
     row = await filled.read(lambda session: session.get_one(Supervision, order_id))
