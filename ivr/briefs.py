@@ -25,9 +25,11 @@ from flows.sprint import (
     PromptRef,
     Result,
     Scalar,
+    TransferWait,
     Wait,
 )
 from ivr.identity.hashes import is_hash
+from ivr.spoken_digits import masked, runs
 
 MOST_POINTS = 20  # the newest
 MOST_CHARS = 160  # of a question, and of what was heard
@@ -95,8 +97,8 @@ class Asked:
             return
         if wait.attempt == 1 or wait.node not in self._questions:
             self._questions[wait.node] = wait.prompts
-        if wait.expect.secret and isinstance(result, Input) and result.value.isdecimal():
-            self._secrets.add(result.value)
+        if wait.expect.secret:
+            self._secrets |= _told_secrets(result)
         point = _point(wait, result)
         if point is not None:
             self._put(point)
@@ -117,6 +119,12 @@ class Asked:
             )
             for node, point in self._points.items()
         )
+
+    def without_secrets(self, wait: TransferWait) -> TransferWait:
+        """The transfer with a brief that agents may hear."""
+        if wait.brief is None:
+            return wait
+        return wait.model_copy(update={"brief": _masked(wait.brief, self._secrets)})
 
     def _put(self, point: Point) -> None:
         self._points.pop(point.node, None)
@@ -156,6 +164,16 @@ def _point(wait: AskWait, result: Result) -> Point | None:
     return replace(point, heard=_cut(point.heard))
 
 
+def _told_secrets(result: Result) -> set[str]:
+    """Digits that were given to a secret question, taken or not."""
+    match result:
+        case Input(value=value) if value.isdecimal():
+            return {value}
+        case NoMatch(transcript=str(transcript)):
+            return set(runs(transcript))
+    return set()
+
+
 def _cut(heard: str) -> str:
     return heard if len(heard) <= MOST_CHARS else heard[:MOST_CHARS] + CUT
 
@@ -187,8 +205,8 @@ def _holds(value: Scalar, secrets: Iterable[str]) -> bool:
 
 
 def _without(point: Point, secrets: Iterable[str]) -> Point:
-    """A secret may have been said or keyed at another question, too."""
+    """A secret may have been said or keyed at another question, too, and be heard there as words."""
     asked, answer, heard = point.asked, point.answer, point.heard
     for secret in sorted(secrets, key=len, reverse=True):
-        asked, answer, heard = (text.replace(secret, SECRET) for text in (asked, answer, heard))
+        asked, answer, heard = (masked(text, secret, SECRET, CUT) for text in (asked, answer, heard))
     return replace(point, asked=asked, answer=answer, heard=heard)

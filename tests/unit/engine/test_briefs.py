@@ -122,6 +122,16 @@ def test_no_secret_is_in_it_wherever_the_flow_says_it_again() -> None:
     assert found[1].asked == "***, is that right?"
 
 
+def test_nor_is_it_in_it_when_it_was_said_in_words() -> None:
+    found = brief(
+        (ask("pin", secret=True), NoMatch(transcript="四七幺二")),  # a slip, and the right one
+        (ask("pin", secret=True, attempt=2), keyed(PIN)),
+        (ask("takes"), said("yes", "好的,四七一一")),
+        (ask("else"), NoMatch(transcript="I said four seven double one, not 四七一二!")),
+    )
+    assert [one.heard for one in found] == ["", "好的,***", "I said ***, not ***!"]
+
+
 def test_of_an_identity_check_only_what_it_came_to() -> None:
     asked = Asked()
     asked.turn(ask("who", "Your password?", secret=True), keyed(PIN))
