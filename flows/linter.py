@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 
-from flows.checks import conduct, identity, questions, saying, shape
+from flows.checks import briefs, conduct, identity, questions, saying, shape
 from flows.checks.scope import Scope
 from flows.findings import Finding, FlowLoadError
 from flows.flow import Flow
@@ -16,7 +16,14 @@ from flows.loader import load
 from flows.ports import PromptBook
 
 Check = Callable[[Scope], Iterator[Finding]]
-CHECKS: tuple[Check, ...] = (*shape.CHECKS, *questions.CHECKS, *identity.CHECKS, *saying.CHECKS, *conduct.CHECKS)
+CHECKS: tuple[Check, ...] = (
+    *shape.CHECKS,
+    *questions.CHECKS,
+    *identity.CHECKS,
+    *saying.CHECKS,
+    *briefs.CHECKS,
+    *conduct.CHECKS,
+)
 
 
 def lint_file(

@@ -155,7 +155,9 @@ def _default(spec: Mapping[str, Any]) -> str:
     if isinstance(value, list):
         ids = [item.get("id") for item in value if isinstance(item, dict)]
         return ", ".join(f"`{name}`" for name in ids if name) or "–"
-    return "see below" if isinstance(value, dict) else f"`{value}`"
+    if isinstance(value, dict):
+        return f"`{value['id']}`" if value.get("id") else "see below"
+    return f"`{value}`"
 
 
 def _shape(spec: Mapping[str, Any]) -> str:

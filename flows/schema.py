@@ -37,7 +37,9 @@ SYSTEM_VARIABLES: dict[str, str] = {
     "tail": "digits",  # the last four digits of the number called
     "flow_name": "text",  # the flow's title
     "summary": "text",  # in a transfer's brief: the transfer's own `summary`
+    "answers": "text",  # in a transfer's brief: what the callee has answered, in the agent's language
 }
+BRIEF_VARIABLES = frozenset({"summary", "answers"})
 
 
 def _tag(raw: Any) -> str | None:

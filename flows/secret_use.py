@@ -37,7 +37,7 @@ def expressions(node: Node) -> Iterator[tuple[Path_, str, str | None]]:
 
 def computing_with_secrets(flow: Flow) -> tuple[Computing, ...]:
     """Where the flow decides or computes by a secret, or by a text made with one."""
-    made = _made_with_secrets(flow)
+    made = made_with_secrets(flow)
     found = []
     for unit, _, name, node in flow.walk():
         for path, source, target in expressions(node):
@@ -47,8 +47,8 @@ def computing_with_secrets(flow: Flow) -> tuple[Computing, ...]:
     return tuple(found)
 
 
-def _made_with_secrets(flow: Flow) -> Mapping[str, str]:
-    """Variable -> the secret that is in it."""
+def made_with_secrets(flow: Flow) -> Mapping[str, str]:
+    """Variable -> the secret that is in it: itself, or of what it is made."""
     nodes = [(name, node) for *_, name, node in flow.walk()]
     made = {
         (variable := node.ask.save_as or name): variable

@@ -114,7 +114,7 @@ def set_(run: Run, node: SetNode) -> Step:
 
 def transfer(run: Run, node: TransferNode) -> Step:
     spec = node.transfer
-    brief = run.prompt(spec.brief, summary=spec.summary or "") if spec.brief else None
+    brief = run.prompt(spec.brief, summary=spec.summary or "", answers="") if spec.brief else None
     return TransferWait(node=run.node, queue=spec.queue, mode=spec.mode, brief=brief,
                         comfort=run.prompts(spec.comfort), answer_within_s=spec.answer_within_s,
                         callback=node.callback is not None)  # fmt: skip

@@ -99,7 +99,7 @@ def variables_known(scope: Scope) -> Iterator[Finding]:
                     path,
                     "the prompt {prompt} uses {name}, which nothing brings",
                     "did you mean {near}?" if near else "add it to `needs` or `constants`",
-                    prompt=_called(prompt),
+                    prompt=called(prompt),
                     name=name,
                     near=near,
                 )
@@ -109,13 +109,13 @@ def variables_known(scope: Scope) -> Iterator[Finding]:
                     path,
                     "the prompt {prompt} uses {name}, which isn't set on every way to {node}",
                     "ask or set it first on all of them",
-                    prompt=_called(prompt),
+                    prompt=called(prompt),
                     name=name,
                     node=node,
                 )
 
 
-def _called(prompt: Prompt) -> str:
+def called(prompt: Prompt) -> str:
     """A prompt in a sentence: its id, or the beginning of its text."""
     text = prompt.say or ""
     return prompt.id or (text if len(text) <= SHOWN_CHARS else f"{text[:SHOWN_CHARS]}…")

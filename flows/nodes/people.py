@@ -15,7 +15,10 @@ from flows.sprint import BargeIn, Frozen
 class TransferSpec(Frozen):
     queue: Name = Field(description="the queue of agents")
     mode: Literal["warm", "blind"] = "warm"
-    brief: Prompt | None = Field(default=None, description="whispered to the agent before the hand-over")
+    brief: Prompt | None = Field(
+        default=Prompt(id="common.whisper"),
+        description="whispered to the agent before the hand-over; `null`: only which keys to press",
+    )
     summary: Text | None = Field(default=None, description="`{summary}` in the brief: why the callee is here")
     comfort: Prompts = Field(
         default=(Prompt(id="common.comfort"),), description="said to the callee again and again while they wait"
@@ -45,7 +48,7 @@ class TransferNode(Node):
         "caller_left", "trunk",
     )  # fmt: skip
     example = (
-        "help:\n  transfer: {queue: retention, mode: warm, brief: common.whisper, answer_within_s: 60}\n"
+        "help:\n  transfer: {queue: retention, mode: warm, summary: wants to leave, answer_within_s: 60}\n"
         "  answered: survey\n  callback: book_callback\n  unavailable: book_callback"
     )
 

@@ -19,6 +19,7 @@ from ivr.session.faults import log_fault
 from ivr.session.offering import Callee, Offering, Times, leg_id
 from ivr.session.progress import AgentTried
 from ivr.session.staying import Stage, Staying
+from ivr.session.whispering import Whisper
 from trunk.ports import Call
 
 log = logging.getLogger(__name__)
@@ -73,6 +74,8 @@ class Handover:
         self._deps = deps
         self._staying = Staying()
         self._offering: Offering | None = None
+        brief = None if wait.mode == "blind" else wait.brief
+        self._whisper = Whisper(brief, callee.brief, deps.speaker, deps.clock, callee.attempt.attempt_id)
         self._tried: list[tuple[str, HandoffResult]] = []
         self._times = Times()
         self._asked_at = deps.clock.now()
@@ -129,11 +132,13 @@ class Handover:
             self.admission = await agents.ask(self.request)
             if self.admission.refused is not None:
                 return self._staying.left_as or self.admission.refused
+            self._whisper.begin()  # no agent's phone rings yet: nobody waits for it
             return await self._try_all(in_line, bridged)
         except Exception as error:  # noqa: BLE001 our fault in here must not cost the callee their call
             log_fault(log, "transfer_fault", error, attempt_id=self.request.attempt_id)
             return HandoffResult.FAULT
         finally:
+            self._whisper.close()
             agents.leave(self.request)
 
     def ended(self, result: HandoffResult) -> tuple[TransferEnded, HandedOver]:
@@ -202,7 +207,9 @@ class Handover:
         self.legs += 1
         attempt_id = self.request.attempt_id
         identity = leg_id(attempt_id, self.legs)
-        self._offering = Offering(agent, identity, self._callee, self._wait, self._deps, self._staying)
+        self._offering = Offering(
+            agent, identity, self._callee, self._wait, self._deps, self._staying, self._whisper
+        )
         self._times = self._offering.times
         result = HandoffResult.FAULT
         try:

@@ -21,6 +21,7 @@ from ivr.session.faults import log_fault
 from ivr.session.progress import AgentCalled, NodeReached, PromptBegan, PromptEnded
 from ivr.session.speaker import Speaker
 from ivr.session.staying import Stage, Staying
+from ivr.session.whispering import KEYS_PROMPT, Whisper, prepare_answers
 from speech.audio import PromptAudio
 from speech.turn import KeyPlan, TurnAnswer, TurnMachine, TurnPlan
 from trunk.ports import Call, DialOutcome, OriginateRequest, TrunkError
@@ -30,7 +31,6 @@ WHISPER = "whisper"  # as nodes are named to whoever watches: what an agent is t
 BRIDGED = "bridged"  # … and the talk of agent and callee
 TAKE, DECLINE = "take", "decline"
 AGENT_KEYS = {"1": TAKE, "2": DECLINE}
-KEYS_PROMPT = PromptRef(id="common.whisper_keys")
 GONE_PROMPT = PromptRef(id="common.whisper_gone")
 WHISPERS = 2  # the brief is said once more when no key came
 WHISPER_WAIT_S = 5.0  # for the key, after each time
@@ -83,12 +83,14 @@ def leg_id(attempt_id: str, number: int) -> str:
 
 
 async def prepare_agents(speaker: Speaker) -> None:
-    """Make what every agent hears, in the flow's language, so that what can't be said is known before the first
-    call, and nobody waits for it. What some hear in other languages is made while their phone rings.
+    """Make what every agent hears, and what they may hear of answers, in the flow's language, so that what can't
+    be said is known before the first call, and nobody waits for it. What some hear in other languages is made
+    while their phone rings.
 
     Raises PromptError or SpeechError, one sentence."""
     for prompt in (KEYS_PROMPT, GONE_PROMPT):
         await speaker.render((prompt,))
+    await prepare_answers(speaker)
 
 
 def _why_silent(leg: AgentLeg) -> HandoffResult:
@@ -108,6 +110,7 @@ class Offering:
         wait: TransferWait,
         deps: CallDeps,
         staying: Staying,
+        whisper: Whisper,
     ) -> None:
         self.times = Times(found_at=deps.clock.now())
         self._agent = agent
@@ -115,6 +118,7 @@ class Offering:
         self._wait = wait
         self._deps = deps
         self._staying = staying
+        self._whispered = whisper
         self._tell = publish = deps.bus.publish
 
         def tell(text: str | None) -> None:  # without `self`, which has the leg that keeps this
@@ -142,7 +146,7 @@ class Offering:
             await asyncio.wait({sounds})
             error = None if sounds.cancelled() else sounds.exception()
             if error is not None:  # who picks up ends by it; who doesn't never knew
-                log_fault(log, "brief_not_made", error, attempt_id=self._callee.attempt.attempt_id)
+                log_fault(log, "whisper_not_made", error, attempt_id=self._callee.attempt.attempt_id)
 
     async def _ring(
         self, ring_s: float, sounds: asyncio.Task[Sounds], bridged: Callable[[str], None]
@@ -170,12 +174,10 @@ class Offering:
             await self._end()
 
     async def _sounds(self) -> Sounds:
-        """Raises PromptError or SpeechError: the brief can't be said."""
-        brief = (self._wait.brief,) if self._wait.brief else ()
-        return Sounds(await self._sound(*brief, KEYS_PROMPT), await self._sound(GONE_PROMPT))
-
-    async def _sound(self, *prompts: PromptRef) -> PromptAudio:
-        return await self._deps.clock.outside(self._deps.speaker.render(prompts, self._agent.language))
+        """Raises PromptError or SpeechError: the keys or the news can't be said."""
+        whisper = await asyncio.shield(self._whispered.begin(self._agent.language))  # the next agent hears it, too
+        gone = self._deps.speaker.render((GONE_PROMPT,), self._agent.language)
+        return Sounds(whisper, await self._deps.clock.outside(gone))
 
     def _why_not_reached(self) -> HandoffResult:
         if self._staying.left_as is not None:

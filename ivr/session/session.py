@@ -243,7 +243,9 @@ class CallSession(BaseSession):
             case HandOver(wait):
                 self._wait = wait
                 self._secrecy.heed(wait)
-                self._transfers.begin(self._dispatch, wait, self._call, self._legs, self._asked.brief(self._deps.speaker.shown))
+                brief = self._asked.brief(self._deps.speaker.shown)
+                wait = self._asked.without_secrets(wait)
+                self._transfers.begin(self._dispatch, wait, self._call, self._legs, brief)
             case BeginTalk(agent):
                 self._transfers.begin_talk(agent)
             case EndTalk():

@@ -47,12 +47,13 @@ class Speaker:
         self._flow = flow
         self._catalogue = catalogue
         self._renderer = renderer
-        self._language = flow.language
+        self.language = flow.language
+        self.flow_name = flow.name
         self._types = dict(flow.types)
         self._constants: dict[str, Scalar] = {"flow_name": flow.title}
         for unit in (*flow.units.values(), flow.units[flow.name]):  # the flow's own win
             self._constants |= {name: constant.value for name, constant in unit.spec.constants.items()}
-        self._answers = dict(_possible_answers(flow))
+        self.answers = dict(_possible_answers(flow))  # by variable, where they can be counted
         self._templates = _templates(flow, catalogue)
         self._made_lately: set[tuple[object, ...]] = set()
 
@@ -66,12 +67,12 @@ class Speaker:
 
         Raises PromptError or SpeechError for a prompt that can't be made at all."""
         parts = [self._renderer.ready(self._request(prompt)) for prompt in prompts]
-        return _joined([part for part in parts if part is not None]) if None not in parts else None
+        return joined([part for part in parts if part is not None]) if None not in parts else None
 
     async def render(self, prompts: tuple[PromptRef, ...], language: str | None = None) -> PromptAudio:
         """The prompts as one sound, made if need be; in `language`, those that are there in it. Raises like
         `ready`."""
-        return _joined([await self._renderer.render(self._request(prompt, language)) for prompt in prompts])
+        return joined([await self._renderer.render(self._request(prompt, language)) for prompt in prompts])
 
     def written(self, prompt: PromptRef) -> str:
         """The prompt as a text message. Raises PromptError."""
@@ -83,6 +84,20 @@ class Speaker:
             return self.written(prompt)
         except PromptError:
             return ""
+
+    def words(self, prompt: PromptRef, language: str | None = None) -> str:
+        """The prompt as it is spoken, in words. Raises PromptError."""
+        return self._renderer.words(self._request(prompt, language))
+
+    def has(self, prompt_id: str, language: str) -> bool:
+        """Whether the catalogue has that line in the language."""
+        return self._catalogue.entry(prompt_id, language) is not None
+
+    def spoken_in(self, prompt: PromptRef, language: str | None) -> str:
+        """The language in which the prompt is said to who wants `language`: the flow's, when there is no other."""
+        if language is not None and prompt.id is not None and self.has(prompt.id, language):
+            return language
+        return self.language
 
     async def prepare_shared(self) -> None:
         """Make what everybody hears. Raises PromptError or SpeechError, one sentence, for what can't be made."""
@@ -116,16 +131,16 @@ class Speaker:
             if personal and (self._is_shared(template, values) or self._can_wait(template, values)):
                 continue
             open_names = sorted(template.uses - values.keys())
-            if any(name not in self._answers for name in open_names):
+            if any(name not in self.answers for name in open_names):
                 continue
-            versions = list(product(*(self._answers[name] for name in open_names)))
+            versions = list(product(*(self.answers[name] for name in open_names)))
             if len(versions) > MAX_VERSIONS:
                 continue
             for version in versions:
                 filled = {name: values[name] for name in template.uses if name in values}
                 filled |= dict(zip(open_names, version, strict=True))
                 types = {name: self._types[name] for name in filled if name in self._types}
-                yield PromptRequest(self._language, template.id, template.text, filled, types)
+                yield PromptRequest(self.language, template.id, template.text, filled, types)
 
     def _is_shared(self, template: _Template, values: Mapping[str, Scalar]) -> bool:
         """Whether this contact hears what everybody hears: a list may bring values of its own for constants."""
@@ -143,13 +158,7 @@ class Speaker:
         return any(not name.startswith(SLOT) for name in own)
 
     def _request(self, prompt: PromptRef, language: str | None = None) -> PromptRequest:
-        spoken = self._language
-        if (
-            language is not None
-            and prompt.id is not None
-            and self._catalogue.entry(prompt.id, language) is not None
-        ):
-            spoken = language
+        spoken = self.spoken_in(prompt, language)
         return PromptRequest(spoken, prompt.id, prompt.text, prompt.variables, prompt.types)
 
 
@@ -189,8 +198,8 @@ def _on_the_way(flow: Flow) -> frozenset[str]:
     return frozenset(found)
 
 
-def _joined(parts: list[PromptAudio]) -> PromptAudio:
-    """Several prompts as one, a pause between them."""
+def joined(parts: list[PromptAudio]) -> PromptAudio:
+    """Several prompts as one, a pause between them; one at least."""
     if len(parts) == 1:
         return parts[0]
     starts: list[int] = []

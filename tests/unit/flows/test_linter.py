@@ -11,7 +11,7 @@ from types import ModuleType
 import pytest
 
 from flows import library
-from flows.checks import conduct, questions, saying, shape
+from flows.checks import briefs, conduct, questions, saying, shape
 from flows.flow import Flow
 from flows.linter import lint, lint_file
 from flows.loader import load
@@ -106,6 +106,14 @@ def test_the_shipped_flows_have_no_findings(name: str, language: str, book: Cata
         (question(", save_as: x", arms="yes: c, no: z")
          + "c: {ask: {prompt: {say: 几分}, expect: rating, save_as: x}, next: y, no_input: z, no_match: z}\n",
          ["two_types"]),
+        # briefs
+        ("b: {play: {say: '{answers}'}, next: z}\n", ["only_in_briefs"]),
+        ("b: {set: {summary: x}, next: c}\nc: {play: {say: '{summary}'}, next: z}\n", []),
+        ("b: {transfer: {queue: q, brief: {say: '{tail}。{answers}'}}, unavailable: z}\n", []),
+        ("b: {transfer: {queue: q, brief: {say: '{nam}'}}, unavailable: z}\n", ["unknown_variable"]),
+        (PIN + "c: {transfer: {queue: q, brief: {say: '{pin}'}}, unavailable: z}\n", ["secret_in_brief"]),
+        (PIN + "c: {set: {x: {cel: \"'a' + pin\"}}, next: y}\n"
+         "y: {transfer: {queue: q, brief: {say: '{x}'}}, unavailable: z}\n", ["secret_in_brief"]),
     ],
 )  # fmt: skip
 def test_findings(found: Codes, nodes: str, expected: list[str]) -> None:
@@ -219,7 +227,7 @@ def test_a_language_without_prompts_is_one_error(book: Catalogue) -> None:
     assert [finding.code for finding in lint_file(path, book)] == ["no_language"]
 
 
-@pytest.mark.parametrize("module", [conduct, questions, saying, shape])
+@pytest.mark.parametrize("module", [briefs, conduct, questions, saying, shape])
 def test_every_code_is_tested(module: ModuleType) -> None:
     """A check can't land untested: its codes stand in this file."""
     tests = Path(__file__).read_text(encoding="utf-8")
