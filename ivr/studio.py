@@ -34,7 +34,8 @@ from speech.recognizers import RecognizerOptions, choose, create
 from speech.tts import DEFAULT_VOICES, EspeakSynthesizer
 
 MODELS_VARIABLE = "IVR_MODELS"  # how speech, and its child processes, find the models
-# In virtual time a decode may take as long as it needs: the clock waits, so that a slow machine hears the same.
+# In virtual time decoding and synthesis may take as long as they need: the clock waits, so that a slow machine (or
+# one that stopped us for a while) hears and says the same.
 PATIENT = RecognizerOptions(deadline_s=300.0, max_waiting=100_000, late_s=300.0)
 
 
@@ -91,7 +92,8 @@ async def open_studio(
     agents: AgentSupply | None = None,
 ) -> Studio:
     """`stack` closes what is opened. `agents` None: nobody takes calls over."""
-    synthesizer = EspeakSynthesizer()
+    patient = isinstance(clock, VirtualClock)
+    synthesizer = EspeakSynthesizer(deadline_s=PATIENT.deadline_s) if patient else EspeakSynthesizer()
     stack.push_async_callback(_closing(clock, synthesizer.close))
     voices = DEFAULT_VOICES | {name: speech.voice for name, speech in settings.speech.items() if speech.voice}
     renderer = Renderer(catalogue, synthesizer, settings.cache_dir / "prompts", voices)

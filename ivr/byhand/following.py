@@ -18,6 +18,7 @@ from sqlalchemy.orm import Session
 from flows.findings import FlowError
 from flows.flow import Flow
 from flows.sprint import IdentityJudged, Modality
+from ivr.background import background
 from ivr.byhand.book import Book
 from ivr.byhand.script import Entry, Script, Start, replay
 from ivr.byhand.texts import Texts
@@ -138,9 +139,5 @@ async def following(database: Database, bus: Bus, prompt_dirs: Sequence[Path]) -
     """While the block runs, what agents say and enter in this process's calls is told on the bus."""
     follower = Following(database, bus, prompt_dirs)
     bus.subscribe(follower.observe)
-    task = asyncio.create_task(follower.run(), name="following scripts")
-    try:
+    async with background(follower.run(), "following scripts"):
         yield
-    finally:
-        task.cancel()
-        await asyncio.wait({task})

@@ -9,6 +9,8 @@ from pydantic import Field, model_validator
 
 from ivr.config.section import VARIABLE, Section
 
+URL = r"^https?://[^\s/]+"
+DEADLINE = "An answer that takes longer counts as none."
 DeliveryEvent = Literal["attempt_ended", "task_done", "grade_changed", "success_confirmed"]
 
 
@@ -75,10 +77,10 @@ class IdentitySettings(Section):
     )
 
 
-class CheckerSettings(Section):
-    """A system that says whether what a customer keyed is right: `[checkers.NAME]`. See docs/identity.md."""
+class AskedSettings(Section):
+    """What every system has that is asked during a call or just before it."""
 
-    url: str = Field(pattern=r"^https?://[^\s/]+", description="Asked by HTTP POST: https, or on this machine.")
+    url: str = Field(pattern=URL, description="Asked by HTTP POST.")
     campaigns: tuple[str, ...] = Field(default=(), description="For which campaigns, by name; empty: for all.")
     purposes: tuple[Literal["service", "marketing", "survey", "care"], ...] = Field(
         default=(), description="For which purposes; empty: for all."
@@ -86,12 +88,17 @@ class CheckerSettings(Section):
     token_env: str | None = Field(
         default=None, pattern=VARIABLE, description="Environment variable with the bearer token that is sent."
     )
-    deadline_ms: int = Field(
-        default=2000, ge=50, le=10_000, description="An answer that takes longer counts as none."
-    )
+    deadline_ms: int = Field(default=800, ge=50, le=10_000, description=DEADLINE)
     at_once: int = Field(default=20, ge=1, le=500, description="Questions at once, at most.")
     failures: int = Field(default=5, ge=1, description="So many failures in a row, and it isn't asked …")
     rest_s: float = Field(default=30.0, gt=0, description="… for so long; then one question tries it again.")
+
+
+class CheckerSettings(AskedSettings):
+    """A system that says whether what a customer keyed is right: `[checkers.NAME]`. See docs/identity.md."""
+
+    url: str = Field(pattern=URL, description="Asked by HTTP POST: https, or on this machine.")
+    deadline_ms: int = Field(default=2000, ge=50, le=10_000, description=DEADLINE)
 
     @model_validator(mode="after")
     def _kept_from_others(self) -> Self:
@@ -101,24 +108,10 @@ class CheckerSettings(Section):
         return self
 
 
-class EligibilitySettings(Section):
+class EligibilitySettings(AskedSettings):
     """A system that is asked just before a number is dialled: `[eligibility.NAME]`. See docs/feeds.md."""
 
-    url: str = Field(pattern=r"^https?://[^\s/]+", description="Asked by HTTP POST.")
-    campaigns: tuple[str, ...] = Field(default=(), description="For which campaigns, by name; empty: for all.")
-    purposes: tuple[Literal["service", "marketing", "survey", "care"], ...] = Field(
-        default=(), description="For which purposes; empty: for all."
-    )
-    token_env: str | None = Field(
-        default=None, pattern=VARIABLE, description="Environment variable with the bearer token that is sent."
-    )
-    deadline_ms: int = Field(
-        default=800, ge=50, le=10_000, description="An answer that takes longer counts as none."
-    )
     on_failure: Literal["call", "later", "never"] = Field(
         default="later", description="What to do with a number that nobody has answered about in time."
     )
     retry_s: float = Field(default=300.0, ge=10, le=86400, description="`later` means so much later.")
-    at_once: int = Field(default=20, ge=1, le=500, description="Questions at once, at most.")
-    failures: int = Field(default=5, ge=1, description="So many failures in a row, and it isn't asked …")
-    rest_s: float = Field(default=30.0, gt=0, description="… for so long; then one question tries it again.")

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -50,6 +50,7 @@ from ivr.report.labels import label
 from ivr.strategy.words import Reason
 
 Translate = Callable[..., str]
+OfNumber = TypeVar("OfNumber", Callback, InvalidNumber, DoNotDisturb, Consent, HoldOut)
 MOST_TOLD = 1000  # of each kind, the newest
 
 
@@ -317,8 +318,17 @@ def _grade_changes(session: Session, phone: str) -> Iterator[Told]:
         yield Told(row.at, told, params)
 
 
+def _newest(session: Session, kind: type[OfNumber], phone: str) -> Iterator[OfNumber]:
+    """The rows of that kind that stand under the number itself."""
+    yield from session.scalars(select(kind).where(kind.phone == phone).order_by(kind.id.desc()).limit(MOST_TOLD))
+
+
+def _purpose(purpose: str) -> object:
+    return Term("every purpose") if purpose == ANY_PURPOSE else purpose
+
+
 def _callbacks(session: Session, phone: str) -> Iterator[Told]:
-    for row in session.execute(select(Callback).where(Callback.phone == phone).limit(MOST_TOLD)).scalars():
+    for row in _newest(session, Callback, phone):
         due: object = row.due_at or row.wanted or "–"
         if row.queue is None:
             yield Told(row.created_at, "asked to be called again: {due}", {"due": due})
@@ -328,16 +338,13 @@ def _callbacks(session: Session, phone: str) -> Iterator[Told]:
 
 
 def _invalid(session: Session, phone: str) -> Iterator[Told]:
-    rows = session.execute(select(InvalidNumber).where(InvalidNumber.phone == phone).limit(MOST_TOLD)).scalars()
-    for row in rows:
+    for row in _newest(session, InvalidNumber, phone):
         yield Told(row.since, "no such number; closed in every campaign until {until}", {"until": row.until})
 
 
 def _opt_outs(session: Session, phone: str) -> Iterator[Told]:
-    rows = session.execute(select(DoNotDisturb).where(DoNotDisturb.phone == phone).limit(MOST_TOLD)).scalars()
-    for row in rows:
-        purpose = Term("every purpose") if row.purpose == ANY_PURPOSE else row.purpose
-        params: dict[str, object] = {"purpose": purpose, "source": row.source}
+    for row in _newest(session, DoNotDisturb, phone):
+        params: dict[str, object] = {"purpose": _purpose(row.purpose), "source": row.source}
         if row.expires_at is None:
             yield Told(row.created_at, "do not disturb for {purpose}, for good, from {source}", params)
         else:
@@ -354,8 +361,7 @@ def _complaints(session: Session, phone: str) -> Iterator[Told]:
         .limit(MOST_TOLD)
     )
     for row, campaign in rows:
-        purpose = Term("every purpose") if row.purpose == ANY_PURPOSE else row.purpose
-        params: dict[str, object] = {"source": row.source, "purpose": purpose, "campaign": campaign}
+        params: dict[str, object] = {"source": row.source, "purpose": _purpose(row.purpose), "campaign": campaign}
         if campaign is None:
             yield Told(row.at, "complained to {source} about {purpose}", params)
         else:
@@ -363,7 +369,7 @@ def _complaints(session: Session, phone: str) -> Iterator[Told]:
 
 
 def _consents(session: Session, phone: str) -> Iterator[Told]:
-    for row in session.execute(select(Consent).where(Consent.phone == phone).limit(MOST_TOLD)).scalars():
+    for row in _newest(session, Consent, phone):
         params: dict[str, object] = {"purpose": row.purpose, "source": row.source}
         if row.expires_at is None:
             yield Told(row.given_at, "consent to {purpose}, from {source}", params)
@@ -386,7 +392,7 @@ def _payments(session: Session, phone: str) -> Iterator[Told]:
 
 
 def _held_out(session: Session, phone: str) -> Iterator[Told]:
-    for row in session.execute(select(HoldOut).where(HoldOut.phone == phone).limit(MOST_TOLD)).scalars():
+    for row in _newest(session, HoldOut, phone):
         if row.held_out:
             yield Told(row.entered_at, "held out by the draw {draw}", {"draw": row.draw})
         else:
