@@ -43,6 +43,7 @@ from ivr.dialer.trunk_routes import TrunkRoutes
 from ivr.eligibility import eligibility_of
 from ivr.errors import IvrError
 from ivr.flow_queues import missing_queues, own_queues
+from ivr.garbage import collecting_between_calls
 from ivr.identity.checking import identity_checks, missing_checker
 from ivr.pacing.factory import PaceDeps, callees_in_need, pacer_of
 from ivr.pacing.limits import Least
@@ -287,6 +288,7 @@ async def _call_everybody(ready: _Ready, opened: OpenedCampaign) -> None:
         async with (
             presence.here(dialer.give_up),
             heeding_stops(ready.database, dialer, options.settings) as stopped,
+            collecting_between_calls(lambda: bool(station.sessions)) if ready.run.durable else nullcontext(),
             supervising(ready.database, station, ready.bus) if ready.run.durable else nullcontext(),
         ):
             await _dial(dialer, ready, opened.campaign_id, stopped)

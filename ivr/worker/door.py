@@ -25,6 +25,7 @@ from ivr.dialer.lock import dialling_lock
 from ivr.dialer.recordings import Compressor
 from ivr.dialer.station import Station, new_worker_id
 from ivr.dialer.stops import LOOK_EVERY_S
+from ivr.garbage import collecting_between_calls
 from ivr.session.progress import Bus, Observer
 from ivr.signals import at_each_signal
 from ivr.studio import open_studio
@@ -103,7 +104,7 @@ def work(options: WorkerOptions, watching: Watching = Watching()) -> None:
     """Work until a signal ends it. Raises what a user can mend, and DeclaredDead; KeyboardInterrupt when it was
     stopped before it had begun."""
     with dialling_lock(options.url), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        # What is imported stays: looking through it for garbage stops every call, for 0.3 s. What is garbage by
+        # What is imported stays: looking through it for garbage takes 0.3 s, whenever that is. What is garbage by
         # now stays too, some ten objects: not worth a gc.collect() before, 0.3 s more until the first call.
         gc.freeze()
         try:
@@ -175,6 +176,7 @@ async def run_worker(
 async def _work(parts: WorkerParts, host: Host, housekeeping: Housekeeping) -> None:
     async with (
         parts.presence.here(host.give_up),
+        collecting_between_calls(lambda: bool(parts.station.sessions)),
         supervising(parts.database, parts.station, parts.bus),
         following(parts.database, parts.bus, parts.studio.settings.paths.prompts),
     ):
