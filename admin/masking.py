@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 
-from admin.schemas import LiveAnswer
+from admin.schemas import BriefPoint, LiveAnswer
 from ivr.results import AnswerResult, AttemptResult, Results
 
 SHOWN_START = 6  # +86138
@@ -29,11 +29,20 @@ def mask_text(text: str) -> str:
 def mask_live(snapshot: LiveAnswer) -> LiveAnswer:
     calls = tuple(
         one.model_copy(
-            update={"phone": mask(one.phone), "last_heard": one.last_heard and mask_text(one.last_heard)}
+            update={
+                "phone": mask(one.phone),
+                "last_heard": one.last_heard and mask_text(one.last_heard),
+                "brief": tuple(map(_point, one.brief)),
+            }
         )
         for one in snapshot.calls
     )
     return snapshot.model_copy(update={"calls": calls})
+
+
+def _point(point: BriefPoint) -> BriefPoint:
+    shown = {name: mask_text(getattr(point, name)) for name in ("asked", "answer", "heard")}
+    return point.model_copy(update=shown)
 
 
 def mask_results(results: Results) -> Results:

@@ -7,6 +7,7 @@ from typing import Annotated
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
 
+from ivr.briefs import CameTo
 from ivr.feeds.single import Stage
 from ivr.model import AttemptState, CampaignState, HungUpBy, Intention, Role, SegmentKind
 from ivr.policy.decide import Verdict
@@ -297,6 +298,18 @@ class LiveQuery(_Input):
     )
 
 
+class BriefPoint(_Model):
+    """One question, and what became of it. Secrets are masked."""
+
+    node: str
+    name: str = Field(description="The answer's, as the flow saves it.")
+    asked: str = Field(description="The question as they heard it; empty when it can't be written.")
+    came_to: CameTo
+    answer: str = Field(description="Its meaning; the command; what the identity check came to.")
+    how: str = Field(description="Speech or keys; of an identity check its method.")
+    heard: str = Field(description="What was recognised, if they spoke.")
+
+
 class LiveCall(_Model):
     attempt_id: str
     campaign_id: int
@@ -309,6 +322,9 @@ class LiveCall(_Model):
     started_at: datetime
     answered_at: datetime | None
     rehearsed: bool = Field(description="Its moments are of a rehearsal's own time, not of the world's.")
+    brief: tuple[BriefPoint, ...] = Field(
+        description="What they had been asked and answered when they wanted a person; empty for all others."
+    )
 
 
 class LiveAnswer(_Model):

@@ -13,6 +13,7 @@ from sqlalchemy import ColumnElement, Select, case, distinct, exists, func, or_,
 from sqlalchemy.orm import Session
 
 from ivr.database import Database
+from ivr.desk.telling import briefs_of
 from ivr.model import (
     Answer,
     Attempt,
@@ -180,7 +181,8 @@ def _live_calls(session: Session, campaign_id: int | None, limit: int) -> LiveVi
         .where(live)
         .order_by(Attempt.started_at, Attempt.id)
         .limit(limit)
-    )
+    ).all()
+    briefs = briefs_of(session, [row.id for row, _, _ in rows])
     calls = tuple(
         LiveCall(
             attempt_id=row.id,
@@ -194,6 +196,7 @@ def _live_calls(session: Session, campaign_id: int | None, limit: int) -> LiveVi
             started_at=row.started_at,
             answered_at=row.answered_at,
             rehearsed=seed is not None,
+            brief=briefs.get(row.id, ()),
         )
         for row, name, seed in rows
     )

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from flows.sprint import Modality
+from ivr.briefs import Brief
 from ivr.model import AttemptState, CampaignState, HungUpBy, Intention, SegmentKind
 from trunk.ports import DialOutcome
 
@@ -64,6 +65,7 @@ class LiveCall:
     started_at: datetime
     answered_at: datetime | None
     rehearsed: bool  # its moments are of a rehearsal's own time, not of the world's
+    brief: Brief = ()  # what they had been asked and answered when they wanted a person
 
 
 @dataclass(frozen=True, slots=True)

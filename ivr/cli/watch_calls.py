@@ -13,6 +13,7 @@ from rich.table import Table
 from sqlalchemy.orm import Session
 
 from flows.findings import Term
+from ivr.brief_words import PointWords
 from ivr.campaigns.actors import Actor, actor_of
 from ivr.cli.options import DATABASE
 from ivr.cli.with_database import operator, with_database
@@ -35,7 +36,13 @@ PHONE = click.option(
 CALL = click.argument("call", metavar="CALL")
 Watching = tuple[str | None, "Place | None"]  # as which user, in which database
 NOT_HEARD = {"no_input": "says nothing", "no_match": "isn't understood"}
-SPEAKERS = {"robot": "robot", "agent": "agent", "customer": "customer", "call": "call"}
+SPEAKERS = {
+    "robot": "robot",
+    "agent": "agent",
+    "customer": "customer",
+    "whisper": "to the agent",
+    "call": "call",
+}
 
 
 def watching(command: Callable[..., None]) -> Callable[..., None]:
@@ -109,6 +116,33 @@ def read(obj: Watching, call: str) -> None:
                 click.echo(told(line))
 
     _carry_out(obj, call, SupervisionKind.READ, tell=tell)
+
+
+@command.command(
+    help=translate(
+        "Show what the customer had been asked and answered when they wanted a person: the agent's brief."
+    )
+)
+@CALL
+@watching
+def brief(obj: Watching, call: str) -> None:
+    user, db = obj
+
+    async def work(database: Database) -> service.LiveCall | None:
+        actor = await actor_of(database, operator(), user)
+
+        def look(session: Session) -> service.LiveCall | None:
+            attempt_id = service.find_call(session, call)
+            return next((one for one in service.live_calls(session, actor) if one.attempt_id == attempt_id), None)
+
+        return await database.read(look)
+
+    found = with_database(db, work, must_exist=True)
+    points = () if found is None else found.brief
+    for point in points:
+        click.echo(PointWords(point).render(translate))
+    if not points:
+        click.echo(translate("They haven't wanted a person, or nothing had been asked before."))
 
 
 def told(line: dict[str, str]) -> str:

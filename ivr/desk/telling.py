@@ -59,6 +59,12 @@ def requests_of(session: Session, attempts: Sequence[str]) -> Mapping[str, list[
     return found
 
 
+def briefs_of(session: Session, attempts: Sequence[str]) -> Mapping[str, Brief]:
+    """Of these calls, those that wanted a person: what the customer had been asked and answered, the last time."""
+    rows = select(Handoff.attempt_id, Handoff.brief).where(Handoff.attempt_id.in_(attempts))
+    return {attempt: read(brief) for attempt, brief in session.execute(rows.order_by(Handoff.number))}
+
+
 def waited_s(row: Handoff) -> float:
     """From the asking to the talk, or to the end without one."""
     until = row.talked_from or row.ended_at or row.asked_at

@@ -12,6 +12,8 @@ from typing import Literal
 
 from ivr.clock import Clock
 from ivr.session.progress import (
+    AgentCalled,
+    AgentTried,
     CallOver,
     CallPlaced,
     ProgressEvent,
@@ -22,7 +24,9 @@ from ivr.session.progress import (
 )
 
 KEPT = 100  # of one call, the newest
-Speaker = Literal["robot", "agent", "customer", "call"]  # call: what became of it
+Speaker = Literal[
+    "robot", "agent", "customer", "whisper", "call"
+]  # call: what became of it; whisper: to the agent
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +47,7 @@ class Lines:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._lines: dict[str, deque[Line]] = {}
+        self._legs: dict[str, str] = {}  # of agents who are told who it is: leg -> call
         self.versions: dict[str, int] = {}  # grows with each line of a call
 
     def observe(self, event: ProgressEvent) -> None:
@@ -50,9 +55,16 @@ class Lines:
             case CallPlaced():
                 self._lines[event.attempt_id] = deque(maxlen=KEPT)
                 self.versions[event.attempt_id] = 0
+            case AgentCalled() if event.attempt_id in self._lines:
+                self._legs[event.leg_id] = event.attempt_id
+            case AgentTried():
+                self._legs.pop(event.leg_id, None)
             case CallOver():
+                self._legs = {leg: call for leg, call in self._legs.items() if call != event.attempt_id}
                 self._lines.pop(event.attempt_id, None)
                 self.versions.pop(event.attempt_id, None)
+            case PromptBegan() if event.text and event.attempt_id in self._legs:
+                self._add(self._legs[event.attempt_id], "whisper", event.text)
             case PromptBegan() if event.text:
                 self._add(event.attempt_id, "robot", event.text)
             case ScriptReached() if event.text:

@@ -13,8 +13,10 @@ from datetime import datetime, timedelta
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from ivr.briefs import Brief
 from ivr.campaigns.actors import MANAGERS, Actor
 from ivr.desk.states import CALL
+from ivr.desk.telling import briefs_of
 from ivr.errors import IvrError
 from ivr.model import (
     Agent,
@@ -79,6 +81,7 @@ class LiveCall:
     node: str | None
     heard: str | None  # the last thing understood
     watchers: tuple[Watcher, ...]
+    brief: Brief  # what they had been asked and answered when they wanted a person
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,10 +133,11 @@ def live_calls(session: Session, actor: Actor) -> tuple[LiveCall, ...]:
         watchers.setdefault(one.attempt_id, []).append(Watcher(one.who, one.kind))
         if one.kind is SupervisionKind.TAKE_OVER and one.state is SupervisionState.ON:
             takers[one.attempt_id] = one.who
+    briefs = briefs_of(session, [row.id for row, _, _ in rows])
     return tuple(
         LiveCall(row.id, campaign, row.phone, row.state.value, agent, takers.get(row.id),
                  row.current_node == BRIDGED, row.answered_at or row.started_at, row.current_node, row.last_heard,
-                 tuple(watchers.get(row.id, ())))
+                 tuple(watchers.get(row.id, ())), briefs.get(row.id, ()))
         for row, campaign, agent in rows
     )  # fmt: skip
 

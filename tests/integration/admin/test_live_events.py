@@ -10,7 +10,8 @@ import pytest
 from sqlalchemy.orm import Session
 
 from admin.settings import StreamLimits
-from ivr.model import Attempt, AttemptState, Contact, Task
+from ivr.briefs import CameTo, Point, kept
+from ivr.model import Attempt, AttemptState, Contact, Handoff, HandoffState, Task
 
 if TYPE_CHECKING:
     from tests.integration.admin.conftest import Open
@@ -41,6 +42,15 @@ def dial(session: Session) -> None:
             started_at=before.started_at,
         )
     )  # fmt: skip
+    point = Point(
+        "q", "number", "Is it +8613912345678?", CameTo.ANSWER, "13912345678", "speech", "yes, 13912345678"
+    )
+    session.add(
+        Handoff(
+            attempt_id="99999999-2222-4333-8444-555555555555", number=1, queue="care", asked_at=before.started_at,
+            state=HandoffState.WAITING, brief=kept((point,)),
+        )
+    )  # fmt: skip
 
 
 async def test_a_change_in_the_database_is_sent(open_web: Open) -> None:
@@ -55,6 +65,8 @@ async def test_a_change_in_the_database_is_sent(open_web: Open) -> None:
     assert found["calls"][0]["current_node"] == "consent"
     assert found["calls"][0]["phone"] == "+8613800001234"
     assert found["campaign"]["counts"]["live"] == 1
+    (point,) = found["calls"][0]["brief"]
+    assert (point["name"], point["came_to"], point["answer"]) == ("number", "answer", "13912345678")
 
 
 async def test_a_viewer_is_sent_masked_numbers(open_web: Open) -> None:
@@ -65,6 +77,8 @@ async def test_a_viewer_is_sent_masked_numbers(open_web: Open) -> None:
         (call,) = (await event(answer))["calls"]
     assert call["phone"] == "+86138****1234"
     assert call["last_heard"] == "*********78"
+    assert "1391234" not in str(call["brief"])
+    assert call["brief"][0]["heard"] == "yes, *********78"
 
 
 async def test_streams_are_bounded(open_web: Open) -> None:

@@ -12,6 +12,7 @@ from click.testing import CliRunner
 from rich.console import Console
 from sqlalchemy.orm import Session
 
+from ivr.briefs import CameTo, Point, kept
 from ivr.campaigns.actors import Actor
 from ivr.cli import watch_calls
 from ivr.cli.main import cli
@@ -48,6 +49,8 @@ NOW = datetime(2026, 11, 2, 10, 0, tzinfo=UTC)
 ANN = Actor("ann", Role.SUPERVISOR, keyboard={"keyboard": "cli:root"})
 PHONES = ["+8613800000001", "+8613800000002", "+8613800000003"]
 
+BRIEF = (Point("q", "takes", "Do you take it?", CameTo.ANSWER, "yes", "keys"),)
+
 
 def fill(session: Session) -> None:
     """Two live calls, the first with an agent of the queue `care`, and one that is over."""
@@ -63,7 +66,9 @@ def fill(session: Session) -> None:
     session.add_all([agent, Queue(name="care", skill="care", **queue)])
     session.flush()
     session.add(AgentPresence(agent_id=agent.id, state=AgentState.TALKING, since=NOW, changes=0, attempt_id="aa1"))
-    session.add(Handoff(attempt_id="aa1", number=1, queue="care", asked_at=NOW, state=HandoffState.TALKING))
+    wanted = {"attempt_id": "aa1", "queue": "care", "asked_at": NOW}
+    session.add(Handoff(number=1, state=HandoffState.OVER, brief=kept(()), **wanted))
+    session.add(Handoff(number=2, state=HandoffState.TALKING, brief=kept(BRIEF), **wanted))
 
 
 @pytest.fixture
@@ -89,6 +94,7 @@ async def test_live_calls_are_seen_with_who_is_in_them(filled: Database) -> None
     first, second = await filled.run(work)
     assert (first.attempt_id, first.campaign, first.agent, first.watchers) == ("aa1", "November", "1001", ())
     assert (second.attempt_id, second.agent, second.node, second.heard) == ("ab2", None, "wants", "yes")
+    assert (first.brief, second.brief) == (BRIEF, ())
     assert second.watchers == (service.Watcher("ann", SupervisionKind.LISTEN),)
     assert (second.person, second.taken_by) == (False, None)
 
@@ -160,6 +166,8 @@ def test_what_supervisors_read(sqlite_url: str) -> None:
     assert "ann: whispers to the agent" in first
     assert second.count("ann") == 2  # with the customer, and what they do
     assert "says nothing" in second
+    assert watch("brief", "aa", "--db", sqlite_url) == "Do you take it? – Yes (Keys)\n"
+    assert watch("brief", "ab", "--db", sqlite_url).startswith("They haven't wanted a person")
     for words in (["--db", sqlite_url, "read", "zz"], ["read", "zz", "--db", sqlite_url]):
         assert watch(*words) == "No call zz is on now; see: ivr watch"
     assert "There is no user bob" in watch("cut", "aa", "--user", "bob", "--db", sqlite_url)
