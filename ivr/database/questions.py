@@ -14,7 +14,7 @@ from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.elements import ClauseElement
 from sqlalchemy.sql.selectable import ReturnsRows
-from sqlalchemy.types import TypeEngine
+from sqlalchemy.types import Float, TypeEngine
 
 from ivr.database.driven import Driven
 from ivr.database.express import Row, Statement
@@ -48,7 +48,7 @@ class Asked:
         to_driver = {name: _impl(bound.type).bind_processor(_POSTGRESQL) for name, bound in compiled.binds.items()}
         self._to_driver = {name: convert for name, convert in to_driver.items() if convert is not None}
         columns = cast(ReturnsRows, query).exported_columns
-        self._columns = [_impl(column.type).result_processor(_POSTGRESQL, None) for column in columns]
+        self._columns = [_from_driver(_impl(column.type)) for column in columns]
 
     def given(self, values: Mapping[str, Any]) -> dict[str, Any]:
         """The values as the driver takes them."""
@@ -62,6 +62,12 @@ class Asked:
 
 def _impl(kind: TypeEngine[Any]) -> TypeEngine[Any]:
     return kind.dialect_impl(_POSTGRESQL)
+
+
+def _from_driver(kind: TypeEngine[Any]) -> _Converter | None:
+    if isinstance(kind, Float):  # comes as it is; its processor would have to be told which type the column has
+        return None
+    return kind.result_processor(_POSTGRESQL, None)
 
 
 def _converted(from_driver: _Converter | None, value: Any) -> Any:

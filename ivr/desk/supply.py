@@ -13,13 +13,15 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from itertools import groupby
+from operator import itemgetter
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, exists, select
 from sqlalchemy.orm import Session
 
 from flows.sprint import TransferStatus
 from ivr.config import DeskSettings
-from ivr.database import Database, DatabaseError
+from ivr.database import Database, DatabaseError, Question
 from ivr.desk import waiting
 from ivr.desk.dealing import Dealing
 from ivr.desk.leasing import Holder, Leased, move_held, renew
@@ -28,7 +30,16 @@ from ivr.desk.presence import Change, end_by_itself
 from ivr.desk.states import CALL
 from ivr.desk.waiting import Claim
 from ivr.model import Agent as AgentRow
-from ivr.model import AgentPresence, AgentSkill, AgentState, Handoff, HandoffResult, HandoffState, Queue
+from ivr.model import (
+    AgentPresence,
+    AgentSkill,
+    AgentState,
+    Handoff,
+    HandoffResult,
+    HandoffState,
+    Queue,
+    UtcDateTime,
+)
 from ivr.ports import Admission, Agent, Request, Staff, Standing
 
 log = logging.getLogger(__name__)
@@ -316,10 +327,10 @@ class DeskAgents:
 
     async def _look_once(self) -> Seen:
         now = self._database.clock.now()
-        seen = await self._database.read(lambda session: _see(session, now))
+        seen = await _see(self._database, now)
         if seen.over:
             await self._database.run(lambda session: self._end_what_is_over(session, now))
-            seen = await self._database.read(lambda session: _see(session, now))
+            seen = await _see(self._database, now)
         return seen
 
     def _note(self, number: str, state: AgentState) -> None:
@@ -345,27 +356,50 @@ class DeskAgents:
         end_by_itself(session, self._worker, now)
 
 
-def _see(session: Session, now: datetime) -> Seen:
-    queues = session.execute(select(Queue.name, Queue.skill, Queue.longest_talk_s)).all()
+# The queues, and whether a customer's worker is gone.
+_QUEUES = Question(
+    select(
+        Queue.name,
+        Queue.skill,
+        Queue.longest_talk_s,
+        exists().where(
+            Handoff.state != HandoffState.OVER, Handoff.lease_until <= bindparam("now", type_=UtcDateTime())
+        ),
+    )
+)
+# Whoever is there, once for each of their skills.
+_PEOPLE = Question(
+    select(
+        AgentRow.number,
+        AgentPresence.state,
+        AgentPresence.since,
+        AgentPresence.until,
+        AgentPresence.lease_until,
+        AgentSkill.skill,
+    )
+    .join(AgentPresence, AgentPresence.agent_id == AgentRow.id)
+    .outerjoin(AgentSkill, AgentSkill.agent_id == AgentRow.id)
+    .where(AgentPresence.state != AgentState.SIGNED_OUT)
+    .order_by(AgentRow.number)
+)
+
+
+async def _see(database: Database, now: datetime) -> Seen:
+    queues = await database.ask(_QUEUES, {"now": now})
     if not queues:  # nobody has a roster here
         return NOTHING
-    skills: dict[int, set[str]] = {}
-    for agent_id, skill in session.execute(select(AgentSkill.agent_id, AgentSkill.skill)):
-        skills.setdefault(agent_id, set()).add(skill)
-    rows = session.execute(
-        select(AgentRow.number, AgentPresence)
-        .join(AgentRow, AgentRow.id == AgentPresence.agent_id)
-        .where(AgentPresence.state != AgentState.SIGNED_OUT)
-        .order_by(AgentRow.number)
-    ).all()
-    ends = [moment for _, one in rows for moment in (one.until, one.lease_until) if moment is not None]
+    agents: list[Colleague] = []
+    ends: list[datetime] = []
+    by_person = groupby(await database.ask(_PEOPLE), key=itemgetter(0, 1, 2, 3, 4))
+    for (number, state, since, until, lease_until), rows in by_person:
+        agents.append((number, state, since, frozenset(row[5] for row in rows if row[5] is not None)))
+        ends += [moment for moment in (until, lease_until) if moment is not None]
     ends_at = min(ends, default=None)
-    gone = select(Handoff.id).where(Handoff.state != HandoffState.OVER, Handoff.lease_until <= now).limit(1)
     return Seen(
-        {name: skill for name, skill, _ in queues},
-        max((longest for _, _, longest in queues), default=0.0),
-        tuple((number, one.state, one.since, frozenset(skills.get(one.agent_id, ()))) for number, one in rows),
-        over=(ends_at is not None and ends_at <= now) or session.scalars(gone).first() is not None,
+        {name: skill for name, skill, *_ in queues},
+        max(longest_s for _, _, longest_s, _ in queues),
+        tuple(agents),
+        over=(ends_at is not None and ends_at <= now) or any(gone for *_, gone in queues),
         ends_at=ends_at,
     )
 

@@ -260,12 +260,11 @@ class Dialer:
     async def _standing(self) -> store.Standing:
         campaign_id = self._options.rules.campaign_id
         now = self._deps.clock.now()
-        return await self._database.read(lambda session: store.standing(session, campaign_id, now))
+        return await store.standing(self._database, campaign_id, now)
 
     async def _next_due(self) -> datetime | None:
         """When the first retry is due; None when none is."""
-        campaign_id = self._options.rules.campaign_id
-        return await self._database.read(lambda session: store.next_due(session, campaign_id))
+        return await store.next_due(self._database, self._options.rules.campaign_id)
 
     def _until(self, moment: datetime | None) -> float | None:
         """Seconds until then."""

@@ -137,6 +137,8 @@ class FeedRunner:
 
     async def _claim(self, name: str | None = None) -> store.Claim | None:
         now = self._database.clock.now()
+        if name is None and not await store.any_due(self._database, now):
+            return None
         return await self._database.run(lambda session: store.claim(session, self._owner, now, name))
 
     async def _run(self, ours: store.Claim) -> Report:

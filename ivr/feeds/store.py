@@ -10,11 +10,12 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Select, insert, or_, select, update
+from sqlalchemy import Select, bindparam, insert, or_, select, update
 from sqlalchemy.orm import Session
 
 from ivr.campaigns.words import state_word
 from ivr.config import Settings
+from ivr.database import Database, Question
 from ivr.feeds.definition import Definition, FeedError
 from ivr.feeds.events import take_complaints, take_payments
 from ivr.feeds.intake import TAKING, Fate, Full, Into, into, take
@@ -22,7 +23,7 @@ from ivr.feeds.loader import load_document
 from ivr.feeds.matching import fields_of
 from ivr.feeds.position import Mark
 from ivr.feeds.rows import Fields, Incoming, Rejected
-from ivr.model import Campaign, Feed, FeedReject, FeedRun, FeedRunState, FeedState
+from ivr.model import Campaign, Feed, FeedReject, FeedRun, FeedRunState, FeedState, UtcDateTime
 
 LEASE_MARGIN_S = 120.0  # a claim outlives the source's own limit by this
 SKEW = timedelta(minutes=5)  # so far the clocks of two machines may differ
@@ -102,7 +103,7 @@ def claim(session: Session, owner: str, now: datetime, name: str | None = None) 
     """The feed that has been due longest, or the one of that name whether it is due or not; None: there is none.
 
     Raises FeedError when the named one can't be run."""
-    query = _due(now) if name is None else _named(session, name, now)
+    query = _DUE.params(now=now) if name is None else _named(session, name, now)
     feed = session.execute(query.limit(1).with_for_update(of=Feed, skip_locked=True)).scalar_one_or_none()
     if feed is None:
         return None
@@ -166,19 +167,28 @@ def _claim_of(session: Session, feed: Feed, run_id: int) -> Claim:
     return Claim(feed.id, run_id, definition, feed.position, feed.columns, fields, place)
 
 
-def _due(now: datetime) -> Select[Feed]:
-    takes = Campaign.state.in_(TAKING) & or_(Campaign.ends_at.is_(None), Campaign.ends_at > now)
-    return (
-        select(Feed)
-        .outerjoin(Campaign, Feed.campaign_id == Campaign.id)
-        .where(
-            Feed.state == FeedState.ACTIVE,
-            Feed.next_at <= now,
-            or_(Feed.lease_until.is_(None), Feed.lease_until <= now),
-            or_(Feed.campaign_id.is_(None), takes),
-        )
-        .order_by(Feed.next_at, Feed.id)
+_now = bindparam("now", type_=UtcDateTime())
+_DUE = (
+    select(Feed)
+    .outerjoin(Campaign, Feed.campaign_id == Campaign.id)
+    .where(
+        Feed.state == FeedState.ACTIVE,
+        Feed.next_at <= _now,
+        or_(Feed.lease_until.is_(None), Feed.lease_until <= _now),
+        or_(
+            Feed.campaign_id.is_(None),
+            or_(*(Campaign.state == state for state in TAKING))
+            & or_(Campaign.ends_at.is_(None), Campaign.ends_at > _now),
+        ),
     )
+    .order_by(Feed.next_at, Feed.id)
+)
+_ANY_DUE = Question(_DUE.with_only_columns(Feed.id).limit(1))
+
+
+async def any_due(database: Database, now: datetime) -> bool:
+    """Whether there is a feed to `claim`: asked often, and nearly always no."""
+    return bool(await database.ask(_ANY_DUE, {"now": now}))
 
 
 def _named(session: Session, name: str, now: datetime) -> Select[Feed]:

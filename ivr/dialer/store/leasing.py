@@ -17,7 +17,7 @@ from ivr.dialer.store.front import Front, front_of
 from ivr.dialer.store.opening import may_be_closed, opens_at
 from ivr.dialer.store.steering import steer
 from ivr.dialer.store.tables import IDS_AT_ONCE
-from ivr.dialer.store.tasks import apply, release, running
+from ivr.dialer.store.tasks import apply, release, runs
 from ivr.model import DecisionStage
 from ivr.policy.calendar import timezone_of
 from ivr.policy.decide import Decision, Verdict, decide_ahead
@@ -132,7 +132,7 @@ def _note_front(front: Front, found: Sequence[Claimed]) -> None:
 
 
 async def _running(database: Database, request: LeaseRequest) -> bool:
-    return await database.read(lambda session: running(session, request.rules.campaign_id, request.now))
+    return await runs(database, request.rules.campaign_id, request.now)
 
 
 def _in_one(session: Session, request: LeaseRequest, wanted: Claim) -> tuple[list[Claimed], _Settled | None]:

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, cast
 
 from sqlalchemy import ColumnElement, Select, bindparam, exists, func, literal_column, or_, select, union_all
 from sqlalchemy.orm import Session
 
+from ivr.database import Database, Question
 from ivr.dialer.store.tables import PRIORITIES, task_table
-from ivr.dialer.store.tasks import running
+from ivr.dialer.store.tasks import may_call
 from ivr.model import Attempt, TaskState
 
 
-def next_due(session: Session, campaign_id: int) -> datetime | None:
-    """When the first task that waits for its retry is due."""
-    due: datetime | None = session.execute(_NEXT_DUE, {"campaign": campaign_id}).scalar_one()
-    return due
+async def next_due(database: Database, campaign_id: int) -> datetime | None:
+    """When the first task that waits for its retry is due. Raises ivr.database.DatabaseError."""
+    ((due,),) = await database.ask(_NEXT_DUE, {"campaign": campaign_id})
+    return cast("datetime | None", due)
 
 
 def _first_of(priority: int) -> Select[Any]:
@@ -35,7 +36,7 @@ def _first_of(priority: int) -> Select[Any]:
 
 # Of each priority the first in its index: however many wait.
 _FIRSTS = union_all(*(select(_first_of(priority).subquery()) for priority in PRIORITIES)).subquery()
-_NEXT_DUE = select(func.min(_FIRSTS.c.next_at))
+_NEXT_DUE = Question(select(func.min(_FIRSTS.c.next_at)))
 
 
 class Standing(StrEnum):
@@ -46,12 +47,12 @@ class Standing(StrEnum):
     STOPPED = "stopped"  # paused by somebody, or finished
 
 
-def standing(session: Session, campaign_id: int, now: datetime) -> Standing:
-    """Where the campaign stands, without leasing anything."""
-    if not running(session, campaign_id, now):
+async def standing(database: Database, campaign_id: int, now: datetime) -> Standing:
+    """Where the campaign stands, without leasing anything. Raises ivr.database.DatabaseError."""
+    found = await database.ask(_STANDING, {"campaign": campaign_id, "now": now})
+    if not found:
         return Standing.STOPPED
-    left = session.execute(_ANYTHING_LEFT, {"campaign": campaign_id}).scalar()
-    return Standing.UNFINISHED if left else Standing.DONE
+    return Standing.UNFINISHED if found[0][0] else Standing.DONE
 
 
 def _any(state: TaskState) -> ColumnElement[bool]:
@@ -61,7 +62,9 @@ def _any(state: TaskState) -> ColumnElement[bool]:
 
 
 # Each by its own index: those that are done may be a million.
-_ANYTHING_LEFT = select(or_(_any(TaskState.READY), _any(TaskState.WAITING), _any(TaskState.LEASED)))
+_STANDING = Question(
+    select(or_(_any(TaskState.READY), _any(TaskState.WAITING), _any(TaskState.LEASED))).where(may_call())
+)
 
 
 def shown_since(session: Session, since: datetime) -> list[tuple[str, str, datetime]]:

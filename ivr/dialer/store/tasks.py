@@ -11,6 +11,7 @@ from sqlalchemy import update as update_of
 from sqlalchemy.orm import Session
 
 from ivr import deliveries
+from ivr.database import Database, Question
 from ivr.dialer.store.tables import task_table
 from ivr.model import Campaign, CampaignState, EmergencyStop, TaskState, UtcDateTime
 from ivr.policy import engagements
@@ -68,6 +69,11 @@ def running(session: Session, campaign_id: int, now: datetime) -> bool:
     return session.execute(_MAY_CALL, {"campaign": campaign_id, "now": now}).first() is not None
 
 
+async def runs(database: Database, campaign_id: int, now: datetime) -> bool:
+    """As `running`, for who asks nothing else. Raises ivr.database.DatabaseError."""
+    return bool(await database.ask(_RUNS, {"campaign": campaign_id, "now": now}))
+
+
 def callable_campaigns() -> Select[int]:
     """The ids of the campaigns that may call (`running`) at the moment that the parameter `now` is."""
     return _MAY_CALL_NOW
@@ -86,17 +92,15 @@ def may_call() -> ColumnElement[bool]:
 
 
 _now = bindparam("now", type_=UtcDateTime())
-_MAY_CALL_NOW = (
-    select(Campaign.id)
-    .where(
-        Campaign.state == CampaignState.RUNNING,
-        or_(Campaign.starts_at.is_(None), Campaign.starts_at <= _now),
-        or_(Campaign.ends_at.is_(None), Campaign.ends_at > _now),
-        or_(Campaign.needs_approval.is_(False), Campaign.approved_sha256.is_not(None)),
-        ~exists().where(EmergencyStop.lifted_at.is_(None)),
-    )
+_MAY_CALL_NOW = select(Campaign.id).where(
+    Campaign.state == CampaignState.RUNNING,
+    or_(Campaign.starts_at.is_(None), Campaign.starts_at <= _now),
+    or_(Campaign.ends_at.is_(None), Campaign.ends_at > _now),
+    or_(Campaign.needs_approval.is_(False), Campaign.approved_sha256.is_not(None)),
+    ~exists().where(EmergencyStop.lifted_at.is_(None)),
 )
 _MAY_CALL = _MAY_CALL_NOW.where(Campaign.id == bindparam("campaign"))
+_RUNS = Question(_MAY_CALL)
 _OVER = select(Campaign.id).where(
     Campaign.id == bindparam("campaign"),
     or_(Campaign.state == CampaignState.FINISHED, Campaign.ends_at <= _now),

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
-from sqlalchemy import bindparam, insert, literal, select, union_all
+from sqlalchemy import Float, bindparam, cast, exists, insert, literal, select, union_all
 
 from ivr.database import Database, Question
 from ivr.model import AuditEntry, UtcDateTime, Worker, WorkerState
@@ -66,6 +66,13 @@ async def test_of_several_selects_the_first_names_the_types(db: Database) -> Non
     found = select(AuditEntry.at, AuditEntry.details).where(AuditEntry.who.startswith("50", autoescape=True))
     nobody = select(AuditEntry.at, AuditEntry.details).where(AuditEntry.who == literal("100%"))
     assert await db.ask(Question(union_all(found, nobody))) == [(NOW, {"n": [1, None]})]
+
+
+async def test_a_float_and_a_condition_come_as_such(db: Database) -> None:
+    await _workers(db)
+    longest = Question(select(cast(2.5, Float), exists().where(Worker.pid == 1), exists().where(Worker.pid == 2)))
+    ((seconds, one, two),) = await db.ask(longest)
+    assert (seconds, bool(one), bool(two)) == (2.5, True, False)
 
 
 async def test_a_parameter_that_is_missing_is_named(db: Database) -> None:
