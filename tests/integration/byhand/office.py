@@ -312,6 +312,13 @@ class Office:
         return await self.db.read(lambda session: session.get_one(Handling, handling_id))
 
 
+async def card(at: Office, number: str = "1001") -> Card:
+    """The agent's task, which there must be."""
+    found = await at.tasks.next(number)
+    assert isinstance(found, Card), found
+    return found
+
+
 def _documents(session: Session, campaign_id: int) -> tuple[Any, Any]:
     row = session.get_one(Campaign, campaign_id)
     return load_document(session.get_one(FlowVersion, row.flow_version_id).source), load_strategy(

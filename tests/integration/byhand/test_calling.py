@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 from sqlalchemy import update
 
-from ivr.byhand.cards import Card
 from ivr.byhand.errors import TaskError
 from ivr.byhand.finishing import Result
 from ivr.byhand.script import UnreadableEntryError
@@ -19,19 +18,13 @@ from ivr.byhand.words import AGENT_AWAY, NO_LINE, NO_WORKER
 from ivr.dialer import store
 from ivr.model import AgentState as S
 from ivr.model import DoNotDisturb, Handling, HandlingState, PeopleMode, Segment, Task, TaskState
-from tests.integration.byhand.office import Office, office, phone
+from tests.integration.byhand.office import Office, card, office, phone
 from trunk.carrier.call import CarrierCall
 from trunk.ports import CallEvent, CallHandler, HungUp, OriginateRequest
 
 pytestmark = pytest.mark.integration
 TWICE = "schema: 1\nstrategy: twice\nretry: {attempts: 2, outcomes: {busy: {waits: [15m], at_most: 2}}}\n"
 LEAVES: dict[str, Any] = {"does": [{"on": "bridged", "at_s": 5, "hang_up": True}]}
-
-
-async def card(at: Office, number: str = "1001") -> Card:
-    found = await at.tasks.next(number)
-    assert isinstance(found, Card), found
-    return found
 
 
 def test_nobody_answers_and_the_retry_rules_say_what_follows(database_url: str, tmp_path: Path) -> None:

@@ -1,172 +1,41 @@
-"""Supervisors in calls over the simulated network, in virtual time: read, listen, whisper, join, take over, cut.
-Who hears whom is in the trunks' contract; here it is what becomes of the order, the call and its record."""
+"""Supervisors in calls over the simulated network, in virtual time: read, listen, whisper, join, cut. Who hears
+whom is in the trunks' contract; here it is what becomes of the order, the call and its record."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
-from functools import partial
-from pathlib import Path
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
 from sqlalchemy.orm import Session
 
-from ivr import run
-from ivr.campaigns.actors import Actor
 from ivr.config import IdentitySettings
-from ivr.database import Database, DatabaseError
-from ivr.dialer.station import Station
-from ivr.dialer.stops import heeding_stops
+from ivr.database import DatabaseError
 from ivr.identity.form import Judgement, begin_identity_check, record_identity_check
-from ivr.model import (
-    AgentPresence,
-    AgentState,
-    IdentityResult,
-    Role,
-    Supervision,
-    SupervisionKind,
-    SupervisionState,
-)
-from ivr.session.progress import Bus, NodeReached, ProgressEvent
+from ivr.model import AgentPresence, AgentState, IdentityResult, Supervision, SupervisionKind, SupervisionState
 from ivr.supervision import service
-from ivr.supervision.runner import Supervising, supervising
-from tests.rosters import crew_of
+from ivr.supervision.runner import Supervising
+from tests.integration.engine.supervised import (
+    CALL_OVER,
+    CUT,
+    DONE,
+    JOIN,
+    LISTEN,
+    PIN,
+    READ,
+    STAYS,
+    WHISPER,
+    Office,
+    Ran,
+    watch,
+)
 from trunk.carrier.call import CarrierCall
 
+__all__ = ["watch"]  # fixtures
 pytestmark = pytest.mark.integration
-
-READ, LISTEN, WHISPER, JOIN, TAKE_OVER, CUT = (
-    SupervisionKind.READ, SupervisionKind.LISTEN, SupervisionKind.WHISPER, SupervisionKind.JOIN,
-    SupervisionKind.TAKE_OVER, SupervisionKind.CUT,
-)  # fmt: skip
-DONE, CALL_OVER = SupervisionState.DONE, SupervisionState.CALL_OVER
-ANN = Actor("ann", Role.SUPERVISOR)
-BOSS = "900"
-FLOW = """\
-schema: 1
-flow: watched
-language: en
-purpose: service
-constants: {company: {type: text, value: Clearbrook}}
-limits: {call_s: 300}
-start: greet
-nodes:
-  greet: {play: {say: "Hello, this is the automated assistant of {company}. This call is recorded."}, next: pin}
-  pin:
-    ask: {prompt: {say: "Your PIN?"}, expect: digits, digits: {min: 4, max: 4, secret: true}, attempts: 1}
-    next: wants
-    no_input: wants
-    no_match: wants
-  wants:
-    ask: {prompt: {say: "Shall we go on?"}, expect: yes_no, no_input_s: 30, attempts: 5}
-    yes: help
-    no: end
-    no_input: end
-    no_match: end
-  help:
-    transfer: {queue: care, comfort: {say: "One moment."}}
-    answered: end
-    unavailable: end
-  end: {hangup: , disposition: finished}
-"""
-PIN = {"on": "pin", "keys": "4938#"}
-STAYS = {"does": [PIN]}  # then says nothing for minutes
 TALKS = {"does": [PIN, {"on": "wants", "keys": "1"}]}
-AGENT = {"does": [{"on": "whisper", "at_s": 1, "keys": "1"}, {"on": "bridged", "at_s": 60, "hang_up": True}]}
-PICKS_UP: dict[str, Any] = {"does": []}
 HANGS_UP = {"does": [{"on": "bridged", "at_s": 8, "hang_up": True}]}
-
-Story = Callable[["Office"], Coroutine[Any, Any, None]]
-
-
-@dataclass
-class Office:
-    """What a supervisor has: the database, and nothing of the process that calls."""
-
-    database: Database
-    reached: dict[str, asyncio.Event] = field(default_factory=dict)  # node -> a call has come there
-
-    async def at(self, node: str) -> None:
-        await self.reached.setdefault(node, asyncio.Event()).wait()
-
-    async def live(self) -> service.LiveCall:
-        (call,) = await self.database.read(lambda session: service.live_calls(session, ANN))
-        return call
-
-    async def order(self, kind: SupervisionKind, phone: str | None = BOSS) -> int:
-        call, now = await self.live(), self.database.clock.now()
-        wanted = service.Order(call.attempt_id, kind, phone)
-        return await self.database.run(lambda session: service.order(session, ANN, wanted, now))
-
-    async def follow(self, order_id: int) -> service.OrderView:
-        now = self.database.clock.now()
-        return await self.database.run(lambda session: service.follow(session, order_id, ANN, now))
-
-    async def until(self, order_id: int, *states: SupervisionState) -> service.OrderView:
-        for _ in range(2000):
-            view = await self.follow(order_id)
-            if view.state in states or (view.over and not states):
-                return view
-            await asyncio.sleep(0.2)
-        raise AssertionError(f"still {view.state}")
-
-    async def stop(self, order_id: int) -> None:
-        await self.database.run(lambda session: service.end(session, order_id, ANN))
-
-
-@dataclass
-class Ran:
-    done: Any
-    rows: list[Supervision]
-
-
-@pytest.fixture
-def watch(bench: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Ran]:
-    """Rehearse one call while the story goes on beside it, in the same virtual time."""
-    flow = tmp_path / "watched.yaml"
-    flow.write_text(FLOW, encoding="utf-8")
-
-    def do(story: Story, callee: dict[str, Any], boss: dict[str, Any] = PICKS_UP) -> Ran:
-        seen: dict[str, Any] = {}
-        office: list[Office] = []
-        rows: list[Supervision] = []
-        real_station, real_stops = Station, heeding_stops
-
-        def station(*args: Any, **more: Any) -> Any:
-            seen["station"] = real_station(*args, **more)
-            return seen["station"]
-
-        class KnownBus(Bus):
-            def __init__(self) -> None:
-                super().__init__()
-                seen["bus"] = self
-
-        @asynccontextmanager
-        async def stops(database: Database, *args: Any) -> AsyncIterator[Any]:
-            office.append(Office(database))
-            async with real_stops(database, *args) as stopped, supervising(database, seen["station"], seen["bus"]):
-                task = asyncio.create_task(story(office[0]))
-                yield stopped
-                async with asyncio.timeout(60):
-                    await task
-            rows.extend(await database.read(lambda session: list(session.query(Supervision))))
-
-        def observe(event: ProgressEvent) -> None:
-            if office and isinstance(event, NodeReached):
-                office[0].reached.setdefault(event.node, asyncio.Event()).set()
-
-        monkeypatch.setattr(run, "Station", station)
-        monkeypatch.setattr(run, "Bus", KnownBus)
-        monkeypatch.setattr(run, "heeding_stops", stops)
-        crew = crew_of({"care": {"1001": "601"}})
-        agents = {"601": AGENT, BOSS: boss}
-        done = bench.run(bench.options([callee], flow=flow, row={}, crew=crew, agents=agents), observe)
-        return Ran(done, rows)
-
-    return do
 
 
 def test_a_call_is_read_while_it_lasts_and_nothing_of_it_stays(watch: Callable[..., Ran]) -> None:
@@ -361,78 +230,3 @@ def test_nothing_is_recorded_while_the_database_is_away(
     (row,) = watch(story, TALKS).rows
     assert len(refused) == 2
     assert (row.state, row.began_at is not None) == (DONE, True)
-
-
-def test_a_supervisor_takes_over_from_the_robot(watch: Callable[..., Ran]) -> None:
-    async def story(office: Office) -> None:
-        await office.at("wants")
-        order = await office.order(TAKE_OVER)
-        await office.at("bridged")
-        again = await office.until(await office.order(TAKE_OVER, "601"))
-        assert (again.state, again.why) == (SupervisionState.NOT_POSSIBLE, "not_free")
-        assert (await office.until(order)).state in (DONE, CALL_OVER)
-
-    ran = watch(story, STAYS, {"does": [{"on": "bridged", "at_s": 40, "hang_up": True}]})
-    attempt = ran.done.only()
-    assert (attempt.disposition, attempt.hung_up_by) == ("taken_over", "us")
-    assert [(one.kind, one.agent) for one in attempt.segments] == [("bot", None), ("agent", "ann")]
-    assert attempt.segments[1].end_s - attempt.segments[1].start_s == pytest.approx(40, abs=1)
-
-
-def test_a_supervisor_takes_over_from_an_agent(watch: Callable[..., Ran], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ivr.dialer.live.INTERVAL_S", 0.0)  # of real time
-
-    async def story(office: Office) -> None:
-        await office.at("bridged")
-        await asyncio.sleep(2)  # until the row says so
-        assert ((await office.live()).person, (await office.live()).taken_by) == (True, None)
-        order = await office.order(TAKE_OVER)
-        await office.until(order, SupervisionState.ON)
-        assert (await office.live()).taken_by == "ann"
-        assert (await office.until(order)).state is CALL_OVER  # the customer hangs up
-
-    callee = {"does": [PIN, {"on": "wants", "keys": "1"}, {"on": "bridged", "at_s": 40, "hang_up": True}]}
-    ran = watch(story, callee)
-    attempt = ran.done.only()
-    assert attempt.hung_up_by == "callee"
-    assert [(one.kind, one.agent) for one in attempt.segments if one.end_s - one.start_s > 1] == [
-        ("bot", None),
-        ("agent", "1001"),
-        ("agent", "ann"),
-    ]
-    tried = ran.done.rows("SELECT agent, result FROM handoff")
-    assert tried == [("1001", "talked")]  # as if they had hung up themselves
-
-
-def test_a_phone_that_isnt_answered_changes_nothing(watch: Callable[..., Ran]) -> None:
-    async def story(office: Office) -> None:
-        await office.at("wants")
-        for kind in (LISTEN, TAKE_OVER):
-            view = await office.until(await office.order(kind))
-            assert (view.state, view.why) == (SupervisionState.NOT_REACHED, "busy")
-
-    ran = watch(story, STAYS, {"pickup": "busy"})
-    assert ran.done.only().disposition == "finished"
-
-
-def test_others_may_not(watch: Callable[..., Ran]) -> None:
-    async def story(office: Office) -> None:
-        await office.at("wants")
-        call, now = await office.live(), office.database.clock.now()
-        wanted = service.Order(call.attempt_id, CUT)
-        for role in (Role.AGENT, Role.VIEWER, Role.INSPECTOR):
-            bob = Actor("bob", role)
-            with pytest.raises(service.SupervisionError, match=f"bob is {role.value}: live calls are for super"):
-                await office.database.run(partial(service.order, actor=bob, wanted=wanted, now=now))
-            with pytest.raises(service.SupervisionError, match="live calls are for supervisors"):
-                await office.database.read(partial(service.live_calls, actor=bob))
-        for wrong, sentence in (
-            (service.Order("nobody", CUT), "No call nobody is on now"),
-            (service.Order(call.attempt_id, LISTEN, "sip:x@y"), "sip:x@y is no phone that can ring for you"),
-            (service.Order(call.attempt_id, LISTEN), "– is no phone that can ring for you"),
-        ):
-            with pytest.raises(service.SupervisionError, match=sentence):
-                await office.database.run(partial(service.order, actor=ANN, wanted=wrong, now=now))
-
-    ran = watch(story, STAYS)
-    assert ran.rows == []
