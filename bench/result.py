@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -58,19 +58,26 @@ class BenchResult:
 
     def print(self, console: Console) -> None:
         table = Table(title=f"{self.name} · {machine_name()}")
-        table.add_column(translate("figure"))
-        table.add_column(translate("measured"), justify="right")
-        table.add_column(translate("limit"), justify="right")
-        table.add_column(translate("holds?"))
+        for heading, justify in zip(self.headings(), ("left", "right", "right", "left"), strict=True):
+            table.add_column(heading, justify=justify)  # type: ignore[arg-type]  # they are what rich knows
+        for row in self.rows():
+            table.add_row(*row)
+        console.print(table)
+        for line in self.details:
+            console.print(line, highlight=False)
+
+    @staticmethod
+    def headings() -> tuple[str, str, str, str]:
+        return translate("figure"), translate("measured"), translate("limit"), translate("holds?")
+
+    def rows(self) -> Iterator[tuple[str, str, str, str]]:
+        """What the table shows: title, figure, limit, verdict. A figure that is missing doesn't hold."""
         unmeasured = dict.fromkeys(self.limits.keys() - self.figures.keys(), "-")
         for name, figure in (self.figures | unmeasured).items():
             limit = self.limits.get(name)
             verdict = "" if limit is None else translate("yes" if self._holds(name) else "NO")
             shown = f"{figure:.4g}" if isinstance(figure, float) else str(figure)
-            table.add_row(self.titles.get(name, name), shown, "" if limit is None else str(limit), verdict)
-        console.print(table)
-        for line in self.details:
-            console.print(line, highlight=False)
+            yield self.titles.get(name, name), shown, "" if limit is None else str(limit), verdict
 
 
 def machine_name() -> str:

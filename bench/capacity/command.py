@@ -26,6 +26,7 @@ ENGINE_SHARE = 0.25  # of Asterisk's CPU
 QUESTION_S = 6.0  # a question with its answer, about
 SETUPS_SHARE = 0.9  # of the set-ups a second that were asked for
 MISSING_SHARE = 0.01  # of the frames
+CHART_STEP_S = 3.0
 GAP_S = 1.0  # without a frame: beyond, somebody asks whether anybody is there
 NOT_UNDERSTOOD_SHARE = 0.05  # of what is said, which is right when alone
 FAULTS = {  # of recordings
@@ -138,14 +139,15 @@ def command(
     if speech_share:
         asked = replace(asked, says=says or alone(asked))
     outcome = run(replace(asked, stalls=stalls))
-    course = steps(outcome)
-    if chart is not None:
-        write_chart(chart, course, f"{calls} · {speech_share:g} · {record_share:g}")
     result = report(outcome)
     if says and speech_share:
         note = translate("Whether the recordings of --says are understood alone was not tried.")
         result = replace(result, details=(*result.details, note))
-    return _with_search(result, course) if search else result
+    if search:
+        result = _with_search(result, steps(outcome))
+    if chart is not None:
+        write_chart(chart, steps(outcome, CHART_STEP_S), result, outcome.held_s)
+    return result
 
 
 def alone(asked: Asked) -> tuple[int, ...]:
@@ -224,11 +226,10 @@ def lost(outcome: Outcome) -> int:
 
 def _hearing_figures(outcome: Outcome) -> dict[str, float | int | str]:
     """Whether anybody heard the other one, in all of the run."""
-    heard = outcome.ears
+    heard = outcome.ears.each
     figures: dict[str, float | int | str] = {
         "longest_gap_s": max((one.longest_gap_s for one in heard), default=0.0),
         "longest_silence_s": max((one.longest_silence_s for one in heard), default=0.0),
-        "worst_call_missing_share": max((one.missing_share for one in heard), default=0.0),
         "silent_calls": sum(one.longest_silence_s > SILENCE_S for one in heard),
         "calls_not_heard": outcome.not_heard,
     }

@@ -7,7 +7,7 @@ the worker; a recorded call's is its file."""
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -35,31 +35,52 @@ class Ear:
 
     longest_gap_s: float  # without a frame
     longest_silence_s: float  # without a sound of the robot
-    missing_share: float  # of the frames
+    first_at: float  # of its frames: they begin a quarter of a second after the answer
+    last_at: float  # that counts: a little before the end
+
+    def due(self, begin_at: float, end_at: float) -> float:
+        """Frames that should have come in that stretch."""
+        return FRAMES_PER_S * max(0.0, min(end_at, self.last_at) - max(begin_at, self.first_at))
 
 
-def ears(came: Frames, whose: NDArray[np.uint64], silent: NDArray[np.bool_], stories: Sequence[Any]) -> list[Ear]:
+@dataclass(frozen=True, slots=True)
+class Ears:
+    """Of all calls that were answered."""
+
+    each: Sequence[Ear] = ()
+    at: Frames = field(
+        default_factory=lambda: np.empty(0)
+    )  # of every frame between its call's first_at and last_at
+    whose: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))  # its call, in `each`
+
+    def missing(self, begin_at: float, end_at: float) -> tuple[float, float]:
+        """The share of the frames of that stretch that didn't come, over all calls and of the worst one."""
+        inside = (self.at >= begin_at) & (self.at < end_at)
+        came = np.bincount(self.whose[inside], minlength=len(self.each))
+        due = np.array([one.due(begin_at, end_at) for one in self.each])
+        long = due > FRAMES_PER_S  # of a shorter stretch one frame is several per cent
+        shares = np.maximum(0.0, 1 - came[long] / due[long])
+        return max(0.0, 1 - came.sum() / max(due.sum(), 1.0)) if due.sum() else 0.0, float(shares.max(initial=0.0))
+
+
+def ears(came: Frames, whose: NDArray[np.uint64], silent: NDArray[np.bool_], stories: Sequence[Any]) -> Ears:
     """Of each call that was answered, in the stories' order, which is that of the calls' indexes in `whose`."""
     order = np.argsort(whose >> np.uint64(16), kind="stable")
     call, at, quiet = (whose[order] >> np.uint64(16)).astype(np.int64), came[order], silent[order]
     begins = np.searchsorted(call, np.arange(len(stories) + 1))
-    found = []
+    found, kept = [], []
     for index, story in enumerate(stories):
         if not story["answered_at"]:
             continue
         mine = slice(begins[index], begins[index + 1])
         begin_at, end_at = story["answered_at"], max(story["ended_at"], story["answered_at"])
         first_at = min(at[mine].min(initial=np.inf), begin_at + BEGIN_S)
-        due = max(0.0, end_at - END_S - first_at) * FRAMES_PER_S
-        came_in_time = np.count_nonzero(at[mine] < end_at - END_S)
-        found.append(
-            Ear(
-                _longest(at[mine], first_at, end_at - END_S),
-                _longest(at[mine][~quiet[mine]], begin_at, end_at),
-                max(0.0, 1 - came_in_time / due) if due else 0.0,
-            )
-        )
-    return found
+        last_at = max(first_at, end_at - END_S)
+        gap_s = _longest(at[mine], first_at, last_at)
+        found.append(Ear(gap_s, _longest(at[mine][~quiet[mine]], begin_at, end_at), first_at, last_at))
+        kept.append(at[mine][at[mine] < last_at])
+    whom = np.repeat(np.arange(len(kept)), [len(one) for one in kept])
+    return Ears(found, np.concatenate(kept) if kept else np.empty(0), whom)
 
 
 def _longest(at: Frames, begin_at: float, end_at: float) -> float:

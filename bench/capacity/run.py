@@ -20,10 +20,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.capacity.ears import Ear, ears, not_heard, recording_fault
+from bench.capacity.ears import Ears, ears, not_heard, recording_fault
 from bench.capacity.flow import PROMPTS
 from bench.capacity.meters import Meters, Reading
-from bench.capacity.people import FRAMES_PER_S, Load, callee, phone_of
+from bench.capacity.people import Load, callee, phone_of
 from bench.capacity.rows import Stored, begin, stored
 from bench.capacity.stalls import lines
 from bench.over_asterisk import CHECKOUT, own_asterisk
@@ -83,7 +83,7 @@ class Outcome:
     stored: dict[str, Stored] = field(default_factory=dict)  # by phone
     came: NDArray[np.float64] = field(default_factory=lambda: np.empty(0))
     whose: NDArray[np.uint64] = field(default_factory=lambda: np.empty(0, np.uint64))
-    ears: list[Ear] = field(default_factory=list)  # of the calls that were answered
+    ears: Ears = field(default_factory=Ears)
     not_heard: int = 0  # calls whose line the platform didn't hear
     recording_faults: dict[str, int] = field(default_factory=dict)  # why they are none, and how many
     idle: Reading | None = None  # before the first call
@@ -92,6 +92,12 @@ class Outcome:
 
     def stored_of(self, number: int) -> Stored | None:
         return self.stored.get(phone_of(number))
+
+    @property
+    def held_s(self) -> tuple[float, float]:
+        """The window, in s since the first call."""
+        first_at = next((one.at for one in self.readings if one.begun), self.window[0])
+        return self.window[0] - first_at, self.window[1] - first_at
 
     @property
     def last_full(self) -> Reading | None:
@@ -104,19 +110,14 @@ class Outcome:
         if not len(late_ms):
             return {}
         p50, p99 = np.percentile(late_ms, [50, 99])
-        expected = FRAMES_PER_S * self.asked.seconds * self.held_in_window
+        missing, worst = self.ears.missing(*self.window)
         return {
             "late_p50_ms": float(p50),
             "late_p99_ms": float(p99),
             "late_max_ms": float(late_ms.max()),
-            "frames_missing_share": max(0.0, 1 - len(late_ms) / max(expected, 1.0)),
+            "frames_missing_share": missing,
+            "worst_call_missing_share": worst,
         }
-
-    @property
-    def held_in_window(self) -> float:
-        """Calls, on average."""
-        inside = [one.held for one in self.readings if self.window[0] <= one.at <= self.window[1]]
-        return sum(inside) / len(inside) if inside else 0.0
 
 
 def run(asked: Asked) -> Outcome:

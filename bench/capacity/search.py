@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from bench.capacity.figures import costs
-from bench.capacity.people import FRAMES_PER_S
 from bench.capacity.run import Outcome
 from bench.lateness import lateness
 
@@ -17,7 +16,7 @@ STEP_S = 10.0
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """Ten seconds of a run."""
+    """A stretch of a run."""
 
     after_s: float  # since the first call, at its middle
     held: float
@@ -27,7 +26,7 @@ class Step:
     cpu_cores: dict[str, float]  # of each part
 
 
-def steps(outcome: Outcome) -> list[Step]:
+def steps(outcome: Outcome, step_s: float = STEP_S) -> list[Step]:
     """From the first call to the last reading."""
     begun = [one.at for one in outcome.readings if one.begun]
     if not begun:
@@ -35,20 +34,20 @@ def steps(outcome: Outcome) -> list[Step]:
     late = lateness(outcome.came, outcome.whose)
     course = []
     at = begun[0]
-    while at + STEP_S <= begun[-1] + 1:
-        spent = costs(outcome.readings, at, at + STEP_S + 0.5)  # the next step's first reading ends this one
-        frames = late.between(at, at + STEP_S)
+    while at + step_s <= begun[-1] + 1:
+        spent = costs(outcome.readings, at, at + step_s + 0.5)  # the next step's first reading ends this one
+        frames = late.between(at, at + step_s)
         course.append(
             Step(
-                after_s=at + STEP_S / 2 - begun[0],
+                after_s=at + step_s / 2 - begun[0],
                 held=spent.held,
                 busy_share=spent.busy_share,
                 late_p99_ms=float(np.percentile(frames, 99)) if len(frames) else 0.0,
-                missing_share=max(0.0, 1 - len(frames) / max(FRAMES_PER_S * STEP_S * spent.held, 1.0)),
+                missing_share=outcome.ears.missing(at, at + step_s)[0],
                 cpu_cores={part: ms * spent.held / 1000 for part, ms in spent.cpu_ms_per_call_s.items()},
             )
         )
-        at += STEP_S
+        at += step_s
     return course
 
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
 from bench.capacity import line
-from bench.capacity.chart import chart_option
+from bench.capacity.chart import page
 from bench.capacity.figures import costs, judge, judge_keys, right_alone, setups_per_s
 from bench.capacity.flow import source
 from bench.capacity.meters import PARTS, Reading, machine_s
@@ -19,6 +20,7 @@ from bench.capacity.people import Recorded, callee, key_of, number_of, phone_of
 from bench.capacity.rows import Stored
 from bench.capacity.search import Step, most_calls
 from bench.lateness import lateness
+from bench.result import BenchResult, Limit
 from flows.loader import loads
 from tests.softphone.rtp import parse_event
 
@@ -148,9 +150,19 @@ def test_steal_is_busy_and_waiting_for_disks_is_not() -> None:
     assert all_s == pytest.approx(10.0)
 
 
-def test_the_flow_loads_and_the_chart_has_a_line_for_each_part() -> None:
+def test_the_flow_loads() -> None:
     assert loads(source("capacity", 3000)).name == "capacity"
-    cores = dict.fromkeys(PARTS, 0.5)
-    option = chart_option([Step(5.0, 10.0, 0.5, 1.0, 0.0, cores)])
-    assert isinstance(option["series"], list)
-    assert len(option["series"]) == 9
+
+
+def test_the_chart_names_who_used_the_machine_and_its_limit_even_of_one_step() -> None:
+    cores = dict.fromkeys(PARTS, 0.1)
+    figures: dict[str, float | int | str] = {"calls_asked": 10, "seconds": 5.0, "late_p99_ms": 31.0}
+    result = BenchResult("capacity", figures, {"late_p99_ms": Limit("at_most", 20.0)})
+    drawn = page([Step(5.0, 10.0, 1.0, 31.0, 0.0, cores)], result, (2.0, 7.0))
+    ElementTree.fromstring(drawn.partition("</style></head>")[2].partition("</html>")[0])
+    for name in ("engine", "encoding recordings", "Asterisk", "others on the machine", "limit: 20 ms"):
+        assert name in drawn
+    assert drawn.count("<polygon") == len(PARTS) + 1
+    assert drawn.count("<circle") == 2  # calls and lateness
+    assert 'class="bad"' in drawn
+    assert "nothing to draw" in page([], result, (0.0, 0.0))
