@@ -4,7 +4,8 @@ A *sprint* is what happens between two waits (goflow's term). `start` and `resum
 the world: then they return a `Sprint` with the session (plain JSON), the events of this sprint in order, and
 exactly one wait, or none when the flow has ended. Barge-in, endpointing and recognition happen inside a wait;
 the interpreter sees the result alone. Every type is frozen and survives a JSON round trip.
-"""
+
+All of them stand in one file: `Wait`, `Result` and `Event` are the whole of what goes out and in."""
 
 from __future__ import annotations
 

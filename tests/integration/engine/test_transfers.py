@@ -1,5 +1,5 @@
 """Calls that are handed over to people, over the simulated network: every result, and everybody leaving at every
-moment. One rehearsal holds all of them: each callee has a queue of their own."""
+moment. One rehearsal holds all of them, and so does one file: each callee has a queue of their own."""
 
 from __future__ import annotations
 

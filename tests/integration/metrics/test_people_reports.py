@@ -22,8 +22,8 @@ from ivr.report.people import PeopleReport, PeopleWanted, people_report
 from ivr.report.people_sheets import PeopleSheets, write_people
 from ivr.report.sheets_out import write_workbook
 
+from .people_counted import by_calls, by_ticks
 from .people_world import World, store, world
-from .test_people_figures import by_calls, by_ticks
 
 pytestmark = pytest.mark.integration
 
