@@ -1,7 +1,8 @@
 """Every figure about people, counted twice: by the book in SQL, and minute by minute from plain events.
 
 Random days, some of them with a change of clocks, on both kinds of database. The second count knows no SQL, no
-periods and no stretches: it walks along the time minute by minute and asks what was going on (`people_counted`)."""
+periods and no stretches: it walks along the time minute by minute and asks what was going on
+(`people_counted`)."""
 
 from __future__ import annotations
 
