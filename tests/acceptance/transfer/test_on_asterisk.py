@@ -23,6 +23,9 @@ from ivr.policy.loader import TEST_CALLS_PATH
 from ivr.results import AttemptResult, Results
 from ivr.session.progress import AgentCalled, AgentTried, ProgressEvent, PromptBegan
 from speech.audio import SAMPLE_RATE_HZ
+from speech.models import whisper_model
+from speech.ports import Phrase, Question
+from speech.recognizers.whisper_decoder import WhisperDecoder
 from tests.asterisk_rig.fixture import AsteriskRig, asterisk_rig
 from tests.integration.engine.transfers import Case, agents_phone, crew, people, write_flow
 from tests.shared_prompts import with_shared_prompts
@@ -57,6 +60,12 @@ CASES = {
     "the second takes it": Case(
         {"does": [RATES]},
         [{"pickup": "reject"}, {"does": [TAKES, {"on": "bridged", "at_s": 2, "hang_up": True}]}],
+    ),
+    "hears the whole brief": Case(
+        {"does": [{"on": "a9", "at_s": 1, "keys": "1"}, {"on": "p9", "at_s": 1, "keys": "4711"}, RATES]},
+        [{"does": [{"on": "whisper", "at_s": 14, "keys": "1"}, {"on": "bridged", "at_s": 2, "hang_up": True}]}],
+        {"answer_within_s": 60},
+        asks=True,
     ),
     "taken behind another trunk": Case(
         {"does": [RATES]},
@@ -183,6 +192,7 @@ async def _channels_left(rig: AsteriskRig) -> int:
         ("leaves while it rings", "caller_left", ["caller_left"]),
         ("agent leaves during the whisper", "declined", ["declined"]),
         ("the second takes it", "talked", ["declined", "answered"]),
+        ("hears the whole brief", "talked", ["answered"]),
         ("taken behind another trunk", "talked", ["answered"]),
     ],
 )
@@ -205,6 +215,32 @@ def test_the_agent_had_the_brief_before_their_phone_rang(handed: Handed) -> None
     attempt = handed.attempt("taken")
     found = [(one["name"], one["answer"]) for one in handed.briefs[attempt.attempt_id]]
     assert found == [("wants", "yes"), ("pin", "***")]
+
+
+def test_the_agent_hears_what_was_answered_and_the_customer_doesnt(handed: Handed) -> None:
+    """As a recogniser hears it, in words that it knows from any voice."""
+    (agent,) = handed.agents("hears the whole brief")
+    (customer,) = [part for part in handed.parts if part.phone == PHONES["hears the whole brief"]]
+    _, talk, _ = handed.attempt("hears the whole brief").segments
+    told = _understood(agent.call.heard[: _bytes(14.0)])
+    assert "customer" in told
+    assert "do you want" in told
+    assert "press" in told
+    waiting = _understood(customer.call.heard[_bytes(talk.start_s - 12.0) : _bytes(talk.start_s)])
+    assert "stay on the line" in waiting or "finding somebody" in waiting
+    assert not any(words in waiting for words in ("customer", "do you want", "press"))
+
+
+def _bytes(seconds: float) -> int:
+    return round(seconds * SAMPLE_RATE_HZ) * 2
+
+
+def _understood(pcm: bytes) -> str:
+    """By the shipped model, in pieces that overlap, as its windows are short."""
+    decoder = WhisperDecoder(whisper_model())
+    question = Question("yes_no", "en", (Phrase("yes", "yes"),))
+    pieces = [pcm[start : start + _bytes(6.0)] for start in range(0, len(pcm), _bytes(5.0))]
+    return " ".join(decoder.decodes(piece, question).free[0].text for piece in pieces).lower()
 
 
 def test_who_leaves_first_takes_the_agents_leg_along(handed: Handed) -> None:
