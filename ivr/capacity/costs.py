@@ -27,13 +27,14 @@ class _Part(BaseModel):
 
 
 class CpuCost(_Part):
-    """CPU of one part, in ms per second (of one core: 1000 are a busy core), and ms per answer and set-up."""
+    """CPU of one part, in ms per second (of one core: 1000 are a busy core), and ms per what happens once."""
 
     fixed: float = Field(default=0.0, ge=0)  # of each process
     per_call: float = Field(default=0.0, ge=0)
     per_recorded_call: float = Field(default=0.0, ge=0)  # more than per_call
     per_spoken_answer: float = Field(default=0.0, ge=0)  # ms, once per answer that a callee says
     per_setup: float = Field(default=0.0, ge=0)  # ms, once per call placed
+    per_recording: float = Field(default=0.0, ge=0)  # ms, once per call recorded
 
 
 class MemoryCost(_Part):
@@ -69,6 +70,7 @@ class Costs(BaseModel):
     machine: str
     engine: CpuCost
     decoding: CpuCost
+    encoding: CpuCost  # of recordings, by programs that workers start
     asterisk: CpuCost
     generator: CpuCost  # of `ivr bench capacity`: no part of a plan, but the yardstick of the machine's speed
     database_cpu: CpuCost
@@ -83,6 +85,7 @@ class Costs(BaseModel):
         return {
             "engine": self.engine,
             "decoding": self.decoding,
+            "encoding": self.encoding,
             "asterisk": self.asterisk,
             "database": self.database_cpu,
         }

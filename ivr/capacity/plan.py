@@ -52,6 +52,7 @@ def per_call_ms(cost: CpuCost, demand: Demand) -> float:
         + cost.per_recorded_call * demand.record_share
         + cost.per_spoken_answer * demand.spoken_per_s / demand.calls
         + cost.per_setup * demand.placed_per_s / demand.calls
+        + cost.per_recording * demand.record_share * demand.placed_per_s / demand.calls
     )
 
 
@@ -64,7 +65,9 @@ def calls_per_worker(demand: Demand, costs: Costs) -> int:
 def layout(demand: Demand, costs: Costs) -> Layout:
     """Raises DemandError when a machine is too small for one call."""
     room_ms = demand.cores_per_machine * costs.bounds.busy_share * 1000 - costs.asterisk.fixed
-    each_ms = sum(per_call_ms(cost, demand) for cost in (costs.engine, costs.decoding, costs.asterisk))
+    each_ms = sum(
+        per_call_ms(cost, demand) for cost in (costs.engine, costs.decoding, costs.encoding, costs.asterisk)
+    )
     each_ms += costs.engine.fixed / calls_per_worker(demand, costs)
     most = int(room_ms / each_ms)
     if most < 1:
@@ -97,6 +100,7 @@ def _calls(demand: Demand, costs: Costs, spread: Layout) -> Iterator[Line]:
     running = spread.machines * spread.workers_per_machine
     yield _cores("engine_cores", "cores for the engine", (costs.engine, running), (demand, costs))
     yield _cores("decoding_cores", "cores for decoding speech", (costs.decoding, 0), (demand, costs))
+    yield _cores("encoding_cores", "cores for encoding recordings", (costs.encoding, 0), (demand, costs))
     yield _cores("asterisk_cores", "cores for Asterisk", (costs.asterisk, spread.machines), (demand, costs))
 
 

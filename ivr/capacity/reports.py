@@ -23,9 +23,9 @@ from ivr.errors import IvrError
 
 MAY_DIFFER = 0.15  # of the measured figure
 NEGLIGIBLE_MS = 0.05  # CPU ms per call-second: less is beyond what a report tells
-COEFFICIENTS = ("fixed", "per_call", "per_recorded_call", "per_spoken_answer", "per_setup")
+COEFFICIENTS = ("fixed", "per_call", "per_recorded_call", "per_spoken_answer", "per_setup", "per_recording")
 MEMORY_COEFFICIENTS = ("fixed_mb", "per_call_kb", "per_speaking_call_kb")
-PARTS = ("engine", "decoding", "asterisk")
+PARTS = ("engine", "decoding", "encoding", "asterisk")
 
 
 class ReportError(IvrError):
@@ -50,8 +50,9 @@ class Report:
 
     def load(self, part: str) -> list[float]:
         """What each coefficient is multiplied by, for the part's CPU in ms per second."""
-        recorded = self.calls * self.record_share
-        return [self._processes(part), self.calls, recorded, self.spoken_per_s, self.setups_per_s]
+        recorded, recordings_per_s = self.calls * self.record_share, self.setups_per_s * self.record_share
+        each = [self.calls, recorded, self.spoken_per_s, self.setups_per_s, recordings_per_s]
+        return [self._processes(part), *each]
 
     def memory_load(self, part: str) -> list[float]:
         """What each of MEMORY_COEFFICIENTS is multiplied by, for the part's memory in MB."""
@@ -105,8 +106,13 @@ def read_report(path: Path) -> Report:
 
 def _report(name: str, document: dict[str, Any]) -> Report:
     figures: dict[str, Any] = document["figures"]
+    if not float(figures["calls_held"]) > 0:
+        raise ValueError("its calls were never there")
     memory_keys = {"engine": "engine_mb", "asterisk": "asterisk_mb"}
     cpu_keys = {part: f"{part}_cpu_ms_per_call_s" for part in PARTS}
+    cpu_ms = {part: float(figures[key]) for part, key in cpu_keys.items() if key in figures}
+    if not cpu_ms:
+        raise KeyError(cpu_keys["engine"])
     return Report(
         name=name,
         machine=str(document.get("machine", "")),
@@ -116,7 +122,7 @@ def _report(name: str, document: dict[str, Any]) -> Report:
         spoken_per_s=float(figures.get("said_per_call_s", 0.0)) * float(figures["calls_held"]),
         setups_per_s=float(figures["window_setups_per_s"]),
         workers=int(figures.get("workers", 1)),
-        cpu_ms={part: float(figures[key]) for part, key in cpu_keys.items() if key in figures},
+        cpu_ms=cpu_ms,
         memory_mb={part: float(figures[key]) for part, key in memory_keys.items() if key in figures},
         generator_ms=float(figures.get("generator_cpu_ms_per_call_s", 0.0)),
     )

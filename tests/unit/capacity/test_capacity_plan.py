@@ -20,7 +20,8 @@ ROUND = COSTS.model_copy(
     update={
         "engine": CpuCost(source="test", per_call=1.0, per_setup=10.0),
         "decoding": CpuCost(source="test", per_spoken_answer=60.0),
-        "asterisk": CpuCost(source="test", per_call=4.0, per_recorded_call=10.0),
+        "encoding": CpuCost(source="test", per_recorded_call=2.0, per_recording=8.0),
+        "asterisk": CpuCost(source="test", per_call=4.0, per_recorded_call=7.1),
         "bounds": COSTS.bounds.model_copy(update={"busy_share": 0.5, "calls_per_worker": 200}),
     }
 )
@@ -37,8 +38,9 @@ def test_sums_done_by_hand() -> None:
     found = figures(demand, ROUND)
     assert found["engine_cores"] == pytest.approx((1.0 + 10 * 0.1) * 1000 / 1000 / 0.5)
     assert found["decoding_cores"] == pytest.approx(0.25 * 4 / 60 * 60 / 0.5)
-    assert found["asterisk_cores"] == pytest.approx((4 + 0.1 * 10) / 0.5)
-    # 2 + 1 + 5 ms a call; 4 cores half busy are 2000 ms: 250 calls, so 4 machines and one more.
+    assert found["encoding_cores"] == pytest.approx((0.1 * 2 + 0.1 * 8 * 0.1) / 0.5)
+    assert found["asterisk_cores"] == pytest.approx((4 + 0.1 * 7.1) / 0.5)
+    # 2 + 1 + 0.28 + 4.71 ms a call; 4 cores half busy are 2000 ms: 250 calls, so 4 machines and one more.
     assert found["calls_per_machine"] == 250
     assert found["asterisk_nodes"] == 5
     # a core half busy has 500 ms: 250 calls at 2 ms, but the most that was seen is 200.
@@ -79,7 +81,7 @@ def test_no_machine_and_no_worker_gets_more_than_it_carries(
     spread = layout(demand, COSTS)
     assert spread.machines * spread.calls_per_machine >= calls
     used_ms = COSTS.asterisk.fixed + spread.calls_per_machine * sum(
-        per_call_ms(cost, demand) for cost in (COSTS.engine, COSTS.decoding, COSTS.asterisk)
+        per_call_ms(cost, demand) for cost in (COSTS.engine, COSTS.decoding, COSTS.encoding, COSTS.asterisk)
     )
     assert used_ms <= 1000 * COSTS.bounds.busy_share * cores
     assert spread.workers_per_machine * COSTS.bounds.calls_per_worker >= spread.calls_per_machine
@@ -123,5 +125,5 @@ def test_a_file_that_isnt_costs(tmp_path: Path, text: str, said: str) -> None:
 def test_the_shipped_costs_name_a_command_or_a_document_for_each_part() -> None:
     costs = load_costs(SHIPPED)
     sources = [part["source"] for part in costs.model_dump().values() if isinstance(part, dict)]
-    assert len(sources) == 10
+    assert len(sources) == 11
     assert all("ivr bench" in source or "docs/" in source for source in sources), sources

@@ -42,7 +42,7 @@ def run_of(calls: float, speech: float = 0.0, record: float = 0.0, setups_per_s:
 def test_what_wasnt_fitted_is_predicted() -> None:
     fitted = fit([run_of(60), run_of(60, 0.5, 0.5), run_of(120)], COSTS, "three runs")
     compared = compare(run_of(90, 0.25, 0.1), fitted)
-    assert {one.part for one in compared} == {"engine", "decoding", "asterisk"}
+    assert {one.part for one in compared} == {"engine", "decoding", "encoding", "asterisk"}
     assert all(one.holds for one in compared), compared
     assert fitted.machine == "that machine"
     assert fitted.asterisk.source == "three runs"
@@ -116,6 +116,16 @@ def test_the_command_fits_checks_and_plans(tmp_path: Path) -> None:
     assert json.loads(done.output)["figures"]["rtp_mbit_per_s"]["value"] == pytest.approx(872)
     done = CliRunner().invoke(command, [])
     assert "--calls N" in done.output
+
+
+@pytest.mark.parametrize("change", [{"calls_held": 0.0}, {f"{part}_cpu_ms_per_call_s": None for part in PARTS}])
+def test_a_run_that_measured_nothing_is_no_report(tmp_path: Path, change: dict[str, float | None]) -> None:
+    path = written(tmp_path, run_of(60), "a.json")
+    document = json.loads(path.read_text("utf-8"))
+    figures = {name: value for name, value in (document["figures"] | change).items() if value is not None}
+    path.write_text(json.dumps(document | {"figures": figures}), "utf-8")
+    with pytest.raises(ReportError, match="isn't a report of ivr bench capacity"):
+        read_report(path)
 
 
 @pytest.mark.parametrize(
