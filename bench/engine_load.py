@@ -32,6 +32,8 @@ ANSWER_AFTER_S = 0.6  # from a question's end to its answer
 DRAIN_PARTS = 50  # of the calls: one part in 20 ms, so each call about once a second
 HISS_RMS = 30  # of ±32768: about -61 dBFS, a quiet line's
 NOISE_FRAMES = 97
+QUIET_SHARE = 0.9  # of the bytes of what is read are 0: silence with its headers
+SILENT_SHARE = 0.9  # of a probe's frames: it hears next to nothing
 PACKET_BYTES = len(AUDIO_HEADER) + FRAME_BYTES
 _SEQUENCE = np.uint64(0xFFFF)
 SAYING = Path(__file__).parents[1] / "tests" / "callers" / "ko" / "espeak_f" / "00_네.wav"
@@ -47,6 +49,7 @@ class Line:
     saying: list[bytes] = field(default_factory=list)  # frames still to be said, the next one last
     arrivals_s: array[float] = field(default_factory=lambda: array("d"))
     received: int = 0  # bytes
+    silent: int = 0  # frames of a probe that were
 
 
 def lateness_ms(probes: Iterable[array[float]]) -> list[float]:
@@ -137,8 +140,11 @@ class Load:
             line = key.data
             if line is not None:
                 now_s = time.monotonic()
-                for _ in range(self._read(line) // PACKET_BYTES):
-                    line.arrivals_s.append(now_s)
+                size = self._read(line)
+                frames = size // PACKET_BYTES
+                line.arrivals_s.extend([now_s] * frames)
+                if self._drain.count(0, 0, size) > QUIET_SHARE * size:
+                    line.silent += frames
             elif key.fileobj is self._manager:
                 data = self._manager.recv(65536)
                 if not data:
@@ -169,14 +175,15 @@ class Load:
         elif what == "mark":
             self._late_ms = array("d")
             for line in self._lines.values():
-                line.arrivals_s, line.received = array("d"), 0
+                line.arrivals_s, line.received, line.silent = array("d"), 0, 0
             self._marked = (time.monotonic(), time.process_time())
         elif what == "report":
             print(json.dumps(self._report()), flush=True)  # noqa: T201 the parent reads it
 
     def _report(self) -> dict[str, float]:
         seconds, cpu_s = time.monotonic() - self._marked[0], time.process_time() - self._marked[1]
-        late = lateness_ms(line.arrivals_s for line in self._lines.values() if line.probe) or [0.0]
+        probes = [line for line in self._lines.values() if line.probe]
+        late = lateness_ms(line.arrivals_s for line in probes) or [0.0]
         p50, p99, most = np.percentile(late, (50, 99, 100)).tolist()
         calls = max(1, len(self._lines))
         received = sum(line.received for line in self._lines.values()) / PACKET_BYTES
@@ -184,6 +191,7 @@ class Load:
             "p50_late_ms": p50,
             "p99_late_ms": p99,
             "max_late_ms": most,
+            "silent_calls": sum(one.silent >= SILENT_SHARE * len(one.arrivals_s) for one in probes),
             "frames_per_call_s": received / calls / seconds,
             "generator_cpu_ms_per_call_s": cpu_s * 1000 / seconds / calls,
             "generator_p99_late_ms": float(np.percentile(self._late_ms, 99)),

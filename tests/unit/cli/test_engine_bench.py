@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from array import array
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -18,11 +19,13 @@ pytestmark = pytest.mark.unit
 
 def measured(**changes: float) -> Measured:
     values = {"engine_ms": 1.2, "memory_kb": 90.0, "p99_late_ms": 4.0, "frames_per_call_s": 50.0} | changes
+    values.setdefault("silent_calls", 0)
     far = {
         "p50_late_ms": 1.0,
         "p99_late_ms": values["p99_late_ms"],
         "max_late_ms": 9.0,
         "frames_per_call_s": values["frames_per_call_s"],
+        "silent_calls": values["silent_calls"],
         "generator_cpu_ms_per_call_s": 0.4,
         "generator_p99_late_ms": 1.0,
     }
@@ -39,18 +42,37 @@ def test_lateness_is_against_each_calls_own_schedule() -> None:
     assert sum(late_ms) == pytest.approx(7)
 
 
-@pytest.mark.parametrize("change", [{"engine_ms": 1.31}, {"memory_kb": 301.0}])
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"engine_ms": 1.31},
+        {"memory_kb": 301.0},
+        {"p99_late_ms": 20.1},
+        {"frames_per_call_s": 49.4},
+        {"silent_calls": 1},
+    ],
+)
 def test_each_limit_is_one_at_500_calls(change: dict[str, float]) -> None:
     def holds(one: Measured) -> bool:
         figures = figures_of("vad 500: ", one)
         return all(limit.holds(float(figures[name])) for name, limit in limits_of(figures).items())
 
-    assert len(limits_of(figures_of("vad 500: ", measured()))) == 2
+    assert len(limits_of(figures_of("vad 500: ", measured()))) == 5
     assert holds(measured())
     assert not holds(measured(**change))
 
 
-@pytest.mark.parametrize("change", [{"p99_late_ms": 20.0}, {"frames_per_call_s": 49.0}])
+@pytest.mark.parametrize("answers", [{}, {"yes by key": 3, "no by speech": 1}])
+def test_answers_are_there_and_right(answers: dict[str, int]) -> None:
+    def holds(one: Measured) -> bool:
+        figures = figures_of("answers 100: ", one)
+        return all(limit.holds(float(figures[name])) for name, limit in limits_of(figures).items())
+
+    assert holds(replace(measured(), answers={"yes by key": 3, "yes by speech": 1}))
+    assert not holds(replace(measured(), answers=answers))
+
+
+@pytest.mark.parametrize("change", [{"p99_late_ms": 20.0}, {"frames_per_call_s": 49.0}, {"silent_calls": 1}])
 def test_a_core_carries_no_more_when_frames_are_late_or_missing(change: dict[str, float]) -> None:
     assert measured().holds
     assert not measured(**change).holds
