@@ -127,16 +127,17 @@ class Presence:
         log.info("worker_left", extra={"worker": worker})
 
     async def _beat(self) -> None:
-        worker, state, here = self._station.worker, self._state, self._database.clock.now()
-        if not await self._database.run(lambda session: rows.beat(session, worker, state, here)):
+        worker, after_s = self._station.worker, self._settings.dead_after_s
+        heard = await rows.beat(self._database, worker, self._state, after_s)
+        if heard.declared_dead:
             self._declared_dead()
             return
         await self.renew()
-        after_s = self._settings.dead_after_s
-        beats = await self._database.run(lambda session: rows.heartbeats(session, after_s, here))
-        silent = self._silent(beats)
-        for dead in await self._database.run(lambda session: rows.declare_dead(session, after_s, silent, here)):
-            await self._bury(dead)
+        dead, silent, here = heard.dead, self._silent(heard.alive), self._database.clock.now()
+        if silent:
+            dead = await self._database.run(lambda session: rows.declare_dead(session, after_s, silent, here))
+        for one in dead:
+            await self._bury(one)
 
     def _silent(self, beats: Mapping[str, datetime]) -> dict[str, datetime]:
         """Those whose heartbeat has been the same for too long, by time that nobody sets."""

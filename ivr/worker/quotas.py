@@ -17,7 +17,7 @@ from ivr.model import QuotaKind
 from ivr.pacing.limits import PerSecond
 from ivr.session.progress import Bus, ProgressEvent
 from ivr.virtual_loop import VirtualClock
-from ivr.worker.rows import NOTHING, Ask, Grant, renew
+from ivr.worker.rows import NOTHING, Ask, Grant, as_they_are, renew
 
 log = logging.getLogger(__name__)
 PEOPLE = (QuotaKind.PEOPLE, "people")
@@ -115,6 +115,10 @@ class Quotas:
             loop = asyncio.get_running_loop()
             began_s = loop.time()
             asks = self._asks()
+            given = await as_they_are(self._database, self._worker, asks, self._quota_s)
+            if given is not None:
+                self._apply(given)
+                return
             here = self._database.clock.now()
             given = await self._database.run(
                 lambda session: renew(session, self._worker, asks, self._quota_s, here)

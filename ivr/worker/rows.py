@@ -11,9 +11,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import delete, func, insert, select, update
-from sqlalchemy.orm import Session
+from sqlalchemy import and_, bindparam, delete, exists, func, insert, or_, select, update
+from sqlalchemy.orm import Session, aliased
 
+from ivr.database import Database, Question, Statement
 from ivr.database.locks import is_postgresql, lock_name
 from ivr.desk import waiting
 from ivr.dialer import store
@@ -53,28 +54,47 @@ def join(session: Session, worker: str, here: datetime) -> int:
     return store.close_unknown(session, store.ownerless(session), here)
 
 
-def beat(session: Session, worker: str, state: WorkerState, here: datetime) -> bool:
-    """The worker lives. False: others have declared it dead."""
-    now = moment(session, here)
-    return bool(
-        session.execute(
-            update(Worker)
-            .where(Worker.id == worker, Worker.state.in_(store.ALIVE))
-            .values(heartbeat_at=now, state=state)
-            .returning(Worker.id)
-        ).all()
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What a worker finds at a beat."""
+
+    declared_dead: bool  # it itself, by others
+    alive: Mapping[str, datetime]  # the last heartbeat of each worker that lives
+    dead: tuple[str, ...]  # those that aren't cleared up after yet
+
+
+_alive = or_(*(Worker.state == state for state in store.ALIVE))
+_clock = func.clock_timestamp()
+_BEAT = Statement.compiled(
+    update(Worker)
+    .where(Worker.id == bindparam("worker"), _alive)
+    .values(heartbeat_at=_clock, state=bindparam("now_is"))
+    .returning(Worker.id)
+)
+# One further ahead was written before the database's clock was set back: it counts from now.
+_SET_BACK = Statement.compiled(
+    update(Worker)
+    .where(_alive, Worker.heartbeat_at > _clock + func.make_interval(0, 0, 0, 0, 0, 0, bindparam("after_s")))
+    .values(heartbeat_at=_clock)
+)
+_THERE = Statement.compiled(
+    select(Worker.id, Worker.heartbeat_at, Worker.state)
+    .where(Worker.state != WorkerState.GONE)
+    .order_by(Worker.id)
+)
+
+
+async def beat(database: Database, worker: str, state: WorkerState, after_s: float) -> Heard:
+    """The worker lives; who else does, in one round trip. PostgreSQL only. Raises DatabaseError."""
+    told = {"worker": worker, "now_is": state.value, "after_s": after_s}
+    mine, _, there = await database.express_all(
+        [(_BEAT, told), (_SET_BACK, told), (_THERE, told)], repeatable=True
     )
-
-
-def heartbeats(session: Session, after_s: float, here: datetime) -> dict[str, datetime]:
-    """The last heartbeat of each worker that lives. One further ahead than `after_s` was written before the
-    database's clock was set back: it counts from now."""
-    now = moment(session, here)
-    ahead = Worker.heartbeat_at > now + timedelta(seconds=after_s)
-    alive = Worker.state.in_(store.ALIVE)
-    session.execute(update(Worker).where(alive, ahead).values(heartbeat_at=now))
-    beats = session.execute(select(Worker.id, Worker.heartbeat_at).where(alive))
-    return {row.id: row.heartbeat_at for row in beats}
+    return Heard(
+        declared_dead=not mine,
+        alive={one: heartbeat_at for one, heartbeat_at, is_ in there if is_ != WorkerState.DEAD},
+        dead=tuple(one for one, _, is_ in there if is_ == WorkerState.DEAD),
+    )
 
 
 def declare_dead(
@@ -177,29 +197,76 @@ def renew(
     return granted
 
 
+_Row = aliased(Quota)
+_BESIDE_MINE = Question(
+    select(_Row.kind, _Row.name, _Row.worker_id, _Row.channels, _Row.calls_per_s, _Row.until, _clock)
+    .join(Quota, and_(Quota.kind == _Row.kind, Quota.name == _Row.name))
+    .where(
+        Quota.worker_id == bindparam("worker"),
+        exists().where(Worker.id == bindparam("worker"), _alive),
+    )
+)
+
+
+async def as_they_are(
+    database: Database, worker: str, asks: Sequence[Ask], quota_s: float
+) -> dict[tuple[QuotaKind, str], Grant] | None:
+    """The worker's quotas, where `renew` would change nothing and they hold for half of their time yet; else None.
+
+    What somebody has is nobody else's until it has run out: looking needs no lock. PostgreSQL only.
+    Raises DatabaseError."""
+    by_name: dict[tuple[QuotaKind, str], list[_Held]] = {}
+    for kind, name, owner, channels, per_s, until, now in await database.ask(_BESIDE_MINE, {"worker": worker}):
+        left_s = (until - now).total_seconds()
+        if left_s > 2 * quota_s or (owner == worker and left_s < quota_s / 2):
+            return None
+        if left_s > 0:
+            by_name.setdefault((kind, name), []).append(_Held(owner, channels, per_s))
+    granted: dict[tuple[QuotaKind, str], Grant] = {}
+    for ask in asks:
+        held = by_name.pop((ask.kind, ask.name), [])
+        grant = granted[ask.kind, ask.name] = _reckoned(worker, ask, held)
+        if _Held(worker, grant.channels, grant.calls_per_s) not in held:
+            return None
+    return None if by_name else granted  # else some aren't asked for any more
+
+
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """A quota that holds."""
+
+    worker_id: str
+    channels: int
+    calls_per_s: float
+
+
 def _grant(session: Session, worker: str, ask: Ask, valid: tuple[datetime, datetime]) -> Grant:
     now, until = valid
     of = (Quota.kind == ask.kind, Quota.name == ask.name)
     # One that runs much longer was given before the database's clock was set back.
     session.execute(update(Quota).where(*of, Quota.until > until + (until - now)).values(until=until))
     rows = session.execute(select(Quota).where(*of, Quota.until > now)).scalars().all()
-    others = [row for row in rows if row.worker_id != worker]
     mine = next((row for row in rows if row.worker_id == worker), None)
-    workers = sorted([worker, *(row.worker_id for row in others)])
+    grant = _reckoned(worker, ask, [_Held(row.worker_id, row.channels, row.calls_per_s) for row in rows])
+    if mine is not None:
+        mine.channels, mine.calls_per_s, mine.until = grant.channels, grant.calls_per_s, until
+        return grant
+    session.execute(delete(Quota).where(*of, Quota.worker_id == worker))  # one that has run out
+    values = {"channels": grant.channels, "calls_per_s": grant.calls_per_s, "until": until}
+    session.execute(insert(Quota).values(kind=ask.kind, name=ask.name, worker_id=worker, **values))
+    return grant
+
+
+def _reckoned(worker: str, ask: Ask, held: Sequence[_Held]) -> Grant:
+    """What the worker gets of what there is, beside what everybody holds. Pure."""
+    others = [one for one in held if one.worker_id != worker]
+    mine = sum(one.channels for one in held if one.worker_id == worker)
+    workers = sorted([worker, *(one.worker_id for one in others)])
     share = ask.channels // len(workers) + (workers.index(worker) < ask.channels % len(workers))
     if ask.leaving:
         share = 0
-    keep = min(ask.keep, mine.channels) if mine is not None else 0
-    channels = max(0, min(max(share, keep), ask.channels - sum(row.channels for row in others)))
+    keep = min(ask.keep, mine)
+    channels = max(0, min(max(share, keep), ask.channels - sum(one.channels for one in others)))
     per_s = 0.0 if ask.leaving else ask.calls_per_s / len(workers)
-    per_s = max(0.0, min(per_s, ask.calls_per_s - sum(row.calls_per_s for row in others)))
-    if mine is not None:
-        mine.channels, mine.calls_per_s, mine.until = channels, per_s, until
-    else:
-        session.execute(delete(Quota).where(*of, Quota.worker_id == worker))  # one that has run out
-        session.execute(
-            insert(Quota).values(
-                kind=ask.kind, name=ask.name, worker_id=worker, channels=channels, calls_per_s=per_s, until=until
-            )
-        )
+    per_s = max(0.0, min(per_s, ask.calls_per_s - sum(one.calls_per_s for one in others)))
     return Grant(channels, per_s, share)

@@ -10,7 +10,7 @@ from typing import TypeVar
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import create_engine, func, select, update
+from sqlalchemy import ColumnElement, create_engine, func, select, update
 from sqlalchemy.exc import NoResultFound
 from sqlalchemy.orm import Session
 
@@ -18,7 +18,7 @@ from ivr.database import Database
 from ivr.dialer import store
 from ivr.dialer.station import Station
 from ivr.model import Attempt, Base, Quota, QuotaKind, Task, TaskState, Worker, WorkerState
-from ivr.worker.rows import Ask, Grant, beat, bury, declare_dead, heartbeats, join, leave, renew
+from ivr.worker.rows import Ask, Grant, as_they_are, beat, bury, declare_dead, join, leave, renew
 from tests.worker_rig.scene import Scene, phone
 
 pytestmark = pytest.mark.integration
@@ -113,6 +113,64 @@ async def test_a_quota_that_was_not_renewed_is_free_for_others(db: Database) -> 
     assert given_a[TRUNK].usable == 0  # it had them once: that counts for nothing now
 
 
+async def test_quotas_that_nothing_would_change_arent_written_again(postgresql_url: str) -> None:
+    """Looking says the same as renewing, until somebody joins or leaves, or half of the time is over."""
+    database = Database(postgresql_url)
+    other = (QuotaKind.CAMPAIGN, "7")
+    asks = [Ask(*TRUNK, 5, 10.0, 2), Ask(*other, 3)]
+
+    async def take(worker: str) -> dict[tuple[QuotaKind, str], Grant]:
+        return await database.run(lambda session: renew(session, worker, asks, 60.0, NOW))
+
+    async def look(some: list[Ask] = asks) -> dict[tuple[QuotaKind, str], Grant] | None:
+        return await as_they_are(database, "a", some, 60.0)
+
+    async def mine_until(later: ColumnElement[datetime]) -> None:
+        await database.run(
+            lambda session: session.execute(update(Quota).where(Quota.worker_id == "a").values(until=later))
+        )
+
+    try:
+        for worker in ("a", "b"):
+            await database.run(lambda session, worker=worker: join(session, worker, NOW))  # type: ignore[misc]
+        assert await look() is None  # nothing is held yet
+        assert await look([]) == {}
+        taken = await take("a")
+        assert await look() == taken
+        assert await look(asks[:1]) is None  # the other one is to be given back
+        assert await look([Ask(*TRUNK, 4, 10.0), asks[1]]) is None  # there are fewer of them now
+        await mine_until(func.clock_timestamp() + timedelta(seconds=20))
+        assert await look() is None  # half of it is over
+        await mine_until(func.clock_timestamp() + timedelta(seconds=200))
+        assert await look() is None  # the database's clock was set back
+        await take("a")
+        await take("b")
+        assert await look() is None  # another one has joined: the share is smaller
+        taken = await take("a")
+        assert await look() == taken
+        await database.run(lambda session: leave(session, "b"))
+        assert await look() is None
+        taken = await take("a")
+        await database.run(lambda session: leave(session, "a"))
+        assert await look() is None  # it is no more
+    finally:
+        await database.close()
+
+
+async def test_a_heartbeat_from_the_future_counts_from_now(postgresql_url: str) -> None:
+    database = Database(postgresql_url)
+    try:
+        for worker in ("a", "b"):
+            await database.run(lambda session, worker=worker: join(session, worker, NOW))  # type: ignore[misc]
+        ahead = update(Worker).where(Worker.id == "b").values(heartbeat_at=func.now() + timedelta(hours=1))
+        await database.run(lambda session: session.execute(ahead))
+        now = await database.read(lambda session: session.execute(select(func.now())).scalar_one())
+        assert (await beat(database, "a", WorkerState.RUNNING, 7200.0)).alive["b"] > now + timedelta(minutes=59)
+        assert (await beat(database, "a", WorkerState.RUNNING, 5.0)).alive["b"] < now + timedelta(minutes=1)
+    finally:
+        await database.close()
+
+
 # ---- death ------------------------------------------------------------------------------------------------------
 
 
@@ -146,7 +204,7 @@ def test_a_dead_workers_calls_are_dropped_closed_and_freed_once_and_it_writes_ov
     campaign_id = scene.campaign("a", [phone(n) for n in range(4)], concurrency=4)
 
     async def story(db: Database) -> None:
-        from ivr.campaigns.running import rules_of
+        from ivr.campaigns.rules import rules_of
 
         rules = await db.read(lambda session: rules_of(session, campaign_id))
         for worker in ("slow", "alive"):
@@ -159,19 +217,24 @@ def test_a_dead_workers_calls_are_dropped_closed_and_freed_once_and_it_writes_ov
             placing = store.Placing(name, rules, lease, now)
             assert await db.run(lambda session, placing=placing: store.place(session, placing))  # type: ignore[misc]
         await db.run(lambda session: renew(session, "slow", [Ask(*TRUNK, 5, 1.0)], 60.0, NOW))
-        assert await db.run(lambda session: declare_dead(session, 5.0, heartbeats(session, 5.0, NOW), NOW)) == ()
+        heard = await beat(db, "alive", WorkerState.DRAINING, 5.0)
+        assert (heard.declared_dead, sorted(heard.alive), heard.dead) == (False, ["alive", "slow"], ())
+        assert await db.run(lambda session: declare_dead(session, 5.0, heard.alive, NOW)) == ()
         late = update(Worker).where(Worker.id == "slow").values(heartbeat_at=func.now() - timedelta(seconds=10))
         await db.run(lambda session: session.execute(late))
 
-        silent = await db.run(lambda session: heartbeats(session, 5.0, NOW))
+        silent = (await beat(db, "alive", WorkerState.RUNNING, 5.0)).alive
         assert await db.run(lambda session: declare_dead(session, 5.0, silent, NOW)) == ("slow",)
+        heard = await beat(db, "alive", WorkerState.RUNNING, 5.0)
+        assert (sorted(heard.alive), heard.dead) == (["alive"], ("slow",))
         network = Network({"slows", "alives", "somebody else's"})
         await Station(db, network, worker="alive").drop_left("slow")
         assert network.held == {"alives", "somebody else's"}
         both = await asyncio.gather(*(db.run(lambda session: bury(session, "slow", now)) for _ in range(2)))
         assert sorted((one.unknown, one.freed) for one in both if one is not None) == [(1, 1)]
 
-        assert not await db.run(lambda session: beat(session, "slow", WorkerState.RUNNING, NOW))
+        heard = await beat(db, "slow", WorkerState.RUNNING, 5.0)
+        assert (heard.declared_dead, sorted(heard.alive), heard.dead) == (True, ["alive"], ())
         with pytest.raises(NoResultFound):
             await db.run(lambda session: renew(session, "slow", [Ask(*TRUNK, 5, 1.0)], 60.0, NOW))
         old = store.Placing("old lease", rules, waiting, now)
