@@ -14,6 +14,8 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
+from ivr.background import background
+
 log = logging.getLogger(__name__)
 LOOK_S = 5.0  # between two looks whether it is quiet
 EVERY_S = 60.0  # real time: between two full collections, and two counts of what is old
@@ -49,12 +51,10 @@ async def collecting_between_calls(calls: Callable[[], bool]) -> AsyncIterator[N
     """While the block runs no full collection comes by itself; `calls()`: whether somebody is on one."""
     young, middle, old = gc.get_threshold()
     gc.set_threshold(young, middle, NEVER)
-    task = asyncio.create_task(_collect_between(calls), name="garbage")
     try:
-        yield
+        async with background(_collect_between(calls), "garbage"):
+            yield
     finally:
-        task.cancel()
-        await asyncio.wait({task})
         gc.set_threshold(young, middle, old)
 
 
