@@ -14,6 +14,11 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from ivr.errors import IvrError
 
 SHIPPED = Path(__file__).parent / "costs.toml"
+EARLIER_KEY = "per_speaking_call"  # decoding's CPU by those who speak, before it was counted by what they say
+_EARLIER = (
+    "{file} holds costs that an earlier version fitted ({where} is counted otherwise now): run ivr bench capacity "
+    "and ivr capacity --fit … --write {file} again, or leave --costs out to plan with the shipped ones"
+)
 
 
 class CostsError(IvrError):
@@ -94,7 +99,9 @@ class Costs(BaseModel):
 def load_costs(path: Path = SHIPPED) -> Costs:
     """Raises CostsError (or OSError, which the command line words itself) when the file isn't one of costs."""
     try:
-        return Costs.model_validate(tomllib.loads(path.read_text("utf-8")))
+        document = tomllib.loads(path.read_text("utf-8"))
+        _refuse_earlier(document, path)
+        return Costs.model_validate(document)
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise CostsError("{file} isn't TOML: {reason}", file=path, reason=error) from None
     except ValidationError as error:
@@ -106,6 +113,16 @@ def load_costs(path: Path = SHIPPED) -> Costs:
             where=".".join(map(str, first["loc"])) or "-",
             reason=first["msg"],
         ) from None
+
+
+def _refuse_earlier(document: Mapping[str, object], path: Path) -> None:
+    """Costs that an earlier version fitted can't be told in today's terms: what was counted is another thing."""
+    parts = {name: part for name, part in document.items() if isinstance(part, dict)}
+    for name, part in parts.items():
+        if EARLIER_KEY in part:
+            raise CostsError(_EARLIER, file=path, where=f"{name}.{EARLIER_KEY}")
+    if "engine" in parts and "encoding" not in parts:
+        raise CostsError(_EARLIER, file=path, where="encoding")
 
 
 def dump_costs(costs: Costs) -> str:

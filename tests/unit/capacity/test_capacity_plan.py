@@ -122,6 +122,28 @@ def test_a_file_that_isnt_costs(tmp_path: Path, text: str, said: str) -> None:
         load_costs(path)
 
 
+@pytest.mark.parametrize(
+    ("before", "after", "where"),
+    [
+        ("per_spoken_answer = 66.4", "per_speaking_call = 6.6", "decoding.per_speaking_call"),
+        ("[encoding]", "[unknown]", "encoding"),
+    ],
+)
+def test_costs_of_an_earlier_version_are_refused_with_what_to_do(
+    tmp_path: Path, before: str, after: str, where: str
+) -> None:
+    path = tmp_path / "mine.toml"
+    shipped = SHIPPED.read_text("utf-8")
+    assert before in shipped
+    path.write_text(shipped.replace(before, after), "utf-8")
+    with pytest.raises(CostsError) as raised:
+        load_costs(path)
+    said = str(raised.value)
+    assert where in said
+    assert f"ivr capacity --fit … --write {path}" in said
+    assert "Extra inputs" not in said
+
+
 def test_the_shipped_costs_name_a_command_or_a_document_for_each_part() -> None:
     costs = load_costs(SHIPPED)
     sources = [part["source"] for part in costs.model_dump().values() if isinstance(part, dict)]
