@@ -11,20 +11,23 @@ import os
 import time
 from collections import deque
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from contextlib import suppress
 from queue import Empty, PriorityQueue
+from threading import Barrier, BrokenBarrierError
 from typing import Any, TypeVar
 
 T = TypeVar("T")
 
 SOUND_MAY_WAIT_S = 0.2  # while results go first; the time after which the next sound of the same speaker comes
+EACH_WITHIN_S = 5.0  # for which threads wait for each other in `each`; they are there at once, or never
 
 
 class DecodingThreads:
     """A pool that takes what is due first: results as they come, sound a little later; each in its own order."""
 
     def __init__(self, workers: int, name: str, sound_may_wait_s: float = SOUND_MAY_WAIT_S) -> None:
+        self._workers = workers
         self.pool = ThreadPoolExecutor(workers, thread_name_prefix=name, initializer=_yield_to_the_clock)
         self._jobs: PriorityQueue[tuple[float, int, Future[Any], Callable[[], Any]]] = PriorityQueue()
         self._numbers = itertools.count()
@@ -52,6 +55,19 @@ class DecodingThreads:
             return time.monotonic() - self._since[0]
         except IndexError:  # nothing waits, or a thread has just taken the last one
             return 0.0
+
+    def each(self, work: Callable[[], object]) -> None:
+        """Do this once in every thread, and wait for it. Blocks; not to be called from one of the threads."""
+        together = Barrier(self._workers)  # no thread takes a second one while another has had none
+
+        def once() -> None:
+            with suppress(BrokenBarrierError):  # the pool was closed meanwhile
+                together.wait(EACH_WITHIN_S)
+            work()
+
+        for future in [self.pool.submit(once) for _ in range(self._workers)]:
+            with suppress(CancelledError):
+                future.result()
 
     def close(self) -> None:
         """End the threads; what hasn't begun is cancelled. Blocks until the rest is done."""

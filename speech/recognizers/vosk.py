@@ -19,6 +19,7 @@ from typing import Any
 from speech.answers.distance import distance
 from speech.answers.matching import TRIM_COST, match
 from speech.answers.sounds import Units, units
+from speech.answers.types import AnswerSpec, build_question
 from speech.audio import SAMPLE_RATE_HZ
 from speech.models import find_vosk
 from speech.ports import Hypothesis, Question, SpeechError
@@ -34,6 +35,7 @@ CONFIDENCE_MIN = 0.7
 LEAD_IN_S = 0.5
 SAME_SOUND_MAX = 0.1  # distance (speech.answers.sounds) up to which two ways of saying a meaning are one
 CHUNK_BYTES = SAMPLE_RATE_HZ * 2 // 5  # 200 ms: Vosk works in bursts, smaller chunks only cost switches
+WARM_UP_S = 2.0  # of silence: three of the network's bunches
 MAX_UTTERANCE_S = 10.0  # longer is no short answer; nothing more is decoded
 
 _models: dict[str, Any] = {}
@@ -97,6 +99,7 @@ class VoskRecognizer:
         self._model = await asyncio.get_running_loop().run_in_executor(
             self._threads.pool, load_model, self._language
         )
+        await asyncio.to_thread(self._threads.each, self._warm_up)
 
     def open(self, question: Question) -> VoskStream:
         """A new utterance. Past `max_waiting` open ones per thread it is turned away, and while sound waits for
@@ -142,6 +145,13 @@ class VoskRecognizer:
         kaldi = vosk.KaldiRecognizer(self._model, SAMPLE_RATE_HZ, self.grammar(question).json)
         kaldi.SetWords(True)
         return kaldi
+
+    def _warm_up(self) -> None:
+        """In each thread, before the first call: what decoding works in, 4 MB a thread, is kept from then on. It
+        belongs to the worker, not to its first callers (decision 220)."""
+        kaldi = self._new_kaldi(build_question(AnswerSpec("yes_no", self._language)))
+        kaldi.AcceptWaveform(bytes(int(WARM_UP_S * SAMPLE_RATE_HZ) * 2))
+        kaldi.FinalResult()
 
     def _closed(self) -> None:
         self._open_streams -= 1
@@ -193,9 +203,17 @@ class VoskStream:
         self._close()
 
     def _close(self) -> None:
+        """Its place is free at once, and so is what the recogniser holds, 2 MB, whoever still holds the stream. A
+        thread lets go of it: thousands of pieces, for which no clock should wait."""
         if not self._done:
             self._done = True
             self._owner._closed()
+            if self._kaldi is not None or self._decoding.locked():
+                self._owner._threads.result(self._let_go)
+
+    def _let_go(self) -> None:
+        with self._decoding:
+            self._kaldi = None
 
     def _decode(self) -> None:
         """In a thread: decode all that waits, unless another thread is at this utterance: it takes that as well,

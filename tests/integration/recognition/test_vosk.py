@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
+import weakref
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 import pytest
 
@@ -138,3 +140,47 @@ async def test_a_language_without_a_model_is_an_error_with_its_mend() -> None:
     with pytest.raises(SpeechError, match="no Vosk model for language zh-CN: run `ivr models fetch zh`"):
         await recognizer.start()
     await recognizer.close()
+
+
+class Counted:
+    """A recogniser's place in the model: counts who is there."""
+
+    def __init__(self, recognizer: VoskRecognizer, monkeypatch: pytest.MonkeyPatch) -> None:
+        self._there: weakref.WeakSet[Any] = weakref.WeakSet()
+        self.made = 0
+        make = recognizer._new_kaldi
+
+        def made(question: Question) -> Any:
+            self.made += 1
+            kaldi = make(question)
+            self._there.add(kaldi)
+            return kaldi
+
+        monkeypatch.setattr(recognizer, "_new_kaldi", made)
+
+    def there(self) -> int:
+        return len(self._there)
+
+
+async def test_who_hangs_up_or_keys_leaves_no_recogniser_behind(
+    vosk: VoskRecognizer, caller: Callable[[str], bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counted = Counted(vosk, monkeypatch)
+    pcm = caller("ko/espeak_f/14_아니요_괜찮아요.wav")
+    streams = [vosk.open(build_question(AnswerSpec("yes_no", "ko"))) for _ in range(3)]
+    for stream in streams:
+        stream.feed(pcm)
+    await asyncio.to_thread(vosk._threads.each, lambda: None)  # all of it is decoded
+    assert (counted.made, counted.there()) == (3, 3)
+    for stream in streams:
+        stream.cancel()
+    await asyncio.to_thread(vosk._threads.each, lambda: None)
+    assert counted.there() == 0  # though the turns may hold their streams
+
+
+async def test_what_threads_decode_in_is_there_before_the_first_call(monkeypatch: pytest.MonkeyPatch) -> None:
+    recognizer = VoskRecognizer("ko", RecognizerOptions(workers=2))
+    counted = Counted(recognizer, monkeypatch)
+    await recognizer.start()
+    await recognizer.close()
+    assert (counted.made, counted.there()) == (2, 0)

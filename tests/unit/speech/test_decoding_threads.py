@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
-from concurrent.futures import CancelledError
+from collections.abc import Callable, Iterator
+from concurrent.futures import CancelledError, Future
 from functools import partial
 
 import pytest
@@ -67,3 +67,39 @@ def test_who_waits_learns_of_a_fault_and_of_the_end(threads: DecodingThreads) ->
     assert busy.done()
     with pytest.raises(CancelledError):
         waiting.result(timeout=0)
+
+
+def test_each_thread_does_it_once() -> None:
+    threads = DecodingThreads(3, "test")
+    who: list[str] = []
+    threads.each(lambda: who.append(threading.current_thread().name))
+    threads.close()
+    assert len(who) == len(set(who)) == 3
+
+
+def test_closed_threads_do_nothing_more(threads: DecodingThreads, monkeypatch: pytest.MonkeyPatch) -> None:
+    begun, go_on, asked = threading.Event(), threading.Event(), threading.Event()
+    submit = threads.pool.submit
+
+    def submitted(work: Callable[[], None]) -> Future[None]:
+        future = submit(work)
+        asked.set()
+        return future
+
+    def keep_busy() -> None:
+        begun.set()
+        go_on.wait()
+
+    threads.sound(keep_busy)
+    begun.wait()
+    monkeypatch.setattr(threads.pool, "submit", submitted)
+    done: list[int] = []
+    waiting = threading.Thread(target=lambda: threads.each(lambda: done.append(1)))
+    waiting.start()
+    asked.wait()
+    closing = threading.Thread(target=threads.close)
+    closing.start()
+    waiting.join()  # what hadn't begun was cancelled
+    go_on.set()
+    closing.join()
+    assert not done
