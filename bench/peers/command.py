@@ -6,8 +6,10 @@ paced. Every contestant is one process, and has the same generator on the other 
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Callable, Coroutine, Sequence
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import click
 import uvloop
@@ -15,12 +17,13 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.peers.environments import PEERS, python_of
-from bench.peers.figures import OURS, Measured, ratios
+from bench.peers.figures import OURS, Measured, at_limit, ratios
 from bench.peers.running import Load, measure_ours, measure_peer
 from bench.result import BenchResult
 from ivr.config import load_settings
 from ivr.i18n import translate
 
+Measure = Callable[[Load], Coroutine[Any, Any, Measured]]
 EQUAL_CALLS = 10
 OURS_NEAR_LIMIT = 500
 WIDTH = 79  # of the table, so that no terminal folds its lines
@@ -64,32 +67,28 @@ def command(
     folder = (environments or load_settings().paths.var / "peers").absolute()
     pythons = {name: python_of(PEERS[name], folder) for name in names or sorted(PEERS)}
     found: list[Measured] = []
+    contestants: list[tuple[int, Measure]] = [
+        (PEERS[name].near_limit, partial(measure_peer, PEERS[name], python)) for name, python in pythons.items()
+    ]
+    contestants.append((OURS_NEAR_LIMIT, measure_ours))
     for vad in (True, False):
-        for name, python in pythons.items():
-            peer = PEERS[name]
-            for load in _loads(calls, peer.near_limit, seconds, vad=vad, equal_only=equal_only):
-                found.append(_told(uvloop.run(measure_peer(peer, python, load))))
-        for load in _loads(calls, OURS_NEAR_LIMIT, seconds, vad=vad, equal_only=equal_only):
-            found.append(_told(uvloop.run(measure_ours(load))))
+        for near_limit, measure in contestants:
+            at = partial(_measured, measure, seconds, vad)
+            found.append(at(calls))
+            if vad and not equal_only:  # with VAD, which decides
+                found.append(at_limit(at, near_limit))
     versions = ", ".join(f"{PEERS[name].package} {PEERS[name].version}" for name in pythons)
     return result_of(found, (f"{versions}.", *CONDITIONS))
 
 
-def _told(one: Measured) -> Measured:
+def _measured(measure: Measure, seconds: float, vad: bool, calls: int) -> Measured:
     """Said as it comes, since the whole takes minutes."""
+    one = uvloop.run(measure(Load(calls, seconds, vad)))
     figures = (
         f"{one.cpu_ms_per_call_s:.2f} ms per call-s, p99 {one.p99_late_ms:.1f} ms, {one.frames_per_call_s:.1f}/s"
     )
     click.echo(f"{one.contestant} vad={one.vad} calls={one.calls}: {figures}", err=True)
     return one
-
-
-def _loads(calls: int, near_limit: int, seconds: float, *, vad: bool, equal_only: bool) -> list[Load]:
-    """The equal load, and with VAD, which decides, one near the contestant's limit."""
-    loads = [Load(calls, seconds, vad)]
-    if vad and not equal_only:
-        loads.append(Load(near_limit, seconds, vad))
-    return loads
 
 
 def result_of(found: Sequence[Measured], conditions: tuple[str, ...]) -> BenchResult:
@@ -114,7 +113,10 @@ def _side_by_side(found: Sequence[Measured]) -> list[str]:
         "late p99, ms",
         "frames a second",
     ):
-        table.add_column(translate(heading), justify="left" if heading == "contestant" else "right")
+        if heading == "contestant":
+            table.add_column(translate(heading), no_wrap=True)
+        else:
+            table.add_column(translate(heading), justify="right")
     table.add_column(translate("holds?"))
     for one in sorted(found, key=lambda one: (not one.vad, one.contestant != OURS, one.contestant, one.calls)):
         table.add_row(

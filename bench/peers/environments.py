@@ -30,7 +30,7 @@ class Peer:
     server: str
     with_vad: str
     without_vad: str
-    near_limit: int  # calls at once in one process, seen to be about what it carries here
+    near_limit: int  # calls at once in one process: where the search for what it carries begins
 
     @property
     def pins(self) -> Path:

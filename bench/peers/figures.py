@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 FRAMES_PER_S = 50.0
@@ -10,6 +10,7 @@ LATE_MS = 20.0  # p99: beyond, callees hear gaps
 RATE_SHARE = 0.99  # of the frames due: fewer, and it has fallen behind
 
 OURS = "ours"
+STEP, STEPS = 1.25, 4  # of the search for a contestant's limit
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +30,23 @@ class Measured:
     def holds(self) -> bool:
         """Whether callees would hear what they should, when they should."""
         return self.p99_late_ms < LATE_MS and self.frames_per_call_s >= RATE_SHARE * FRAMES_PER_S
+
+
+def at_limit(measure: Callable[[int], Measured], begin: int) -> Measured:
+    """Of loads a quarter apart around `begin`, the greatest that holds; the last one tried when none does."""
+    best = measure(begin)
+    for _ in range(STEPS):
+        if best.holds:
+            more = measure(max(best.calls + 1, round(best.calls * STEP)))
+            if not more.holds:
+                break
+            best = more
+        else:
+            fewer = max(1, round(best.calls / STEP))
+            best = measure(fewer)
+            if best.holds or fewer == 1:
+                break
+    return best
 
 
 def ratios(found: Sequence[Measured]) -> dict[str, float]:

@@ -22,5 +22,8 @@ def test_ten_calls_are_held_and_every_key_is_stored() -> None:
     assert figures["keys_not_right"] == 0
     assert int(figures["said"]) > 0
     assert sum(one.recorded_s > 0 for one in outcome.stored.values()) == 2
+    assert figures["recordings_not_whole"] == 0, outcome.recording_faults
+    assert (figures["silent_calls"], figures["calls_not_heard"]) == (0, 0)
+    assert len(outcome.ears.each) == 10
     for part in ("engine", "asterisk", "generator"):
         assert float(figures[f"{part}_cpu_ms_per_call_s"]) > 0

@@ -11,7 +11,7 @@ import pytest
 from bench.peers import environments
 from bench.peers.command import CONDITIONS, result_of
 from bench.peers.environments import PEERS, PeerError, python_of
-from bench.peers.figures import OURS, Measured, ratios
+from bench.peers.figures import OURS, Measured, at_limit, ratios
 
 pytestmark = pytest.mark.unit
 
@@ -36,6 +36,20 @@ def test_ratios_at_equal_load_and_each_at_its_own() -> None:
         "pipecat, with VAD, its 16 against our 500 calls": 40.0,
         "pipecat, without VAD, 10 calls each": 10.0,
     }
+
+
+@pytest.mark.parametrize(("carries", "found"), [(100, 100), (130, 125), (99, 80), (55, 51), (10_000, 244)])
+def test_the_limit_is_looked_for_in_both_directions(carries: int, found: int) -> None:
+    tried: list[int] = []
+
+    def measure(calls: int) -> Measured:
+        tried.append(calls)
+        return replace(measured(OURS, calls, 1.0), p99_late_ms=5.0 if calls <= carries else 50.0)
+
+    one = at_limit(measure, 100)
+    assert one.calls == found
+    assert one.holds
+    assert len(tried) <= 5
 
 
 def test_alone_nobody_is_compared() -> None:
