@@ -11,8 +11,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-import cel
-
 from flows.findings import FlowError, nearest
 from flows.sprint import Scalar
 
@@ -107,6 +105,8 @@ def compile_condition(source: str) -> Condition:
             "{name}() is not available in flows: values are single, there is nothing to go through",
             name=loop.group(1),
         )
+    import cel  # here: it brings a prompt's whole toolkit along, which flows without conditions needn't wait for
+
     try:
         program = cel.compile(source)
     except ValueError as error:

@@ -24,8 +24,7 @@ from ivr.policy.loader import default_policy
 from ivr.policy.policy import Policy, policy_of
 from ivr.results import Results
 from ivr.run import Parts, Run, RunOptions, run_campaign
-from ivr.session.offering import BRIDGED, WHISPER
-from ivr.session.progress import NodeReached, Observer, ProgressEvent, PromptBegan, PromptEnded
+from ivr.session.progress import BRIDGED, WHISPER, NodeReached, Observer, ProgressEvent, PromptBegan, PromptEnded
 from ivr.virtual_loop import run_virtual
 from trunk.carrier import Carrier, CarrierConfig, Stage, load_callees
 from trunk.carrier.callees import CalleeBook

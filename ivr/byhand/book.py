@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from flows.flow import Flow
 from flows.loader import load_document as load_flow
-from ivr.campaigns.running import rules_of
+from ivr.campaigns.rules import rules_of
 from ivr.model import Campaign, CampaignState, FlowVersion, HandledBy, PeopleMode
 from ivr.policy.policy import CampaignRules
 from ivr.strategy import Strategy, default_strategy

@@ -20,9 +20,9 @@ from ivr.byhand.patience import patiently
 from ivr.byhand.words import NO_WORKER, NOT_DIALLED, WORKER_GONE
 from ivr.config import Settings, TaskSettings
 from ivr.database import Database, DatabaseError
+from ivr.database.failures import DATABASE_WAIT_S
 from ivr.desk.presence import Change, find, move, presence_of
 from ivr.dialer import store
-from ivr.dialer.calling import DATABASE_WAIT_S
 from ivr.dialer.ledger import DatabaseLedger
 from ivr.model import Agent, AgentState, Attempt, Handling, HandlingState
 from ivr.session.deps import PlacedAttempt

@@ -29,8 +29,7 @@ from ivr.model import Attempt, Contact, Handling, HandlingState, Task
 from ivr.session.deps import PlacedAttempt
 from ivr.session.faults import log_fault
 from ivr.session.machine import CallState
-from ivr.session.offering import BRIDGED
-from ivr.session.progress import AgentCalled, CallOver, NodeReached, ProgressEvent, StateChanged
+from ivr.session.progress import BRIDGED, AgentCalled, CallOver, NodeReached, ProgressEvent, StateChanged
 from ivr.session.record import CallRecord
 from ivr.session.slots import SlotTimes
 from prompts.languages import family

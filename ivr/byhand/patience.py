@@ -10,7 +10,7 @@ from typing import TypeVar
 from sqlalchemy.orm import Session
 
 from ivr.database import Database, DatabaseError
-from ivr.dialer.calling import DATABASE_WAIT_S
+from ivr.database.failures import DATABASE_WAIT_S
 from ivr.session.faults import log_fault
 
 log = logging.getLogger(__name__)

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from enum import StrEnum
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from sqlalchemy.orm import Session
 
@@ -46,7 +46,9 @@ from ivr.desk.presence import find
 from ivr.dialer.ledger import DatabaseLedger
 from ivr.identity.form import Judgement, record_identity_check
 from ivr.model import Agent, Handling, HandlingState, IdentityResult, PeopleMode
-from ivr.session.api import ApiClient
+
+if TYPE_CHECKING:
+    from ivr.session.api import ApiClient
 
 T = TypeVar("T")
 SCRIPTED = (HandlingState.TALKING, HandlingState.WRAP_UP)  # while entries are taken
@@ -75,13 +77,15 @@ class Tasks:
         self._settings, self._identity = settings.tasks, settings.identity
         self._book = Book()
         self._texts = Texts(settings.paths.prompts)
-        self._api = ApiClient(settings.api, database.clock)
+        self._api_settings = settings.api
+        self._api: ApiClient | None = None  # once a script asks another system
         self._ledger = DatabaseLedger(database)
         self._taking = Taking(database, self._book, self._settings)
         self._closing = Closing(database, self._settings, self._book)
 
     async def close(self) -> None:
-        await self._api.close()
+        if self._api is not None:
+            await self._api.close()
 
     # ---- before the call ------------------------------------------------------------------------------------
 
@@ -301,9 +305,16 @@ class Tasks:
                 slot = await self._ledger.book_callback(attempt, wait.number, wait.when, None)
                 return CallbackBooked(ok=slot is not None, at=slot)
             case ApiWait():
-                return await self._api.call(wait, attempt.attempt_id)
+                return await self._client().call(wait, attempt.attempt_id)
             case _:
                 raise TaskError("The script can't do {what} by hand.", what=wait.kind)
+
+    def _client(self) -> ApiClient:
+        if self._api is None:
+            from ivr.session.api import ApiClient  # here: most commands need no HTTP library
+
+            self._api = ApiClient(self._api_settings, self._database.clock)
+        return self._api
 
     async def _judge(self, handling_id: int, node: str, number: str, judged: IdentityJudged) -> None:
         """Keep what the agent's check of the customer's identity came to; of the words of it nothing is kept."""

@@ -7,7 +7,6 @@ from datetime import datetime
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from flows.loader import load_document as load_flow
 from ivr.campaigns.actors import SYSTEM, Actor
 from ivr.campaigns.changing import (
     Change,
@@ -22,13 +21,12 @@ from ivr.campaigns.creating import Schedule, check_schedule
 from ivr.campaigns.errors import CampaignError
 from ivr.campaigns.hashing import changed_parts, feeds_of, parts_of, whole
 from ivr.campaigns.life_cycle import Event, step
+from ivr.campaigns.rules import rules_of
 from ivr.campaigns.words import part_words
 from ivr.config import Settings
 from ivr.database import Database
 from ivr.dialer.entry import take_in
-from ivr.model import Campaign, CampaignState, FlowVersion, Intake, Task, TaskState
-from ivr.policy.loader import default_policy, load_document
-from ivr.policy.policy import CampaignRules
+from ivr.model import Campaign, CampaignState, Intake, Task, TaskState
 
 
 async def start(database: Database, actor: Actor, name: str, settings: Settings) -> int:
@@ -126,11 +124,3 @@ def _begin(session: Session, campaign_id: int, change: Change, sha256: str) -> i
     move(session, campaign, change)
     left = select(func.count()).where(Task.campaign_id == campaign_id, Task.state != TaskState.DONE)
     return session.execute(left).scalar_one()
-
-
-def rules_of(session: Session, campaign_id: int) -> CampaignRules:
-    """What the campaign's numbers are judged by."""
-    campaign = session.get_one(Campaign, campaign_id)
-    version = session.get_one(FlowVersion, campaign.flow_version_id)
-    policy = load_document(campaign.policy) if campaign.policy else default_policy()
-    return CampaignRules(policy, campaign.id, campaign.purpose, version.flow, load_flow(version.source).needs)

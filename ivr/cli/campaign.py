@@ -16,11 +16,10 @@ from ivr.cli.campaign_options import (
     acting,
     campaign_parts,
     flow_of,
-    moment_of,
-    zone_of,
 )
 from ivr.cli.lazy import Elsewhere, LazyGroup
 from ivr.cli.list_file import columns_of
+from ivr.cli.moments import moment_of, zone_of
 from ivr.cli.with_database import with_database
 from ivr.config import load_settings
 from ivr.contacts_import import ImportOptions

@@ -10,7 +10,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from ivr.cli.campaign_options import zone_of
+from ivr.cli.moments import zone_of
 from ivr.cli.options import DATABASE
 from ivr.cli.with_database import operator, with_database
 from ivr.config import load_settings

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 from sqlalchemy.orm import Session
 
-from ivr.cli.campaign_options import zone_of as checked_zone
+from ivr.cli.moments import zone_of as checked_zone
 from ivr.cli.options import DATABASE
 from ivr.cli.with_database import with_database
 from ivr.config import load_settings

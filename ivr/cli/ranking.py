@@ -10,8 +10,8 @@ import click
 from rich.console import Console
 from sqlalchemy.orm import Session
 
-from ivr.cli.campaign_options import zone_of as checked_zone
 from ivr.cli.metrics import DAY, spans
+from ivr.cli.moments import zone_of as checked_zone
 from ivr.cli.options import DATABASE
 from ivr.cli.report import HTML, JSON, XLSX, check_paths, page_writer, write_all
 from ivr.cli.with_database import with_database

@@ -15,8 +15,8 @@ from rich.console import Console
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from ivr.cli.campaign_options import zone_of as checked_zone
 from ivr.cli.metrics import DAY, spans
+from ivr.cli.moments import zone_of as checked_zone
 from ivr.cli.options import DATABASE
 from ivr.cli.outputs import check_outputs, whole
 from ivr.cli.report_schedules import run, schedule

@@ -9,6 +9,7 @@ from sqlalchemy.exc import DBAPIError
 from ivr.database.urls import shown
 from ivr.errors import IvrError
 
+DATABASE_WAIT_S = 1.0  # between two tries to write what has happened while the server is gone
 # PostgreSQL's SQLSTATEs (its manual, appendix A).
 CONFLICTS = frozenset({"40001", "40P01"})  # serialization_failure, deadlock_detected: the other one won
 _SERVER_LEAVES = frozenset({"57P01", "57P02", "57P03"})  # admin_shutdown, crash_shutdown, cannot_connect_now

@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 
 from flows.sprint import Scalar
 from ivr.database import Database, DatabaseError
+from ivr.database.failures import DATABASE_WAIT_S
 from ivr.dialer import store
 from ivr.dialer.options import DialerOptions
 from ivr.dialer.recordings import early_media_path, recording_facts
@@ -34,7 +35,6 @@ log = logging.getLogger(__name__)
 ATTEMPT_NUMBER = "attempt_number"  # for the network: which try of this contact it is
 HANG_UP_GRACE_S = 5.0  # from our hang-up to the network's word
 UNHEARD_AT_MOST = 12  # graces without any word from a network that can't be asked: the call is given up
-DATABASE_WAIT_S = 1.0  # between two tries to write an outcome while the server is gone
 # A trunk's next free moment that is further away isn't waited for: the task goes back to the list …
 PATIENCE_S = 3.0
 LONGEST_S = 15.0  # … nor are moments that others take, one after the other

@@ -13,6 +13,7 @@ from contextlib import suppress
 from datetime import datetime
 
 from ivr.database import Database, DatabaseError
+from ivr.database.failures import DATABASE_WAIT_S
 from ivr.dialer import store
 from ivr.dialer.calling import Caller
 from ivr.dialer.options import DialerOptions
@@ -29,7 +30,6 @@ LEASE_MARGIN_S = 300.0  # a lease outlives the longest call by this
 GIVEN_UP = Cause(DialOutcome.UNKNOWN, "the run was stopped before the network had ended the call", "us")
 LOOK_AGAIN_S = 30.0  # while no trunk takes calls: has the campaign been paused meanwhile?
 SOONEST_S = 0.02  # what is due may be another process's at this moment
-DATABASE_WAIT_S = 1.0
 FEW = 10  # fewer tasks than this are leased together with those that come next …
 GATHER_S = 0.1  # … within this
 ELSEWHERE_S = 2.0  # another process has the last tasks of the campaign

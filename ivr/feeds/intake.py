@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
-from ivr.campaigns.running import rules_of
+from ivr.campaigns.rules import rules_of
 from ivr.database.locks import lock_name, lock_numbers
 from ivr.dialer.entry import enter_tasks
 from ivr.feeds.rows import Incoming

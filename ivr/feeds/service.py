@@ -11,7 +11,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from ivr.campaigns.changing import find_campaign, void
-from ivr.campaigns.running import rules_of
+from ivr.campaigns.rules import rules_of
 from ivr.feeds.definition import Definition, FeedError
 from ivr.feeds.loader import load_document
 from ivr.feeds.matching import fields_of

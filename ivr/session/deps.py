@@ -5,20 +5,22 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from flows.flow import Flow
 from flows.sprint import IdentityNoted, Scalar
 from ivr.briefs import Brief
 from ivr.clock import Clock
-from ivr.identity.checking import IdentityChecks
 from ivr.ports import AgentSupply, HandedOver
-from ivr.session.api import ApiClient
-from ivr.session.progress import Bus
 from ivr.session.slots import SlotTimes
-from ivr.session.speaker import Speaker
-from ivr.session.turns import TurnPlanner
-from speech.ports import Recognizer
+
+if TYPE_CHECKING:  # commands that only look at tasks need no voice, recogniser or HTTP
+    from flows.flow import Flow
+    from ivr.identity.checking import IdentityChecks
+    from ivr.session.api import ApiClient
+    from ivr.session.progress import Bus
+    from ivr.session.speaker import Speaker
+    from ivr.session.turns import TurnPlanner
+    from speech.ports import Recognizer
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from ivr.ports import Agent, AgentSupply, SecondLegs
 from ivr.session.agent_leg import AgentLeg
 from ivr.session.deps import CallDeps, PlacedAttempt
 from ivr.session.faults import log_fault
-from ivr.session.progress import AgentCalled, NodeReached, PromptBegan, PromptEnded
+from ivr.session.progress import BRIDGED, WHISPER, AgentCalled, NodeReached, PromptBegan, PromptEnded
 from ivr.session.speaker import Speaker
 from ivr.session.staying import Stage, Staying
 from ivr.session.whispering import KEYS_PROMPT, Whisper, prepare_answers
@@ -27,8 +27,6 @@ from speech.turn import KeyPlan, TurnAnswer, TurnMachine, TurnPlan
 from trunk.ports import Call, DialOutcome, OriginateRequest, TrunkError
 
 log = logging.getLogger(__name__)
-WHISPER = "whisper"  # as nodes are named to whoever watches: what an agent is told
-BRIDGED = "bridged"  # … and the talk of agent and callee
 TAKE, DECLINE = "take", "decline"
 AGENT_KEYS = {"1": TAKE, "2": DECLINE}
 GONE_PROMPT = PromptRef(id="common.whisper_gone")

@@ -14,6 +14,9 @@ from ivr.session.machine import CallState
 from ivr.session.record import CallRecord
 from trunk.ports import TrunkError
 
+WHISPER = "whisper"  # as nodes are named to whoever watches: what an agent is told
+BRIDGED = "bridged"  # … and the talk of agent and callee
+
 
 @dataclass(frozen=True, slots=True)
 class RunBegan:

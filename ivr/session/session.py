@@ -9,6 +9,8 @@ import asyncio
 import logging
 from collections import deque
 
+import cel  # noqa: F401 before the first call: a flow's condition would bring it in, and stop all calls meanwhile
+
 from flows.interpreter import Session, Sprint, resume, start
 from flows.sprint import (
     CallbackBooked,

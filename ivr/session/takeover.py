@@ -11,8 +11,7 @@ from collections.abc import Callable
 
 from flows.interpreter import DISPOSITION_INCOMPLETE
 from ivr.clock import Clock
-from ivr.session.offering import BRIDGED
-from ivr.session.progress import Bus, NodeReached, PromptBegan, PromptEnded
+from ivr.session.progress import BRIDGED, Bus, NodeReached, PromptBegan, PromptEnded
 from ivr.session.record import CallRecord, Talk
 from trunk.ports import Call, TrunkError
 

@@ -33,7 +33,7 @@ from ivr.model import (
     SupervisionKind,
     SupervisionState,
 )
-from ivr.session.offering import BRIDGED
+from ivr.session.progress import BRIDGED
 from ivr.supervision.words import WORKER_GONE
 
 READ_FOR = timedelta(minutes=1)  # a reader who doesn't come back ends: a page that was closed reads no more

@@ -21,7 +21,8 @@ from ivr.byhand.connecting import PutThrough, connecting_flow
 from ivr.byhand.dialing import Line, PeopleDialer
 from ivr.campaigns.creating import people_queue
 from ivr.campaigns.hashing import prompts_as_approved
-from ivr.campaigns.running import finish_if_done, rules_of
+from ivr.campaigns.rules import rules_of
+from ivr.campaigns.running import finish_if_done
 from ivr.dialer.dialer import Dialer
 from ivr.dialer.options import DialerOptions
 from ivr.dialer.trunk_routes import RoutingError, check_caller_ids

@@ -19,7 +19,7 @@ from flows.loader import load_document, loads
 from ivr.byhand.cards import Card
 from ivr.byhand.dialing import Line, PeopleDialer
 from ivr.byhand.service import Tasks
-from ivr.campaigns.running import rules_of
+from ivr.campaigns.rules import rules_of
 from ivr.config import PathSettings, Settings
 from ivr.config.tasks import TaskSettings
 from ivr.database import Database

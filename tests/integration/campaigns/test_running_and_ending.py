@@ -14,7 +14,8 @@ from ivr.campaigns.changing import find_campaign
 from ivr.campaigns.creating import Schedule
 from ivr.campaigns.errors import CampaignError
 from ivr.campaigns.keeping import keep_now
-from ivr.campaigns.running import finish_if_done, pause, rules_of, start, stop
+from ivr.campaigns.rules import rules_of
+from ivr.campaigns.running import finish_if_done, pause, start, stop
 from ivr.campaigns.showing import CampaignDetails, show_campaign
 from ivr.campaigns.stopping import lift, standing_stop, stop_all
 from ivr.config import GuardSettings, Settings

@@ -12,7 +12,7 @@ import pytest
 from aiohttp import web
 from sqlalchemy import select
 
-from ivr.campaigns.running import rules_of
+from ivr.campaigns.rules import rules_of
 from ivr.config import ConfigError, EligibilitySettings, Settings
 from ivr.dialer import store
 from ivr.eligibility import Eligibility, eligibility_of, read_answer

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from ivr.campaigns.running import rules_of
+from ivr.campaigns.rules import rules_of
 from ivr.dialer import store
 from ivr.feeds.payments_file import PaymentFile, import_payments
 from ivr.model import Complaint, DoNotDisturb, PaymentEvent, Task
