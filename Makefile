@@ -43,7 +43,7 @@ lint: setup-dev ## ruff, mypy strict, import-linter
 format: setup-dev ## Format the code and mend what ruff can
 	@.venv/bin/ruff format . && .venv/bin/ruff check --fix .
 
-bench: setup-dev ## Run every measurement and print its table
+bench: setup-dev ## Run the shorter measurements and print their tables (the others: ivr bench --help)
 	@for name in carrier media loop rehearsal decoding reaction lease import dialer pacing reports; do $(IVR) bench $$name || true; done
 
 clean: ## Remove what was built and measured, keep .venv

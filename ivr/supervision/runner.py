@@ -19,6 +19,7 @@ from typing import Any, Protocol, cast
 from sqlalchemy import bindparam, select, update
 from sqlalchemy.orm import Session
 
+from ivr.background import background
 from ivr.database import Database, DatabaseError, Question, Row
 from ivr.dialer.second_legs import NoChannelError
 from ivr.dialer.station import Station
@@ -373,10 +374,8 @@ async def supervising(database: Database, station: Station, bus: Bus) -> AsyncIt
     lines = Lines(database.clock)
     bus.subscribe(lines.observe)
     runner = Supervising(database, station, lines, bus)
-    task = asyncio.create_task(runner.run(), name="supervising")
     try:
-        yield
+        async with background(runner.run(), "supervising"):
+            yield
     finally:
-        task.cancel()
-        await asyncio.wait({task})
         await runner.close()

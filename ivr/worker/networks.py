@@ -1,5 +1,6 @@
 """The trunks of a worker: those of an Asterisk, or the same ones simulated, for demonstrations, tests and
-measurements."""
+measurements. Both kinds have the same two steps: `reach`, before anything else is done, raises what the user must
+mend for calls to leave; `open` makes ready for calls. In both, `stack` closes what was opened."""
 
 from __future__ import annotations
 
@@ -7,7 +8,6 @@ from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 from ivr.config import Settings, TrunkSettings
 from ivr.database import Database
@@ -23,16 +23,6 @@ from trunk.carrier.callees import CalleeBook
 from trunk.routing.rules import TrunkRules
 
 SIMULATED = TrunkRules("simulated", channels=60, calls_per_s=20.0)  # where the settings have no trunk
-
-
-class WorkerNetwork(Protocol):
-    """How a worker's calls leave."""
-
-    async def reach(self, stack: AsyncExitStack) -> None:
-        """Before anything else is done: whether calls could leave. Raises what the user must mend."""
-
-    async def open(self, stack: AsyncExitStack, studio: Studio, database: Database, bus: Bus) -> TrunkAccount:
-        """Make it ready for calls. In both, `stack` closes what was opened."""
 
 
 @dataclass(slots=True)

@@ -58,11 +58,6 @@ class AsteriskRig:
     def start(self) -> None:
         self.instance.start()
 
-    def restart(self) -> None:
-        """Ends all calls properly, then starts anew."""
-        self.instance.stop()
-        self.instance.start()
-
     def kill(self) -> None:
         """As a crash (SIGKILL): nobody is told. `start` brings it back on the same ports."""
         self.instance.kill()

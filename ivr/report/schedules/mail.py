@@ -8,6 +8,7 @@ import smtplib
 import ssl
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import datetime
 from email.message import EmailMessage
 from email.utils import format_datetime
@@ -17,18 +18,28 @@ from ivr.config import MailSettings
 from ivr.report.build import ReportError
 
 
-def message(
-    settings: MailSettings, to: Sequence[str], subject: str, text: str, files: Sequence[Path], *, id_: str,
-    at: datetime,
-) -> EmailMessage:  # fmt: skip
-    """The message. `id_` is its name for good: a mailbox that gets it twice can tell."""
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """What is sent to whom."""
+
+    id_: str  # its name for good: a mailbox that gets it twice can tell
+    at: datetime
+    to: Sequence[str]
+    subject: str
+    text: str
+    files: Sequence[Path] = ()
+
+
+def message(settings: MailSettings, letter: Letter) -> EmailMessage:
+    """The letter as it is sent, from the settings' sender."""
     assert settings.sender is not None
     mail = EmailMessage()
-    mail["From"], mail["To"], mail["Subject"] = settings.sender, ", ".join(to), subject
-    mail["Date"], mail["Message-ID"] = format_datetime(at), f"<{id_}@{settings.sender.rpartition('@')[2]}>"
+    mail["From"], mail["To"], mail["Subject"] = settings.sender, ", ".join(letter.to), letter.subject
+    mail["Date"] = format_datetime(letter.at)
+    mail["Message-ID"] = f"<{letter.id_}@{settings.sender.rpartition('@')[2]}>"
     mail["Auto-Submitted"] = "auto-generated"  # RFC 3834: no machine answers it
-    mail.set_content(text)
-    for file in files:
+    mail.set_content(letter.text)
+    for file in letter.files:
         kind, _ = mimetypes.guess_type(file.name)
         main, _, sub = (kind or "application/octet-stream").partition("/")
         mail.add_attachment(file.read_bytes(), maintype=main, subtype=sub, filename=file.name)

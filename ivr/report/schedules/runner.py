@@ -98,9 +98,5 @@ class ReportRunner:
             files = write(made, ours.schedule, ours.period, Path(folder))
             subject = spec.mail.subject or made.title
             id_ = f"report.{ours.schedule.name}.{ours.period[0]}.{ours.run_id}"
-            mail.send(
-                self._settings.mail,
-                mail.message(
-                    self._settings.mail, spec.mail.to, subject, f"{made.title}\n", files, id_=id_, at=ours.due_at
-                ),
-            )
+            letter = mail.Letter(id_, ours.due_at, spec.mail.to, subject, f"{made.title}\n", files)
+            mail.send(self._settings.mail, mail.message(self._settings.mail, letter))

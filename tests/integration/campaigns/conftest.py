@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -124,7 +123,3 @@ async def office(db: Database) -> Office:
 
     await db.run(work)
     return Office(db)
-
-
-def in_hours(database: Database, hours: float) -> datetime:
-    return (database.clock.now() + timedelta(hours=hours)).astimezone(UTC)

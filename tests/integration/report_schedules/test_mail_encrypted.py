@@ -12,7 +12,7 @@ import pytest
 
 from ivr.config import MailSettings
 from ivr.report.build import ReportError
-from ivr.report.schedules.mail import message, send
+from ivr.report.schedules.mail import Letter, message, send
 
 from .authority import Authority
 from .mailbox import Mailbox, mailbox
@@ -35,8 +35,8 @@ async def post(box: Mailbox, **more: Any) -> None:
     values = {"host": HERE, "port": box.port, "sender": "ivr@example.com", "user": "ivr", "timeout_s": 20.0,
               "password_env": "MAIL_SECRET"} | more  # fmt: skip
     settings = MailSettings.model_validate(values)
-    mail = message(settings, ["lead@example.com"], "a report", "here", (), id_="one", at=datetime.now(UTC))
-    await asyncio.to_thread(send, settings, mail)
+    letter = Letter("one", datetime.now(UTC), ["lead@example.com"], "a report", "here")
+    await asyncio.to_thread(send, settings, message(settings, letter))
 
 
 @pytest.mark.parametrize("security", ["starttls", "tls"])
