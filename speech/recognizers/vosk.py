@@ -43,7 +43,7 @@ _models_lock = threading.Lock()
 
 
 def load_model(language: str) -> Any:
-    """The process's Vosk model of a language, loaded at the first call (about 3 s, 500 MB for Korean). Blocks.
+    """The process's Vosk model of a language, loaded at the first call (about 2 s, 420 MB for Korean). Blocks.
 
     Raises SpeechError when no model is found."""
     import vosk
