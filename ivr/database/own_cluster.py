@@ -20,6 +20,7 @@ import psycopg
 from psycopg import sql
 
 from ivr.errors import IvrError
+from trunk.asterisk.instance import free_port
 
 USER = "postgres"  # the cluster's; and the system's user that the server runs as when we are root
 START_S = 60.0
@@ -48,7 +49,7 @@ class OwnCluster:
         self._settings = settings or {}
         self._server: subprocess.Popen[bytes] | None = None
         self.password = secrets.token_urlsafe(16)
-        self.port = _free_port()
+        self.port = free_port(socket.SOCK_STREAM)
         self.directory = Path(tempfile.mkdtemp(prefix="ivr-postgresql-"))
         self._as_owner: tuple[str, ...] = ()
         if os.geteuid() == 0:
@@ -164,9 +165,3 @@ class OwnCluster:
             raise IvrError("PostgreSQL isn't installed; install it with: apt-get install postgresql")
         # Whatever becomes of us, the server doesn't outlive us.
         return ["setpriv", "--pdeathsig", "INT", *self._as_owner, str(path), *arguments]
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -14,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from flows.sprint import TransferStatus
 from ivr.database import Database, DatabaseError
-from ivr.desk import leasing, roster, supply, waiting
+from ivr.desk import leasing, supply, waiting
 from ivr.desk.dealing import Dealing
 from ivr.desk.leasing import Leased
 from ivr.desk.presence import Change, choose, end_by_itself, find
@@ -22,6 +23,7 @@ from ivr.desk.supply import DeskAgents
 from ivr.desk.waiting import Claim
 from ivr.model import AgentPresence, AgentState, AgentStateChange
 from ivr.ports import Agent, Request
+from tests.integration.desk.at_desk import ready_in_order, wants
 
 pytestmark = pytest.mark.integration
 NOBODY: frozenset[str] = frozenset()
@@ -34,20 +36,7 @@ agents:
   2: {name: Good, phone: 602, skills: {retention: 5, english: 1}, hired_on: 2024-03-01}
   3: {name: Also good, phone: 603, skills: {retention: 5}, hired_on: 2024-03-01}
 """
-
-
-async def at_work(db: Database, *numbers: str) -> None:
-    """Ready, in this order."""
-    spec = roster.loads(ROSTER)
-    await db.run(lambda session: roster.take(session, spec, "ann", db.clock.now()))
-    for number in numbers:
-        await wants(db, number, AgentState.SIGNED_IN)
-        await wants(db, number, AgentState.READY)
-
-
-async def wants(db: Database, number: str, state: AgentState) -> None:
-    now = db.clock.now()
-    await db.run(lambda session: choose(session, find(session, number), Change(state, number), now))
+at_work = partial(ready_in_order, ROSTER)
 
 
 @asynccontextmanager

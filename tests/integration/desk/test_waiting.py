@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from datetime import datetime, timedelta
+from functools import partial
 
 import pytest
 from sqlalchemy import select
@@ -13,13 +14,14 @@ from sqlalchemy.orm import Session
 
 from ivr.briefs import Brief, CameTo, Point, kept
 from ivr.database import Database
-from ivr.desk import roster, supply, waiting
-from ivr.desk.presence import Change, choose, end_by_itself, find, move
+from ivr.desk import supply, waiting
+from ivr.desk.presence import Change, end_by_itself, find, move
 from ivr.desk.supply import DeskAgents
 from ivr.desk.telling import customer_of, line
 from ivr.desk.waiting import Claim
 from ivr.model import AgentState, Handoff, HandoffResult, HandoffState, Shift
 from ivr.ports import Agent, HandedOver, Request
+from tests.integration.desk.at_desk import ready_in_order, wants
 
 pytestmark = pytest.mark.integration
 MEANS = {"": 30.0}  # talks are short, so that the governor lets everybody in
@@ -33,19 +35,7 @@ agents:
   1: {name: Both, phone: 601, skills: {care: 9, english: 1}, hired_on: 2024-03-01}
   2: {name: English, phone: 602, skills: {english: 9}, hired_on: 2024-03-01}
 """
-
-
-async def at_work(db: Database, *numbers: str) -> None:
-    spec = roster.loads(ROSTER)
-    await db.run(lambda session: roster.take(session, spec, "ann", db.clock.now()))
-    for number in numbers:
-        await wants(db, number, AgentState.SIGNED_IN)
-        await wants(db, number, AgentState.READY)
-
-
-async def wants(db: Database, number: str, state: AgentState) -> None:
-    now = db.clock.now()
-    await db.run(lambda session: choose(session, find(session, number), Change(state, number), now))
+at_work = partial(ready_in_order, ROSTER)
 
 
 async def enters(db: Database, queue: str, attempt: str, worker: str = "w1") -> HandoffResult | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -91,48 +91,44 @@ async def test_a_call_that_is_being_placed_comes_before_a_list_too_long_for_lock
     assert len(await lists.db.read(lambda session: session.scalars(at).all())) == 1
 
 
+async def assert_the_call_waits(lists: Lists, url: str, write: Callable[[Session], None]) -> None:
+    """A call that is placed between the writing and its commit isn't placed in the end."""
+    placing = await about_to_call(lists)
+    written, go_on = threading.Event(), threading.Event()
+
+    def work(session: Session) -> None:
+        write(session)
+        written.set()
+        assert go_on.wait(PATIENCE_S)
+
+    writing = asyncio.create_task(lists.db.run(work))
+    try:
+        assert await asyncio.to_thread(written.wait, PATIENCE_S)
+        placed = asyncio.create_task(store.place_at_once(lists.db, placing))
+        await until_it_waits(url, placed)
+    finally:
+        go_on.set()
+    await writing
+    assert await placed is False
+    await assert_nobody_is_called(lists)
+
+
 async def test_a_call_waits_for_a_list_too_long_for_locks_that_is_about_to_be_committed(
     lists: Lists, postgresql_url: str
 ) -> None:
-    placing = await about_to_call(lists)
     numbers = [phone(number) for number in range(1, NUMBERS_AT_ONCE + 2)]
-    written, go_on = threading.Event(), threading.Event()
 
-    def work(session: Session) -> None:
+    def write(session: Session) -> None:
         with calls_held_back(session, numbers):
             session.add(DoNotDisturb(phone=phone(1), purpose="*", source="12321", created_at=datetime.now(UTC)))
-        written.set()
-        assert go_on.wait(PATIENCE_S)
 
-    opt_outs = asyncio.create_task(lists.db.run(work))
-    try:
-        assert await asyncio.to_thread(written.wait, PATIENCE_S)
-        placed = asyncio.create_task(store.place_at_once(lists.db, placing))
-        await until_it_waits(postgresql_url, placed)
-    finally:
-        go_on.set()
-    await opt_outs
-    assert await placed is False
-    await assert_nobody_is_called(lists)
+    await assert_the_call_waits(lists, postgresql_url, write)
 
 
 async def test_a_call_waits_for_a_complaint_that_is_being_written(lists: Lists, postgresql_url: str) -> None:
-    placing = await about_to_call(lists)
-    written, go_on = threading.Event(), threading.Event()
     now = lists.db.clock.now()
 
-    def work(session: Session) -> None:
+    def write(session: Session) -> None:
         record_all(session, [Complained(phone(1), now, "12321")], "ann", now, ComplaintSettings())
-        written.set()
-        assert go_on.wait(PATIENCE_S)
 
-    complaint = asyncio.create_task(lists.db.run(work))
-    try:
-        assert await asyncio.to_thread(written.wait, PATIENCE_S)
-        placed = asyncio.create_task(store.place_at_once(lists.db, placing))
-        await until_it_waits(postgresql_url, placed)
-    finally:
-        go_on.set()
-    await complaint
-    assert await placed is False
-    await assert_nobody_is_called(lists)
+    await assert_the_call_waits(lists, postgresql_url, write)
