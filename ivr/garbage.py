@@ -29,7 +29,7 @@ class Garbage:
 
     collected_s: float
     counted_s: float
-    left: int = 0  # old objects after the last full collection
+    left: int  # old objects after the last full collection, or at first
 
     def due(self, now_s: float, old: Callable[[], int], *, calls: bool) -> bool:
         """Whether now is the time; `calls`: somebody is on one. `old()` counts the objects that two small
@@ -59,7 +59,7 @@ async def collecting_between_calls(calls: Callable[[], bool]) -> AsyncIterator[N
 
 
 async def _collect_between(calls: Callable[[], bool]) -> None:
-    garbage = Garbage(time.monotonic(), time.monotonic())
+    garbage = Garbage(time.monotonic(), time.monotonic(), _old_objects())
     while True:
         await asyncio.sleep(LOOK_S)
         began_s, on = time.monotonic(), calls()

@@ -28,13 +28,13 @@ def uncounted() -> int:
 
 
 def test_it_waits_for_a_quiet_moment() -> None:
-    kept = Garbage(0.0, 0.0)
+    kept = Garbage(0.0, 0.0, 0)
     assert not kept.due(EVERY_S, old(MOST_NEW - 1), calls=True)
     assert kept.due(EVERY_S + 5, uncounted, calls=False)
 
 
 def test_when_it_is_quiet_it_comes_once_a_minute() -> None:
-    kept = Garbage(0.0, 0.0)
+    kept = Garbage(0.0, 0.0, 0)
     assert not kept.due(EVERY_S - 1, uncounted, calls=False)
     assert kept.due(EVERY_S, uncounted, calls=False)
     kept.collected(EVERY_S, 0)
@@ -48,13 +48,13 @@ def test_calls_dont_hold_it_up_when_memory_grows() -> None:
 
 
 def test_what_a_collection_has_left_is_no_growth() -> None:
-    kept = Garbage(0.0, 0.0)
+    kept = Garbage(0.0, 0.0, 0)
     kept.collected(0.0, 2 * MOST_NEW)  # all that is really in use
     assert not kept.due(EVERY_S, old(2 * MOST_NEW + 1), calls=True)
 
 
 def test_old_objects_are_counted_once_a_minute() -> None:
-    kept = Garbage(0.0, 0.0)
+    kept = Garbage(0.0, 0.0, 0)
     assert not kept.due(EVERY_S - 1, uncounted, calls=True)
     assert not kept.due(EVERY_S, old(0), calls=True)
     assert not kept.due(2 * EVERY_S - 1, uncounted, calls=True)
