@@ -22,7 +22,8 @@ from ivr.capacity.costs import Costs, CpuCost, MemoryCost
 from ivr.errors import IvrError
 
 MAY_DIFFER = 0.15  # of the measured figure
-NEGLIGIBLE_MS = 0.05  # CPU ms per call-second: less is beyond what a report tells
+NEGLIGIBLE_MS = 0.05  # CPU ms per call-second: less is beyond what a report tells …
+FEW_RECORDINGS_MS = 0.5  # … and of encoding this: few recordings end while a run is measured
 COEFFICIENTS = ("fixed", "per_call", "per_recorded_call", "per_spoken_answer", "per_setup", "per_recording")
 MEMORY_COEFFICIENTS = ("fixed_mb", "per_call_kb", "per_speaking_call_kb")
 PARTS = ("engine", "decoding", "encoding", "asterisk")
@@ -128,12 +129,17 @@ def _report(name: str, document: dict[str, Any]) -> Report:
     )
 
 
+def least_ms(part: str) -> float:
+    """Less of this part's CPU a call-second is not compared, and nothing is fitted to it."""
+    return FEW_RECORDINGS_MS if part == "encoding" else NEGLIGIBLE_MS
+
+
 def compare(report: Report, costs: Costs) -> tuple[Compared, ...]:
     """Every figure that the report has, beside what the costs predict."""
     found = []
     slowness = report.slowness(costs)
     for part, measured_ms in report.cpu_ms.items():
-        if measured_ms < NEGLIGIBLE_MS:
+        if measured_ms < least_ms(part):
             continue
         predicted_ms = float(np.dot(report.load(part), _vector(costs.cpu[part]))) / report.calls * slowness
         found.append(Compared(report.name, part, "ms", measured_ms, predicted_ms))
@@ -156,7 +162,7 @@ def fit(reports: Sequence[Report], costs: Costs, source: str) -> Costs:
         "generator": yardstick.model_copy(update={"source": source, **measured}),
     }
     for part in PARTS:
-        have = [report for report in reports if report.cpu_ms.get(part, 0.0) >= NEGLIGIBLE_MS]
+        have = [report for report in reports if report.cpu_ms.get(part, 0.0) >= least_ms(part)]
         if have:
             loads = [report.load(part) for report in have]
             sums = [report.cpu_ms[part] * report.calls * usual / report.slowness(costs) for report in have]

@@ -42,7 +42,8 @@ def run_of(calls: float, speech: float = 0.0, record: float = 0.0, setups_per_s:
 def test_what_wasnt_fitted_is_predicted() -> None:
     fitted = fit([run_of(60), run_of(60, 0.5, 0.5), run_of(120)], COSTS, "three runs")
     compared = compare(run_of(90, 0.25, 0.1), fitted)
-    assert {one.part for one in compared} == {"engine", "decoding", "encoding", "asterisk"}
+    assert {one.part for one in compared} == {"engine", "decoding", "asterisk"}  # few recordings end meanwhile
+    assert "encoding" in {one.part for one in compare(run_of(90, 0.25, 1.0, setups_per_s=3.0), fitted)}
     assert all(one.holds for one in compared), compared
     assert fitted.machine == "that machine"
     assert fitted.asterisk.source == "three runs"
