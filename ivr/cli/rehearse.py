@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from ivr.cli.options import PlaceOfDatabase
-from ivr.cli.roster_option import ROSTER, crew_of
+from ivr.cli.roster_option import ROSTER, rehearsed_crew
 from ivr.cli.run import FILE_IN, asked, run_options, watch_and_report
 from ivr.config import load_settings
 from ivr.database import Place
@@ -65,7 +65,7 @@ def command(
     settings, start = load_settings(), start or DEFAULT_START
     options = RehearsalOptions(
         settings=settings,
-        crew=crew_of(roster, settings, start.date(), everybody=True),
+        crew=rehearsed_crew(roster, settings, start.date(), shared.options["flow"], callees),
         callees=callees,
         realtime=realtime,
         seed=seed,

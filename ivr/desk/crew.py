@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from sqlalchemy import select, update
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from ivr.config import Settings
@@ -35,8 +36,22 @@ def whole_crew(spec: RosterSpec, day: date) -> Crew:
     return Crew(spec, frozenset(there))
 
 
+def stand_in_crew(queues: Collection[str], phones: Collection[str]) -> Crew | None:
+    """Made-up agents behind these phones, each of whom takes the calls of all these queues. None: nobody would."""
+    if not queues or not phones:
+        return None
+    skills = dict.fromkeys(queues, 5)
+    agents = {
+        str(number): AgentSpec(name=phone, phone=phone, skills=skills, hired_on=date(2000, 1, 1))
+        for number, phone in enumerate(phones, start=1)
+    }
+    spec = RosterSpec(queues={queue: QueueSpec() for queue in queues}, agents=agents)
+    return Crew(spec, frozenset(agents))
+
+
 async def installed_crew(settings: Settings, day: date, *, everybody: bool) -> Crew | None:
-    """The installation's roster: `everybody` as ready, or those alone who are ready now. None: there is none.
+    """The installation's roster: `everybody` as ready, as rehearsals want it, which change nothing there, or those
+    alone who are ready now. None: there is none.
 
     Raises IvrError: its database is there and can't be read."""
     file = file_of(settings.database_url)
@@ -44,8 +59,12 @@ async def installed_crew(settings: Settings, day: date, *, everybody: bool) -> C
         return None
     database = Database(settings.database_url)
     try:
-        await database.upgrade()
-        spec = await database.read(_stated)
+        if not everybody:
+            await database.upgrade()
+        try:
+            spec = await database.read(_stated)
+        except DBAPIError as error:  # it lacks what this version has
+            raise DeskError("its database is of another version; ivr db upgrade brings it up to date") from error
         if not spec.queues:
             return None
         return whole_crew(spec, day) if everybody else Crew(spec, await database.read(_ready_now))

@@ -18,6 +18,7 @@ from trunk.carrier.errors import CarrierError
 
 AFTER_S = 0.5  # people begin to answer about half a second after the question
 Seconds = Annotated[float, Field(ge=0, le=600, allow_inf_nan=False)]
+AGENTS_NODE = "whisper"  # where an agent is told who it is
 _KEYS = re.compile(r"[0-9*#A-D]{1,64}")
 
 
@@ -121,6 +122,16 @@ class CalleeBook:
     callees: Mapping[str, Callee] = field(default_factory=dict)  # by phone, E.164
     folder: Path = Path()  # what `wav` is relative to
     node_places: Mapping[str, str] = field(default_factory=dict)  # flow node -> file:line:column of its first use
+
+    @property
+    def agents(self) -> tuple[str, ...]:
+        """Phones of those who take calls over: extensions, and whoever does something while they are told who it
+        is."""
+        return tuple(
+            phone
+            for phone, callee in self.callees.items()
+            if not phone.startswith("+") or any(step.on == AGENTS_NODE for step in callee.does)
+        )
 
     def callee(self, phone: str) -> Callee:
         return self.callees.get(phone, self.defaults)

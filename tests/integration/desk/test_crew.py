@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
@@ -13,8 +14,9 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from ivr.cli.roster_option import crew_of
-from ivr.config import DatabaseSettings, DeskSettings, Settings, TrunkSettings
+from flows import library
+from ivr.cli.roster_option import crew_of, rehearsed_crew
+from ivr.config import DatabaseSettings, DeskSettings, PathSettings, Settings, TrunkSettings
 from ivr.database import Database, DatabaseError
 from ivr.desk import roster
 from ivr.desk.crew import Crew, installed_crew, sign_in, whole_crew
@@ -246,3 +248,38 @@ async def test_trunks_of_agents_are_opened_for_them_alone(db: Database) -> None:
     settings = Settings(trunks=trunks)
     found = await with_agents_trunks(settings, {"main": trunks["main"]}, db)
     assert {name: section.prefixes for name, section in found.items()} == {"main": ("+",), "office": ()}
+
+
+CALLEES = """
+callees:
+  "601": {does: [{on: bridged, at_s: 5, hang_up: true}]}
+  "+8613900000002": {does: [{on: whisper, keys: 1}]}
+  "+8613800000001": {does: [{on: consent, keys: 0}]}
+"""
+
+
+@pytest.mark.parametrize("url", ["postgresql://nobody@127.0.0.1:1/none", "sqlite:///{folder}/old.db", ""])
+def test_a_rehearsal_needs_no_database_of_the_installation(
+    url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One that is down, one that isn't up to date, none at all: the agents who are described take the calls."""
+    callees, old = tmp_path / "callees.yaml", tmp_path / "old.db"
+    callees.write_text(CALLEES, encoding="utf-8")
+    sqlite3.connect(old).execute("CREATE TABLE something (id)").connection.close()
+    there = Settings(
+        paths=PathSettings(var=tmp_path / "var"), database=DatabaseSettings(url=url.format(folder=tmp_path))
+    )
+    flow = library.path("satisfaction_survey", "en")
+    crew = rehearsed_crew(None, there, TODAY, flow, callees)
+    assert crew is not None
+    assert {crew.roster.agents[number].phone for number in crew.ready} == {"601", "+8613900000002"}
+    assert {"care", "callback"} <= crew.roster.queues.keys()
+    assert all(agent.skills.keys() == crew.roster.queues.keys() for agent in crew.roster.agents.values())
+    told = capsys.readouterr()
+    assert ("goes on without it" in told.err) is bool(url)
+    assert told.out.endswith("go to the agents of the callees file: 2.\n")
+    with sqlite3.connect(old) as connection:
+        assert connection.execute("SELECT name FROM sqlite_master").fetchall() == [("something",)]
+    connection.close()
+    callees.write_text("callees: {}", encoding="utf-8")
+    assert rehearsed_crew(None, there, TODAY, flow, callees) is None  # nobody would take them: it is said later
