@@ -18,6 +18,7 @@ from flows.explain import explain
 from flows.findings import Finding, FlowError, FlowLoadError, nearest
 from flows.flow import COMMON, Flow, Unit
 from flows.nodes import SubflowNode, SubflowSpec
+from flows.nodes.people import STORED
 from flows.schema import SCHEMA_VERSION, FlowSpec
 from flows.source import Path_, Source, check_schema, parse, read
 from flows.structure import check_flow, check_unit
@@ -56,7 +57,10 @@ def load_document(text: str) -> Flow:
         plain: dict[str, Any] = json.loads(text)
         name, specs = plain["flow"], plain["units"]
         units = {
-            unit: Unit(FlowSpec.model_validate_json(json.dumps(spec), strict=True), Source(f"<{unit}>", {}))
+            unit: Unit(
+                FlowSpec.model_validate_json(json.dumps(spec), strict=True, context={STORED: True}),
+                Source(f"<{unit}>", {}),
+            )
             for unit, spec in specs.items()
         }
     except (ValueError, KeyError, TypeError) as problem:

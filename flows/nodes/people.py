@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationInfo, model_validator
 
 from flows.nodes.base import Node
 from flows.parts import Name, Prompt, Prompts, Purpose, Text, rule_error
 from flows.sprint import BargeIn, Frozen
+
+STORED = "stored"  # in the context in which a stored flow is read
+WHISPER = {"id": "common.whisper"}
 
 
 class TransferSpec(Frozen):
     queue: Name = Field(description="the queue of agents")
     mode: Literal["warm", "blind"] = "warm"
     brief: Prompt | None = Field(
-        default=Prompt(id="common.whisper"),
+        default=None,
         description="whispered to the agent before the hand-over; `null`: only which keys to press",
+        json_schema_extra={"default": dict(WHISPER)},
     )
     summary: Text | None = Field(default=None, description="`{summary}` in the brief: why the callee is here")
     comfort: Prompts = Field(
@@ -30,6 +34,15 @@ class TransferSpec(Frozen):
         description="until an agent picks up, waiting and all that are tried together, seconds",
     )
     save_as: Name | None = Field(default=None, description="variable for the agent's number")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _usual_brief(cls, spec: Any, info: ValidationInfo) -> Any:
+        """What the file of a warm transfer leaves out. A stored flow has left nothing out: those that were published
+        before there was a usual brief mean what they meant, under the hash that they had."""
+        if not isinstance(spec, dict) or spec.get("mode") == "blind" or (info.context or {}).get(STORED):
+            return spec
+        return {"brief": dict(WHISPER), **spec}
 
 
 class TransferNode(Node):

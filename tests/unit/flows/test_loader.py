@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
 from flows import library
 from flows.findings import FlowError, FlowLoadError
+from flows.flow import Flow
 from flows.loader import load, load_document, loads
-from flows.nodes import AskNode
+from flows.nodes import AskNode, TransferNode
+from flows.parts import Prompt
 
 pytestmark = pytest.mark.unit
 
@@ -88,6 +91,42 @@ def test_a_stored_document_is_the_same_flow(name: str, language: str) -> None:
     assert stored.version == flow.version
     assert stored.types == flow.types
     assert {unit: stored.units[unit].spec for unit in stored.units} == {u: flow.units[u].spec for u in flow.units}
+
+
+HANDS_OVER = """
+schema: 1
+flow: t
+language: en
+purpose: service
+start: help
+nodes:
+  help: {transfer: {queue: q}, answered: z, unavailable: z}
+  z: {hangup: null}
+"""
+
+
+def test_a_stored_flow_keeps_the_brief_and_the_hash_it_was_published_with() -> None:
+    """Before transfers had a usual brief, one without any was stored so: it isn't whispered one now."""
+
+    def brief(flow: Flow) -> Prompt | None:
+        node = flow.node("help")
+        assert isinstance(node, TransferNode)
+        return node.transfer.brief
+
+    usual = loads(HANDS_OVER.encode())
+    named = loads(HANDS_OVER.replace("queue: q", "queue: q, brief: common.whisper").encode())
+    none = loads(HANDS_OVER.replace("queue: q", "queue: q, brief: null").encode())
+    assert brief(usual) == Prompt(id="common.whisper")
+    assert usual.version == named.version != none.version
+    for flow in (usual, named, none):
+        stored = load_document(flow.document)
+        assert stored.version == flow.version
+        assert brief(stored) == brief(flow)
+    before = json.loads(none.document)
+    assert before["units"]["t"]["nodes"]["help"]["transfer"] == {"queue": "q"}
+    assert before["units"]["common"]["nodes"]["transfer"]["transfer"]["brief"] == {"id": "common.whisper"}
+    blind = loads(HANDS_OVER.replace("queue: q", "queue: q, mode: blind").encode())
+    assert brief(blind) is None
 
 
 @pytest.mark.parametrize(
