@@ -38,8 +38,8 @@ class TransferSpec(Frozen):
     @model_validator(mode="before")
     @classmethod
     def _usual_brief(cls, spec: Any, info: ValidationInfo) -> Any:
-        """What the file of a warm transfer leaves out. A stored flow has left nothing out: those that were published
-        before there was a usual brief mean what they meant, under the hash that they had."""
+        """What the file of a warm transfer leaves out. A stored flow has left nothing out: those published before
+        there was a usual brief mean what they meant, under the hash that they had."""
         if not isinstance(spec, dict) or spec.get("mode") == "blind" or (info.context or {}).get(STORED):
             return spec
         return {"brief": dict(WHISPER), **spec}
