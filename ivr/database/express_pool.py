@@ -16,18 +16,24 @@ from tenacity import AsyncRetrying, retry_if_exception, stop_after_delay, wait_r
 from ivr.database.express import Batch, Line, Lost, Row
 from ivr.database.failures import failure_of, is_conflict, is_lost, may_be_repeated, unsure_of
 
-LINES = 4  # connections
+LINES = 4  # connections for statements that change something, and may have to wait for others
 
 
 class Express:
-    """Batches go out in the order in which they were asked for; at most LINES are on their way.
+    """Batches go out in the order in which they were asked for; at most `most` are on their way.
 
     `connect` is called in `threads`, which also wait: on the virtual loop a sleep of ours would never end."""
 
     def __init__(
-        self, url: URL, connect: Callable[[], psycopg.Connection[Any]], threads: Executor, repeat_s: float
+        self,
+        url: URL,
+        connect: Callable[[], psycopg.Connection[Any]],
+        threads: Executor,
+        repeat_s: float,
+        most: int = LINES,
     ) -> None:
         self._url, self._connect, self._threads, self._repeat_s = url, connect, threads, repeat_s
+        self._most = most  # connections
         self._idle: list[Line] = []
         self._waiting: deque[asyncio.Future[None]] = deque()
         self._lines: set[Line] = set()  # all there are
@@ -97,7 +103,7 @@ class Express:
                 line = self._idle.pop()
                 if line.is_there():
                     return line
-            if len(self._lines) + self._opening < LINES:
+            if len(self._lines) + self._opening < self._most:
                 await self._open()
             else:
                 await self._turn()

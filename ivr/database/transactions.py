@@ -31,6 +31,9 @@ T = TypeVar("T")
 
 READERS = 4  # threads and connections for queries
 WRITERS = 8  # on PostgreSQL, the same for changes; SQLite has one writer
+# On PostgreSQL, connections for questions alone, which wait for nobody: calls that are being placed wait for locks
+# of their numbers, as long as a list with them is taken in, and an emergency stop has to be seen meanwhile.
+ASKERS = 1
 REPEAT_S = 10.0  # PostgreSQL: so long a transaction that lost against another, or lost its server, is tried again
 
 
@@ -61,6 +64,7 @@ class Database:
         self._read_threads = ThreadPoolExecutor(READERS, thread_name_prefix="database-read")
         connect = partial(express_connection, self._url)
         self._express = Express(self._url, connect, self._write_threads, REPEAT_S)
+        self._asking = Express(self._url, connect, self._read_threads, REPEAT_S, ASKERS)
 
     @property
     def clock(self) -> Clock:
@@ -93,7 +97,9 @@ class Database:
         if self.kind == "sqlite":
             return await self._wait(self._read_threads, partial(self._ask, question, given))
         asked = question.on_postgresql
-        return asked.rows(await self.express(asked.statement, asked.given(given), repeatable=True))
+        batch = [(asked.statement, asked.given(given))]
+        (found,) = await self._clock.outside(self._asking.run(batch, repeatable=True))
+        return asked.rows(found)
 
     async def express(
         self, statement: Statement, given: Mapping[str, Any], *, repeatable: bool = False
@@ -116,6 +122,7 @@ class Database:
     async def close(self) -> None:
         """Finish what was begun, then close every connection."""
         await self._clock.outside(self._express.close())
+        await self._clock.outside(self._asking.close())
         await self._clock.outside(asyncio.to_thread(self._close))
 
     async def _wait(self, threads: ThreadPoolExecutor, work: Callable[[], T]) -> T:
