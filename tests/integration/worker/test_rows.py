@@ -18,6 +18,8 @@ from ivr.database import Database
 from ivr.dialer import store
 from ivr.dialer.station import Station
 from ivr.model import Attempt, Base, Quota, QuotaKind, Task, TaskState, Worker, WorkerState
+from ivr.session.progress import Bus
+from ivr.worker.quotas import CampaignLimit, Quotas
 from ivr.worker.rows import Ask, Grant, as_they_are, beat, bury, declare_dead, join, leave, renew
 from tests.worker_rig.scene import Scene, phone
 
@@ -153,6 +155,36 @@ async def test_quotas_that_nothing_would_change_arent_written_again(postgresql_u
         taken = await take("a")
         await database.run(lambda session: leave(session, "a"))
         assert await look() is None  # it is no more
+    finally:
+        await database.close()
+
+
+async def test_what_was_given_up_is_written_anew_whatever_the_row_says(postgresql_url: str) -> None:
+    """The database's clock was set back: the row holds for longer than the worker may count on it. Kept as it is,
+    it would have no timer, and never run out where the database is lost next."""
+    database = Database(postgresql_url)
+    ahead = update(Quota).values(until=func.clock_timestamp() + timedelta(seconds=100))
+    untils = select(Quota.until)
+
+    async def until() -> datetime:
+        return await database.read(lambda session: session.scalars(untils).one())
+
+    try:
+        await database.run(lambda session: join(session, "a", NOW))
+        quotas = Quotas(database, "a", None, 60.0)
+        limit = CampaignLimit(7, 5, None, by_people=False, bus=Bus())
+        quotas.add(limit)
+        await quotas.renew()
+        await database.run(lambda session: session.execute(ahead))
+        before = await until()
+        await quotas.renew()
+        assert await until() == before  # it is one of those that nothing would change
+        quotas.give_up()
+        assert limit.at_once == 0
+        await quotas.renew()
+        assert await until() < before
+        assert limit.at_once == 5
+        quotas.close()
     finally:
         await database.close()
 
