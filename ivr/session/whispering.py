@@ -26,6 +26,7 @@ from speech.ports import SpeechError
 
 log = logging.getLogger(__name__)
 LONGEST_S = 15.0  # a brief lasts so long at most: the customer waits meanwhile
+MAKING_S = 5.0  # a voice that takes longer keeps nobody waiting who has picked up: they hear the keys alone
 MOST_ANSWERS = 4  # the newest; the agent reads the others
 MOST_QUESTION_CHARS = 60  # a question is said with its answer when it is no longer
 MOST_DIGITS = 2  # an answer of more digits is an account or a phone: it is read, not said
@@ -50,6 +51,8 @@ class Whisper:
     def begin(self, language: str | None = None) -> asyncio.Task[PromptAudio]:
         """Have it made, unless it is: the brief and the keys. `language` None: the flow's. The task raises
         PromptError or SpeechError: not even the keys can be said."""
+        if language == self._speaker.language:
+            language = None  # begun already
         task = self._made.get(language)
         if task is None:
             task = asyncio.create_task(self._make(language))
@@ -68,12 +71,15 @@ class Whisper:
         if self._brief is None:
             return keys
         try:
-            making = brief_audio(self._brief, self._points, self._speaker, language)
-            brief = await self._clock.outside(making)
-        except (PromptError, SpeechError) as error:  # the customer is put through all the same
+            brief = await self._clock.outside(self._in_time(self._brief, language))
+        except (PromptError, SpeechError, TimeoutError) as error:  # the customer is put through all the same
             log_fault(log, "brief_not_made", error, attempt_id=self._attempt_id)
             return keys
         return joined([brief, keys])
+
+    async def _in_time(self, brief: PromptRef, language: str | None) -> PromptAudio:
+        async with asyncio.timeout(MAKING_S):
+            return await brief_audio(brief, self._points, self._speaker, language)
 
 
 async def brief_audio(brief: PromptRef, points: Brief, speaker: Speaker, language: str | None) -> PromptAudio:

@@ -3,6 +3,7 @@ without secrets and not for long; said by the real voice, in virtual time."""
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
@@ -16,9 +17,10 @@ from flows.loader import load
 from flows.sprint import PromptRef
 from ivr.briefs import Brief, CameTo, Point
 from ivr.clock import RealClock
+from ivr.session import whispering
 from ivr.session.progress import AgentCalled, ProgressEvent, PromptBegan
 from ivr.session.speaker import Speaker
-from ivr.session.whispering import LONGEST_S, Whisper, brief_audio, said_answers, shortened
+from ivr.session.whispering import KEYS_PROMPT, LONGEST_S, Whisper, brief_audio, said_answers, shortened
 from prompts.catalogue import Catalogue
 from prompts.renderer import Renderer
 from speech.audio import FRAME_BYTES, PromptAudio
@@ -121,9 +123,24 @@ async def test_what_cant_be_said_keeps_no_customer_from_an_agent(speaker: Speake
     hole = PromptRef(text="It is {pin|money}.", variables={"pin": "***"})
     whisper = Whisper(hole, (), speaker, RealClock(), "a")
     assert (await whisper.begin()).text == KEYS
-    assert whisper.begin() is whisper.begin()  # made once for all agents of a language
+    assert whisper.begin() is whisper.begin("en")  # made once for all agents of a language
     assert (await whisper.begin("zh-CN")).text == "接听请按一,拒接请按二."
     whisper.close()
+
+
+@pytest.mark.parametrize("speaker", ["en"], indirect=True)
+async def test_a_voice_that_hangs_keeps_nobody_waiting(speaker: Speaker, monkeypatch: pytest.MonkeyPatch) -> None:
+    render = speaker.render
+
+    async def hanging(prompts: tuple[PromptRef, ...], language: str | None = None) -> PromptAudio:
+        if prompts != (KEYS_PROMPT,):
+            await asyncio.Event().wait()
+        return await render(prompts, language)
+
+    monkeypatch.setattr(speaker, "render", hanging)
+    monkeypatch.setattr(whispering, "MAKING_S", 0.01)
+    whisper = Whisper(WHISPER, (), speaker, RealClock(), "a")
+    assert (await whisper.begin()).text == KEYS
 
 
 def answering(number: int) -> dict[str, Any]:
