@@ -12,6 +12,7 @@ import os
 import threading
 import time
 from collections import deque
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -209,7 +210,8 @@ class VoskStream:
             self._done = True
             self._owner._closed()
             if self._kaldi is not None or self._decoding.locked():
-                self._owner._threads.result(self._let_go)
+                with suppress(RuntimeError):  # the threads have ended: it goes with the stream
+                    self._owner._threads.result(self._let_go)
 
     def _let_go(self) -> None:
         with self._decoding:

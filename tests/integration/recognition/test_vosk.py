@@ -165,6 +165,20 @@ class Counted:
         return len(self._there)
 
 
+async def test_who_still_speaks_when_the_threads_end_is_let_go(
+    vosk: VoskRecognizer, caller: Callable[[str], bytes]
+) -> None:
+    """Calls that are given up end after their recogniser."""
+    del vosk  # whose model it shares
+    ending = VoskRecognizer("ko", RecognizerOptions(workers=1))
+    await ending.start()
+    stream = ending.open(build_question(AnswerSpec("yes_no", "ko")))
+    stream.feed(caller("ko/espeak_f/00_네.wav"))
+    await asyncio.to_thread(ending._threads.each, lambda: None)  # it is decoded
+    await ending.close()
+    stream.cancel()
+
+
 async def test_who_hangs_up_or_keys_leaves_no_recogniser_behind(
     vosk: VoskRecognizer, caller: Callable[[str], bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
