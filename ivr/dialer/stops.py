@@ -14,6 +14,7 @@ from datetime import datetime
 
 from sqlalchemy import false, literal, select, union_all
 
+from ivr.background import background
 from ivr.campaigns.keeping import KEEP_EVERY_S, keep
 from ivr.config import Settings
 from ivr.database import Database, DatabaseError, Question
@@ -69,16 +70,11 @@ async def heeding_stops(database: Database, dialer: Dialer, settings: Settings) 
     if isinstance(database.clock, VirtualClock):
         yield stopped
         return
-    tasks = [
-        asyncio.create_task(_heed(database, dialer, stopped), name="emergency stop"),
-        asyncio.create_task(_keep(database, settings), name="campaigns' keeper"),
-    ]
-    try:
+    async with (
+        background(_heed(database, dialer, stopped), "emergency stop"),
+        background(_keep(database, settings), "campaigns' keeper"),
+    ):
         yield stopped
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.wait(tasks)
 
 
 async def _heed(database: Database, dialer: Dialer, stopped: asyncio.Event) -> None:
@@ -87,6 +83,8 @@ async def _heed(database: Database, dialer: Dialer, stopped: asyncio.Event) -> N
             seen = await look(database, database.clock.now())
         except DatabaseError as error:
             log_fault(log, "stop_not_asked", error)  # nothing can be placed either
+        except Exception as error:  # noqa: BLE001 a task's top: the next look may go well
+            log_fault(log, "stop_look_failed", error)
         else:
             if seen.stopped:
                 stopped.set()

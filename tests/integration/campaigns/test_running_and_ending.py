@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import select, text, update
 from sqlalchemy.orm import Session
 
 from ivr.campaigns.actors import Actor
@@ -20,7 +21,7 @@ from ivr.campaigns.showing import CampaignDetails, show_campaign
 from ivr.campaigns.stopping import lift, standing_stop, stop_all
 from ivr.config import GuardSettings, Settings
 from ivr.dialer import store
-from ivr.dialer.stops import Look, look
+from ivr.dialer.stops import Look, heeding_stops, look
 from ivr.dialer.store.tasks import over_at, running
 from ivr.model import (
     CAMPAIGN_ENDED,
@@ -42,6 +43,7 @@ from ivr.policy.schema import PolicySpec
 from trunk.ports import DialOutcome
 
 if TYPE_CHECKING:
+    from ivr.dialer.dialer import Dialer
     from tests.integration.campaigns.conftest import Office
 
 pytestmark = pytest.mark.integration
@@ -171,6 +173,27 @@ async def test_while_a_stop_stands_nothing_is_leased_or_placed(office: Office) -
     assert len((await store.lease(office.db, request)).leases) == 1
     with pytest.raises(CampaignError, match="isn't stopped"):
         await lift(office.db, ROOT)
+
+
+async def test_a_stop_is_heeded_though_a_look_for_it_has_failed(
+    office: Office, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("ivr.dialer.stops.LOOK_EVERY_S", 0.01)
+
+    async def rename(table: str, to: str) -> None:
+        await office.db.run(lambda session: session.execute(text(f"ALTER TABLE {table} RENAME TO {to}")))
+
+    class Held:
+        def hold(self, *, ringing: bool) -> None:
+            assert ringing
+
+    async with heeding_stops(office.db, cast("Dialer", Held()), SETTINGS) as stopped, asyncio.timeout(60):
+        await rename("emergency_stop", "away")
+        while "stop_look_failed" not in caplog.text:  # noqa: ASYNC110 a log has no event
+            await asyncio.sleep(0.01)
+        await rename("away", "emergency_stop")
+        await stop_all(office.db, ROOT, "smoke")
+        await stopped.wait()
 
 
 # ---- the guard ----------------------------------------------------------------------------------------------
