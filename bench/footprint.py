@@ -10,6 +10,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -26,7 +27,8 @@ from ivr.session.progress import CallOver, ProgressEvent
 from ivr.worker.door import Watching, WorkerBrake, run_worker
 
 CHANNELS = 400
-IDLE_S = 10.0  # of a worker that has nothing to call: its heartbeats, and looking whether there is
+IDLE_S = 20.0  # of a worker that has nothing to call: its heartbeats, and looking whether there is
+SETTLED_S = 11.0  # a connection that falls idle tells the server's counters within ten seconds
 CHUNK_BYTES = 1 << 16
 COUNTERS = """
 SELECT xact_commit + xact_rollback, pg_database_size(datname), pg_wal_lsn_diff(pg_current_wal_lsn(), '0/0')
@@ -76,7 +78,7 @@ class Relay:
         self.target_port = target_port
         self._loop = asyncio.new_event_loop()
         self._done = asyncio.Event()
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._open: dict[asyncio.Task[None], tuple[asyncio.StreamWriter, ...]] = {}
 
     @contextmanager
     def running(self) -> Iterator[None]:
@@ -97,16 +99,16 @@ class Relay:
         ready.set()
         await self._done.wait()
         server.close()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        for writer in chain.from_iterable(self._open.values()):
+            writer.close()
+        await asyncio.gather(*self._open)
 
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        other_reader, other_writer = await asyncio.open_connection("127.0.0.1", self.target_port)
         task = asyncio.current_task()
         assert task is not None
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-        other_reader, other_writer = await asyncio.open_connection("127.0.0.1", self.target_port)
+        self._open[task] = (writer, other_writer)
+        task.add_done_callback(self._open.pop)
         await asyncio.gather(self._pass(reader, other_writer), self._pass(other_reader, writer))
 
     async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -139,7 +141,7 @@ async def measure(direct: str, relay: Relay, folder: Path, calls: int) -> dict[s
     brake = WorkerBrake()
     worker = asyncio.create_task(run_worker(options, Watching(observe), brake))
     await all_over.wait()
-    await asyncio.sleep(1)  # the server's counters come to the view within a second
+    await asyncio.sleep(SETTLED_S)
     ended = Counters.read(direct, relay)
     await asyncio.sleep(IDLE_S)
     idle = Counters.read(direct, relay)
