@@ -281,16 +281,6 @@ async def test_nobody_dies_because_the_databases_clock_is_set_ahead(sqlite_url: 
     await database.close()
 
 
-async def test_a_worker_that_died_under_a_wrong_clock_is_noticed(sqlite_url: str) -> None:
-    database = Database(sqlite_url, SetClock())
-    await database.run(lambda session: _workers(session, dead=NOW + A_YEAR))
-    beats = await database.run(lambda session: rows.heartbeats(session, 5.0, NOW))
-    assert beats == {"dead": NOW}
-    soon = NOW + timedelta(seconds=6)
-    assert await database.run(lambda session: rows.declare_dead(session, 5.0, beats, soon)) == ("dead",)
-    await database.close()
-
-
 async def test_quotas_of_a_wrong_clock_run_out(sqlite_url: str) -> None:
     database = Database(sqlite_url, SetClock())
     await database.run(lambda session: _workers(session, gone=NOW, here=NOW))
