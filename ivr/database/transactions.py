@@ -31,8 +31,8 @@ T = TypeVar("T")
 
 READERS = 4  # threads and connections for queries
 WRITERS = 8  # on PostgreSQL, the same for changes; SQLite has one writer
-# On PostgreSQL, connections for questions alone, which wait for nobody: calls that are being placed wait for locks
-# of their numbers, as long as a list with them is taken in, and an emergency stop has to be seen meanwhile.
+# On PostgreSQL, connections for questions and heartbeats, which wait for nobody. Calls that are being placed wait
+# for locks of their numbers, as long as a list with them is taken in; an emergency stop has to be seen meanwhile.
 ASKERS = 1
 REPEAT_S = 10.0  # PostgreSQL: so long a transaction that lost against another, or lost its server, is tried again
 
@@ -98,7 +98,7 @@ class Database:
             return await self._wait(self._read_threads, partial(self._ask, question, given))
         asked = question.on_postgresql
         batch = [(asked.statement, asked.given(given))]
-        (found,) = await self._clock.outside(self._asking.run(batch, repeatable=True))
+        (found,) = await self.express_all(batch, repeatable=True, aside=True)
         return asked.rows(found)
 
     async def express(
@@ -110,10 +110,12 @@ class Database:
         on its way, unless it is `repeatable`: then it is sent again."""
         return (await self.express_all([(statement, given)], repeatable=repeatable))[0]
 
-    async def express_all(self, batch: Batch, *, repeatable: bool = False) -> list[list[Row]]:
-        """As `express`, for several in one round trip and one transaction; the rows of each."""
+    async def express_all(self, batch: Batch, *, repeatable: bool = False, aside: bool = False) -> list[list[Row]]:
+        """As `express`, for several in one round trip and one transaction; the rows of each. `aside`: by the
+        connection of questions, for short work that mustn't be late because calls wait for their numbers."""
         assert self.kind == "postgresql"
-        return await self._clock.outside(self._express.run(batch, repeatable=repeatable))
+        express = self._asking if aside else self._express
+        return await self._clock.outside(express.run(batch, repeatable=repeatable))
 
     def run_here(self, work: Callable[[Session], T]) -> T:
         """As `run`, in the calling thread: for threads that have no loop."""

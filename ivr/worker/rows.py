@@ -87,9 +87,8 @@ _THERE = Statement.compiled(
 async def beat(database: Database, worker: str, state: WorkerState, after_s: float) -> Heard:
     """The worker lives; who else does, in one round trip. PostgreSQL only. Raises DatabaseError."""
     told = {"worker": worker, "now_is": state.value, "after_s": after_s}
-    mine, _, there = await database.express_all(
-        [(_BEAT, told), (_SET_BACK, told), (_THERE, told)], repeatable=True
-    )
+    batch = [(_BEAT, told), (_SET_BACK, told), (_THERE, told)]
+    mine, _, there = await database.express_all(batch, repeatable=True, aside=True)
     return Heard(
         declared_dead=not mine,
         alive={one: heartbeat_at for one, heartbeat_at, is_ in there if is_ != WorkerState.DEAD},
