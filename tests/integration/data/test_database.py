@@ -18,7 +18,7 @@ from sqlalchemy.exc import IntegrityError, OperationalError, StatementError
 from sqlalchemy.orm import Session
 
 from ivr.clock import RealClock
-from ivr.database import READERS, Database
+from ivr.database import READERS, Database, Question
 from ivr.database.urls import FORMS
 from ivr.errors import IvrError
 from ivr.migrations import alembic_config
