@@ -223,12 +223,11 @@ def test_the_agent_hears_what_was_answered_and_the_customer_doesnt(handed: Hande
     (customer,) = [part for part in handed.parts if part.phone == PHONES["hears the whole brief"]]
     _, talk, _ = handed.attempt("hears the whole brief").segments
     told = _understood(agent.call.heard[: _bytes(14.0)])
-    assert "customer" in told
     assert "do you want" in told
     assert "press" in told
     waiting = _understood(customer.call.heard[_bytes(talk.start_s - 12.0) : _bytes(talk.start_s)])
     assert "stay on the line" in waiting or "finding somebody" in waiting
-    assert not any(words in waiting for words in ("customer", "do you want", "press"))
+    assert not any(words in waiting for words in ("do you want", "press"))
 
 
 def _bytes(seconds: float) -> int:
@@ -236,10 +235,11 @@ def _bytes(seconds: float) -> int:
 
 
 def _understood(pcm: bytes) -> str:
-    """By the shipped model, in pieces that overlap, as its windows are short."""
+    """By the shipped model, in pieces that overlap by half: its windows are short, and what one cuts through
+    another has whole."""
     decoder = WhisperDecoder(whisper_model())
     question = Question("yes_no", "en", (Phrase("yes", "yes"),))
-    pieces = [pcm[start : start + _bytes(6.0)] for start in range(0, len(pcm), _bytes(5.0))]
+    pieces = [pcm[start : start + _bytes(6.0)] for start in range(0, len(pcm), _bytes(3.0))]
     return " ".join(decoder.decodes(piece, question).free[0].text for piece in pieces).lower()
 
 
