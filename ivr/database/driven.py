@@ -7,7 +7,7 @@ columns and parameters mean is still said by the model's types."""
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias, cast
 
 from sqlalchemy import Executable
@@ -20,7 +20,7 @@ from sqlalchemy.types import TypeEngine
 
 from ivr.database.express import Row
 
-_Converter: TypeAlias = Callable[[Any], Any]
+Converter: TypeAlias = Callable[[Any], Any]
 
 _SQLITE = dialect(paramstyle="named")
 
@@ -32,7 +32,7 @@ class Driven:
         compiled = cast(ClauseElement, statement).compile(dialect=_SQLITE)
         assert isinstance(compiled, SQLCompiler)
         self._text = str(compiled)
-        self._given: dict[str, _Converter | None] = {}  # `bindparam`s without values
+        self._given: dict[str, Converter | None] = {}  # `bindparam`s without values
         self._fixed: dict[str, Any] = {}
         for name, value in compiled.params.items():
             to_driver = _impl(compiled.binds[name].type).bind_processor(_SQLITE)
@@ -59,12 +59,17 @@ class Driven:
             values[name] = to_driver(value) if to_driver is not None else value
         assert isinstance(connection, sqlite3.Connection)
         found = connection.execute(self._text, values).fetchall()
-        return [tuple(map(_converted, self._columns, row)) for row in found]
+        return converted(found, self._columns)
 
 
 def _impl(kind: TypeEngine[Any]) -> TypeEngine[Any]:
     return kind.dialect_impl(_SQLITE)
 
 
-def _converted(from_driver: _Converter | None, value: Any) -> Any:
+def converted(found: list[Row], columns: Sequence[Converter | None]) -> list[Row]:
+    """The driver's rows with each column as its type says; None: as it comes."""
+    return [tuple(map(_value, columns, row)) for row in found]
+
+
+def _value(from_driver: Converter | None, value: Any) -> Any:
     return value if from_driver is None else from_driver(value)

@@ -5,9 +5,9 @@ What columns and parameters mean is said by the model's types; rows are plain tu
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import cached_property
-from typing import Any, TypeAlias, cast
+from typing import Any, cast
 
 from sqlalchemy import Executable
 from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
@@ -16,10 +16,9 @@ from sqlalchemy.sql.elements import ClauseElement
 from sqlalchemy.sql.selectable import ReturnsRows
 from sqlalchemy.types import Float, TypeEngine
 
-from ivr.database.driven import Driven
+from ivr.database.driven import Converter, Driven, converted
 from ivr.database.express import Row, Statement
 
-_Converter: TypeAlias = Callable[[Any], Any]
 _POSTGRESQL = PGDialect_psycopg()  # type: ignore[no-untyped-call]  # SQLAlchemy's own
 
 
@@ -57,18 +56,14 @@ class Asked:
 
     def rows(self, found: list[Row]) -> list[Row]:
         """The rows as the model's types say."""
-        return [tuple(map(_converted, self._columns, row)) for row in found]
+        return converted(found, self._columns)
 
 
 def _impl(kind: TypeEngine[Any]) -> TypeEngine[Any]:
     return kind.dialect_impl(_POSTGRESQL)
 
 
-def _from_driver(kind: TypeEngine[Any]) -> _Converter | None:
+def _from_driver(kind: TypeEngine[Any]) -> Converter | None:
     if isinstance(kind, Float):  # comes as it is; its processor would have to be told which type the column has
         return None
     return kind.result_processor(_POSTGRESQL, None)
-
-
-def _converted(from_driver: _Converter | None, value: Any) -> Any:
-    return value if from_driver is None else from_driver(value)
