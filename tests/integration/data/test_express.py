@@ -6,19 +6,18 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
-from threading import Event
 
 import psycopg
 import pytest
 from sqlalchemy import bindparam, func, insert, select, text
-from sqlalchemy.orm import Session
 
-from ivr.database import Database, DatabaseError, Question, Statement
+from ivr.database import Database, DatabaseError, Statement
 from ivr.database.express import Batch
 from ivr.database.express_pool import LINES
 from ivr.model import AuditEntry, UtcDateTime
 from ivr.virtual_loop import VirtualClock, run_virtual
 from tests.database_rig.fixture import PostgresqlRig
+from tests.database_rig.waiting import LOCK, WAITING, all_lines_wait
 
 pytestmark = pytest.mark.integration
 
@@ -30,7 +29,6 @@ WRITE = Statement.compiled(
 )
 COUNT = Statement.compiled(select(func.count()).select_from(AuditEntry))
 PAUSE = Statement.of("SELECT pg_sleep(%(seconds)s::float8)")
-LOCK = Statement.of("SELECT pg_advisory_xact_lock(%(key)s::int8)")
 HELD = Statement.of("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND granted")
 # Ends its own connection as long as another transaction hasn't written down that it was tried before.
 END_ONE = Statement.of(
@@ -38,9 +36,6 @@ END_ONE = Statement.of(
 )
 GIVEN = {"at": NOW, "who": "ann"}
 REFUSED = Statement.of("SELECT 1 / %(by)s::int4")
-WAITING = Question(
-    select(func.count()).select_from(text("pg_locks")).where(text("locktype = 'advisory' AND NOT granted"))
-)
 BACKEND = Statement.of("SELECT pg_backend_pid()")
 
 
@@ -163,23 +158,9 @@ async def test_what_waits_for_a_lock_sees_what_was_committed_meanwhile(pg: Datab
 
 async def test_questions_are_answered_while_every_statement_waits_for_a_lock(pg: Database) -> None:
     """An emergency stop is seen while calls can't be placed, since a list with their numbers is taken in."""
-    taken, done = asyncio.get_running_loop().create_future(), Event()
-
-    def take_in(session: Session) -> None:
-        session.execute(text("SELECT pg_advisory_xact_lock(1)"))
-        taken.get_loop().call_soon_threadsafe(taken.set_result, None)
-        done.wait(60)
-
-    intake = asyncio.create_task(pg.run(take_in))
-    await taken
-    placed = [asyncio.create_task(pg.express(LOCK, {"key": 1})) for _ in range(LINES + 1)]
-    try:
-        async with asyncio.timeout(30):
-            while await pg.ask(WAITING) != [(LINES,)]:
-                pass
-    finally:
-        done.set()
-        await asyncio.gather(intake, *placed)
+    async with all_lines_wait(pg) as placed:
+        assert await pg.ask(WAITING) == [(LINES,)]
+        assert not any(one.done() for one in placed)
 
 
 async def test_a_server_that_isnt_there_is_told_in_one_sentence(

@@ -5,24 +5,23 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from threading import Event
 from typing import TypeVar
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import ColumnElement, create_engine, func, select, text, update
+from sqlalchemy import ColumnElement, create_engine, func, select, update
 from sqlalchemy.exc import NoResultFound
 from sqlalchemy.orm import Session
 
-from ivr.database import Database, Question, Statement
-from ivr.database.express_pool import LINES
+from ivr.database import Database
 from ivr.dialer import store
 from ivr.dialer.station import Station
 from ivr.model import Attempt, Base, Quota, QuotaKind, Task, TaskState, Worker, WorkerState
 from ivr.session.progress import Bus
 from ivr.worker.quotas import CampaignLimit, Quotas
 from ivr.worker.rows import Ask, Grant, as_they_are, beat, bury, declare_dead, join, leave, renew
+from tests.database_rig.waiting import all_lines_wait
 from tests.worker_rig.scene import Scene, phone
 
 pytestmark = pytest.mark.integration
@@ -207,31 +206,12 @@ async def test_a_heartbeat_from_the_future_counts_from_now(postgresql_url: str) 
 
 async def test_a_worker_beats_while_its_calls_wait_for_their_numbers(postgresql_url: str) -> None:
     """A list with those numbers is being taken in: others would declare the worker dead."""
-    lock = Statement.of("SELECT pg_advisory_xact_lock(%(key)s::int8)")
-    locks = select(func.count()).select_from(text("pg_locks"))
-    waiting = Question(locks.where(text("locktype = 'advisory' AND NOT granted")))
-    database, intake = Database(postgresql_url), Database(postgresql_url)
-    taken, done = asyncio.get_running_loop().create_future(), Event()
-
-    def take_in(session: Session) -> None:
-        session.execute(text("SELECT pg_advisory_xact_lock(1)"))
-        taken.get_loop().call_soon_threadsafe(taken.set_result, None)
-        done.wait(60)
-
+    database = Database(postgresql_url)
     await database.run(lambda session: join(session, "a", NOW))
-    taking = asyncio.create_task(intake.run(take_in))
-    await taken
-    placed = [asyncio.create_task(database.express(lock, {"key": 1})) for _ in range(LINES)]
-    try:
-        async with asyncio.timeout(30):
-            while await database.ask(waiting) != [(LINES,)]:
-                pass
-            assert not (await beat(database, "a", WorkerState.RUNNING, 5.0)).declared_dead
+    async with all_lines_wait(database) as placed:
+        assert not (await beat(database, "a", WorkerState.RUNNING, 5.0)).declared_dead
         assert not any(one.done() for one in placed)
-    finally:
-        done.set()
-        await asyncio.gather(taking, *placed)
-        await asyncio.gather(database.close(), intake.close())
+    await database.close()
 
 
 # ---- death ------------------------------------------------------------------------------------------------------
