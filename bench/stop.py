@@ -20,8 +20,8 @@ from ivr.campaigns.stopping import stop_all
 from ivr.database import Database
 from ivr.database.own_cluster import OwnCluster
 from ivr.i18n import translate
-from ivr.session.machine import CallState
 from ivr.session.progress import CallOver, CallPlaced, ProgressEvent, StateChanged
+from ivr.session.states import CallState
 from ivr.worker.door import Watching, WorkerBrake, run_worker
 
 LIMIT_S = 1.0

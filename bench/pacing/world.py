@@ -25,9 +25,9 @@ from ivr.pacing.people import People, Power, Predictive
 from ivr.pacing.schema import PaceSpec
 from ivr.pacing.tally import Tally
 from ivr.ports import Agent
-from ivr.session.machine import CallState
 from ivr.session.progress import Abandoned, AgentCalled, Bus, CallOver, CallPlaced, StateChanged
 from ivr.session.record import CallRecord
+from ivr.session.states import CallState
 
 AT = datetime(2026, 11, 2, 9, 0, tzinfo=UTC)  # events carry a date; nothing here reads it
 PHONE = "+8613800000000"

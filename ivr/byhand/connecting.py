@@ -28,10 +28,10 @@ from ivr.desk.presence import find
 from ivr.model import Attempt, Contact, Handling, HandlingState, Task
 from ivr.session.deps import PlacedAttempt
 from ivr.session.faults import log_fault
-from ivr.session.machine import CallState
 from ivr.session.progress import BRIDGED, AgentCalled, CallOver, NodeReached, ProgressEvent, StateChanged
 from ivr.session.record import CallRecord
 from ivr.session.slots import SlotTimes
+from ivr.session.states import CallState
 from prompts.languages import family
 
 log = logging.getLogger(__name__)

@@ -25,8 +25,8 @@ from ivr.byhand.texts import Texts
 from ivr.database import Database
 from ivr.model import Handling, HandlingState
 from ivr.session.faults import log_fault
-from ivr.session.machine import CallState
 from ivr.session.progress import Bus, CallOver, ProgressEvent, ScriptReached, StateChanged, Understood
+from ivr.session.states import CallState
 from ivr.session.telling import understood
 
 log = logging.getLogger(__name__)

@@ -14,9 +14,9 @@ from ivr.clock import Clock
 from ivr.session.base import BaseSession
 from ivr.session.deps import PlacedAttempt
 from ivr.session.faults import log_fault
-from ivr.session.machine import CallState
 from ivr.session.progress import Bus, NodeReached, PromptBegan, PromptEnded, StateChanged
 from ivr.session.record import CallRecord, Talk
+from ivr.session.states import CallState
 from ivr.session.takeover import Takeover
 from trunk.ports import Answered, Call, CallEvent, HungUp, Ringing, TrunkError
 

@@ -8,7 +8,6 @@ from collections.abc import Callable
 from ivr.flow_queues import missing_queue
 from ivr.i18n import current_language, translate
 from ivr.report.labels import answer_label, label
-from ivr.session.machine import CallState
 from ivr.session.progress import (
     CallOver,
     CallPlaced,
@@ -21,6 +20,7 @@ from ivr.session.progress import (
     Understood,
     masked,
 )
+from ivr.session.states import CallState
 
 MAX_CHARS = 160  # of a prompt
 

@@ -15,7 +15,6 @@ from sqlalchemy.orm import Session
 from ivr.database import Database, Statement
 from ivr.dialer.store import attempt_table
 from ivr.model import AttemptState
-from ivr.session.machine import CallState
 from ivr.session.progress import (
     CallOver,
     CallPlaced,
@@ -25,6 +24,7 @@ from ivr.session.progress import (
     StateChanged,
     Understood,
 )
+from ivr.session.states import CallState
 
 log = logging.getLogger(__name__)
 INTERVAL_S = 1.0  # real seconds between two writes

@@ -15,7 +15,6 @@ from ivr.pacing.hazards import Curves, Hazards, Numbers
 from ivr.pacing.outlook import Outlook
 from ivr.pacing.tally import Needed, Tally
 from ivr.ports import Staff
-from ivr.session.machine import CallState
 from ivr.session.progress import (
     Abandoned,
     AgentCalled,
@@ -25,6 +24,7 @@ from ivr.session.progress import (
     ProgressEvent,
     StateChanged,
 )
+from ivr.session.states import CallState
 
 MOMENTS = 24  # of an outlook
 LONGEST_OUTLOOK_S = 600.0

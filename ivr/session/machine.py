@@ -1,251 +1,52 @@
 """One call's states, as a table `(CallState, event type) -> handler`.
 
-A handler returns the next state and the actions to take; it performs none. `ivr.session.session` performs them
-and is the only place where a call's state changes. Every pair of state and event is here: what may be ignored is
-said so, and a pair that nobody thought of is an error in tests, not a silence."""
+What happens is in `ivr.session.events`, what is done then in `ivr.session.actions`. A handler returns the next
+state and the actions to take; it performs none: `ivr.session.session` does, and is the only place where a call's
+state changes. Every pair of state and event is here: what may be ignored is said so, and a pair that nobody
+thought of is an error in tests, not a silence."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from enum import StrEnum
 from typing import Any
 
-from flows.sprint import (
-    AskWait,
-    HangupWait,
-    MessageWait,
-    PlayWait,
-    Result,
-    TransferEnded,
-    TransferWait,
-    Wait,
+from flows.sprint import AskWait, HangupWait, MessageWait, PlayWait, TransferWait
+from ivr.session.actions import (
+    Action,
+    BeginTalk,
+    CloseFlow,
+    EndTaken,
+    EndTalk,
+    Fail,
+    Finish,
+    GiveUp,
+    HandOver,
+    HangUp,
+    LetAgentGo,
+    NoteTalk,
+    PressKey,
+    Resume,
+    Silence,
+    Speak,
+    StartFlow,
+    Work,
 )
-from trunk.ports import Answered, Cause, HungUp, KeyPressed, Progress, Ringing
-
-
-class CallState(StrEnum):
-    DIALING = "dialing"  # asked for; nothing rings yet
-    RINGING = "ringing"
-    TALKING = "talking"  # a speech turn says and hears
-    WORKING = "working"  # on the line, waiting for something outside: a text message, an API, a rendered prompt
-    TRANSFERRING = "transferring"  # on the line, being comforted while a person is called and told
-    BRIDGED = "bridged"  # the callee and a person talk; we neither say nor hear
-    TAKEN = "taken_over"  # a supervisor has taken the call over: the robot is out of it for good
-    LEAVING = "leaving"  # we have asked for the end
-    ENDED = "ended"
-
-
-# ---- what happens besides the trunk's own events ------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class WaitReached:
-    """The flow needs the world: this is what it waits for."""
-
-    wait: Wait
-
-
-@dataclass(frozen=True, slots=True)
-class FlowOver:
-    """The flow has nothing more to say."""
-
-
-@dataclass(frozen=True, slots=True)
-class TurnOver:
-    """The speech turn brought its result."""
-
-    result: Result
-
-
-@dataclass(frozen=True, slots=True)
-class WorkOver:
-    """What was done outside brought its result."""
-
-    result: Result
-
-
-@dataclass(frozen=True, slots=True)
-class Bridged:
-    """A person has taken the call: the two can hear each other."""
-
-    agent: str  # their number
-
-
-@dataclass(frozen=True, slots=True)
-class TransferOver:
-    """Nobody could be had, or the person has hung up: the callee is ours again."""
-
-    result: TransferEnded
-
-
-@dataclass(frozen=True, slots=True)
-class TakeOver:
-    """A supervisor, who is on the line, is to talk with the callee instead of the robot or the agent."""
-
-    by: str  # who
-
-
-@dataclass(frozen=True, slots=True)
-class TakerLeft:
-    """They have hung up, or couldn't be joined with the callee."""
-
-
-@dataclass(frozen=True, slots=True)
-class TimeUp:
-    """The call lasts longer than the flow allows."""
-
-
-@dataclass(frozen=True, slots=True)
-class Broke:
-    """Our own side failed in this call: it ends this call alone."""
-
-    error: Exception
-
-
-Event = (
-    Progress
-    | Ringing
-    | Answered
-    | KeyPressed
-    | HungUp
-    | WaitReached
-    | FlowOver
-    | TurnOver
-    | WorkOver
-    | Bridged
-    | TransferOver
-    | TakeOver
-    | TakerLeft
-    | TimeUp
-    | Broke
+from ivr.session.events import (
+    Bridged,
+    Broke,
+    Event,
+    FlowOver,
+    TakeOver,
+    TakerLeft,
+    TimeUp,
+    TransferOver,
+    TurnOver,
+    WaitReached,
+    WorkOver,
 )
+from ivr.session.states import CallState
+from trunk.ports import Answered, HungUp, KeyPressed, Progress, Ringing
 
-# ---- what is to be done -------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class StartFlow:
-    pass
-
-
-@dataclass(frozen=True, slots=True)
-class Resume:
-    result: Result
-
-
-@dataclass(frozen=True, slots=True)
-class Speak:
-    """Begin a speech turn for the wait."""
-
-    wait: PlayWait | AskWait | MessageWait
-
-
-@dataclass(frozen=True, slots=True)
-class Work:
-    """Do what the wait asks for, outside the media path."""
-
-    wait: Wait
-
-
-@dataclass(frozen=True, slots=True)
-class HandOver:
-    """Comfort the callee and look for a person."""
-
-    wait: TransferWait
-
-
-@dataclass(frozen=True, slots=True)
-class BeginTalk:
-    """A person talks with the callee from now on."""
-
-    agent: str
-
-
-@dataclass(frozen=True, slots=True)
-class EndTalk:
-    """They don't any more."""
-
-
-@dataclass(frozen=True, slots=True)
-class NoteTalk:
-    """The callee has hung up on the person: for the flow they have talked."""
-
-
-@dataclass(frozen=True, slots=True)
-class LetAgentGo:
-    """The callee is gone or about to be: tell whoever was about to take the call, and end their leg."""
-
-    by_us: bool = False  # we end the call
-
-
-@dataclass(frozen=True, slots=True)
-class GiveUp:
-    """Leave the callee to whoever takes over."""
-
-    to: str
-
-
-@dataclass(frozen=True, slots=True)
-class EndTaken:
-    """They don't talk any more."""
-
-
-@dataclass(frozen=True, slots=True)
-class PressKey:
-    key: str
-
-
-@dataclass(frozen=True, slots=True)
-class Silence:
-    """Stop saying and hearing; drop what is being done outside."""
-
-
-@dataclass(frozen=True, slots=True)
-class Fail:
-    """Remember that our own side failed."""
-
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class HangUp:
-    pass
-
-
-@dataclass(frozen=True, slots=True)
-class CloseFlow:
-    """Tell the flow that the call is over, so that its last words are recorded."""
-
-    cause: Cause
-
-
-@dataclass(frozen=True, slots=True)
-class Finish:
-    """Nothing more will happen on this call: hand the record over."""
-
-    cause: Cause
-
-
-Action = (
-    StartFlow
-    | Resume
-    | Speak
-    | Work
-    | HandOver
-    | BeginTalk
-    | EndTalk
-    | NoteTalk
-    | LetAgentGo
-    | GiveUp
-    | EndTaken
-    | PressKey
-    | Silence
-    | Fail
-    | HangUp
-    | CloseFlow
-    | Finish
-)
 Step = tuple[CallState, tuple[Action, ...]]
 Handler = Callable[[Any], Step]
 

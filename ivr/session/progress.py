@@ -10,8 +10,8 @@ from datetime import datetime
 from enum import StrEnum
 
 from ivr.errors import IvrError
-from ivr.session.machine import CallState
 from ivr.session.record import CallRecord
+from ivr.session.states import CallState
 from trunk.ports import TrunkError
 
 WHISPER = "whisper"  # as nodes are named to whoever watches: what an agent is told

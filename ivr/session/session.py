@@ -28,22 +28,14 @@ from flows.sprint import (
     Wait,
 )
 from ivr.briefs import Asked
-from ivr.session.base import BaseSession
-from ivr.session.deaf import NONE
-from ivr.session.deps import CallDeps, PlacedAttempt
-from ivr.session.faults import log_fault
-from ivr.session.machine import (
-    TABLE,
+from ivr.session.actions import (
     Action,
     BeginTalk,
-    Broke,
-    CallState,
     CloseFlow,
     EndTaken,
     EndTalk,
     Fail,
     Finish,
-    FlowOver,
     GiveUp,
     HandOver,
     HangUp,
@@ -54,18 +46,18 @@ from ivr.session.machine import (
     Silence,
     Speak,
     StartFlow,
-    TakeOver,
-    TakerLeft,
-    TimeUp,
-    TurnOver,
-    WaitReached,
     Work,
-    WorkOver,
-    step,
 )
-from ivr.session.machine import Event as MachineEvent
+from ivr.session.base import BaseSession
+from ivr.session.deaf import NONE
+from ivr.session.deps import CallDeps, PlacedAttempt
+from ivr.session.events import Broke, FlowOver, TakeOver, TakerLeft, TimeUp, TurnOver, WaitReached, WorkOver
+from ivr.session.events import Event as MachineEvent
+from ivr.session.faults import log_fault
+from ivr.session.machine import TABLE, step
 from ivr.session.progress import NodeReached, StateChanged
 from ivr.session.record import CallRecord
+from ivr.session.states import CallState
 from ivr.session.takeover import Takeover
 from ivr.session.telling import PromptTelling, understood
 from ivr.session.transferring import Transferring

@@ -16,9 +16,9 @@ from ivr.ports import HandedOver, Request, SecondLegs
 from ivr.session.announcing import CALLBACK_KEY, Announcing
 from ivr.session.comfort import Comfort
 from ivr.session.deps import CallDeps, PlacedAttempt
+from ivr.session.events import Bridged, Broke, Event, TransferOver
 from ivr.session.faults import log_fault
 from ivr.session.handover import Handover
-from ivr.session.machine import Bridged, Broke, Event, TransferOver
 from ivr.session.offering import Callee
 from ivr.session.progress import Abandoned, NoQueue, PromptBegan, PromptEnded
 from ivr.session.record import Talk

@@ -27,8 +27,8 @@ from ivr.desk.presence import Change, choose, end_by_itself, find
 from ivr.dialling import DialOptions, run_dialling
 from ivr.model import Agent, AgentPresence, AgentState, AgentStateChange, Answer, Attempt, Handoff
 from ivr.policy.loader import TEST_CALLS_PATH
-from ivr.session.machine import CallState
 from ivr.session.progress import AgentCalled, CallPlaced, NodeReached, ProgressEvent, StateChanged
+from ivr.session.states import CallState
 from tests.asterisk_rig.fixture import AsteriskRig
 from tests.transfer_rig.phones import Told
 from tests.transfer_rig.plan import CARE, Plan

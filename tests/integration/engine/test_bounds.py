@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from ivr import rehearsal
-from ivr.session.machine import CallState
 from ivr.session.progress import CallOver, CallPlaced, ProgressEvent, TasksSkipped
 from ivr.session.speaker import Speaker
+from ivr.session.states import CallState
 from ivr.session.turns import TurnPlanner
 from trunk.carrier import Carrier
 from trunk.ports import CallEvent, CallHandler, HungUp, OriginateRequest

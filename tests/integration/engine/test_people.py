@@ -21,8 +21,8 @@ from ivr.model import AgentPresence, AgentState
 from ivr.pacing.factory import PacingError
 from ivr.pacing.history import needed
 from ivr.pacing.schema import PaceSpec
-from ivr.session.machine import CallState
 from ivr.session.progress import Abandoned, CallPlaced, PaceChanged, Stance, StateChanged
+from ivr.session.states import CallState
 from ivr.strategy import default_strategy
 from ivr.strategy.strategy import strategy_of
 from tests.integration.engine.transfers import Case, crew, people, write_flow

@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 
 from ivr import rehearsal
-from ivr.session.machine import CallState
 from ivr.session.progress import AgentCalled, AgentTried, NoQueue, PromptBegan, RunBegan, StateChanged
+from ivr.session.states import CallState
 from speech.audio import SAMPLE_RATE_HZ
 from tests.integration.engine.conftest import Bench
 from tests.integration.engine.transfers import Case, crew, people, write_flow

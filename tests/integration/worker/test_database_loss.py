@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from ivr.session.machine import CallState
 from ivr.session.progress import CallPlaced, ProgressEvent, StateChanged
+from ivr.session.states import CallState
 from ivr.worker.door import Watching, WorkerBrake, WorkerOptions, run_worker
 from tests.integration.asterisk.ami_proxy import AmiProxy as Wire
 from tests.worker_rig.scene import HANG_GUARD_S, Scene, phone

@@ -16,8 +16,8 @@ from sqlalchemy.orm import Session
 from ivr.database import Database
 from ivr.model import Campaign, CampaignState, Contact, EmergencyStop, Task, TaskState
 from ivr.rehearsal import DEFAULT_START
-from ivr.session.machine import CallState
 from ivr.session.progress import CallOver, CallPlaced, ProgressEvent, StateChanged
+from ivr.session.states import CallState
 from ivr.virtual_loop import VirtualClock, run_virtual
 from ivr.worker.door import Watching, WorkerBrake, WorkerOptions, run_worker
 from ivr.worker.host import CampaignTold

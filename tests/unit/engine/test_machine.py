@@ -19,20 +19,13 @@ from flows.sprint import (
     TransferEnded,
     TransferWait,
 )
-from ivr.session.machine import (
-    IGNORED,
-    TABLE,
+from ivr.session.actions import (
     BeginTalk,
-    Bridged,
-    Broke,
-    CallState,
     CloseFlow,
     EndTaken,
     EndTalk,
-    Event,
     Fail,
     Finish,
-    FlowOver,
     GiveUp,
     HandOver,
     HangUp,
@@ -43,17 +36,23 @@ from ivr.session.machine import (
     Silence,
     Speak,
     StartFlow,
+    Work,
+)
+from ivr.session.events import (
+    Bridged,
+    Broke,
+    Event,
+    FlowOver,
     TakeOver,
     TakerLeft,
     TimeUp,
     TransferOver,
     TurnOver,
-    UnexpectedEvent,
     WaitReached,
-    Work,
     WorkOver,
-    step,
 )
+from ivr.session.machine import IGNORED, TABLE, UnexpectedEvent, step
+from ivr.session.states import CallState
 from trunk.ports import Answered, Cause, DialOutcome, HungUp, KeyPressed, Progress, Ringing
 
 pytestmark = pytest.mark.unit

@@ -24,7 +24,7 @@ from flows.sprint import Modality
 from ivr.model import Intention
 from ivr.policy.decide import Rule
 from ivr.report.labels import Kind, label
-from ivr.session.machine import CallState
+from ivr.session.states import CallState
 from trunk.ports import DialOutcome, EarlyMedia
 
 pytestmark = pytest.mark.unit
