@@ -9,64 +9,32 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import AsyncExitStack, suppress
-from dataclasses import dataclass, field, replace
 from datetime import datetime
-from itertools import groupby
-from operator import itemgetter
 
-from sqlalchemy import bindparam, exists, select
 from sqlalchemy.orm import Session
 
 from flows.sprint import TransferStatus
 from ivr.config import DeskSettings
-from ivr.database import Database, DatabaseError, Question
+from ivr.database import Database, DatabaseError
 from ivr.desk import waiting
 from ivr.desk.dealing import Dealing
 from ivr.desk.leasing import Holder, Leased, move_held, renew
 from ivr.desk.outlook import mean_talks
 from ivr.desk.presence import Change, end_by_itself
-from ivr.desk.states import CALL
+from ivr.desk.seen import NOTHING, Seen, see
 from ivr.desk.waiting import Claim
-from ivr.model import Agent as AgentRow
-from ivr.model import (
-    AgentPresence,
-    AgentSkill,
-    AgentState,
-    Handoff,
-    HandoffResult,
-    HandoffState,
-    Queue,
-    UtcDateTime,
-)
+from ivr.model import AgentState, HandoffResult
 from ivr.ports import Admission, Agent, Request, Staff, Standing
 
 log = logging.getLogger(__name__)
 LOOK_EVERY_S = 1.0
 USUAL = DeskSettings()
 MEANS_EVERY_S = 60.0
-AWAY: frozenset[TransferStatus] = frozenset(
-    {"busy", "no_answer", "machine"}
-)  # who let it come to this isn't there
+AWAY: frozenset[TransferStatus] = frozenset({"busy", "no_answer", "machine"})  # whose phone said so isn't there
 OfRequest = Callable[[Session, Request, datetime], None]
-ENGAGED: frozenset[AgentState] = CALL | {AgentState.WRAP_UP}
 LOOKS = 5  # while calls change what is looked at; then it is left for the next time
-Colleague = tuple[str, AgentState, datetime, frozenset[str]]  # number, state, since, skills
-
-
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """The desk at one moment."""
-
-    queues: Mapping[str, str]  # name -> skill
-    longest_talk_s: float
-    agents: tuple[Colleague, ...]
-    over: bool  # a wrap-up, an absence or a lease has run out
-    ends_at: datetime | None = field(default=None, compare=False)  # when the next of an agent's will
-
-
-NOTHING = Seen({}, 0.0, (), over=False)
 
 
 class DeskAgents:
@@ -93,9 +61,7 @@ class DeskAgents:
         self._renewed_s = 0.0
         self._dealing = Dealing(database, worker)
         self._changes = 0  # of what is seen, by calls of this process
-        self._news = (
-            asyncio.Event()
-        )  # somebody may be free; each piece of news ends the event, the next has another
+        self._news = asyncio.Event()  # somebody may be free; each piece of news ends it, and the next has another
         self._asked = asyncio.Event()  # ends a long pause between looks
         self._watchers: list[Callable[[], None]] = []
         self._looking: asyncio.Task[None] | None = None
@@ -189,16 +155,7 @@ class DeskAgents:
             del self._held[agent.number]
 
     def staff(self, queues: Collection[str]) -> Staff:
-        skills = {self._seen.queues[name] for name in queues if name in self._seen.queues}
-        loop_s, now = asyncio.get_running_loop().time(), self._database.clock.now()
-        there = [one for one in self._seen.agents if skills & one[3]]
-        free = sum(state is AgentState.READY for _, state, _, _ in there)
-        engaged = {
-            number: loop_s - max(0.0, (now - since).total_seconds())
-            for number, state, since, _ in there
-            if state in ENGAGED
-        }
-        return Staff(free, engaged)
+        return self._seen.staff(queues, self._database.clock.now(), asyncio.get_running_loop().time())
 
     def watch(self, changed: Callable[[], None]) -> None:
         self._watchers.append(changed)
@@ -225,17 +182,11 @@ class DeskAgents:
 
     def _somebody_ready(self, request: Request, tried: frozenset[str]) -> bool:
         """Whether it is worth asking the database."""
-        return any(one[1] is AgentState.READY for one in self._able(request, tried))
+        return any(one.state is AgentState.READY for one in self._seen.able(request.queue, tried))
 
     def _may_come(self, request: Request, tried: frozenset[str]) -> bool:
         """Whether anybody is signed in who hasn't been tried: they may rest and come back."""
-        return any(True for _ in self._able(request, tried))
-
-    def _able(self, request: Request, tried: frozenset[str]) -> Iterator[tuple[str, AgentState]]:
-        skill = self._seen.queues.get(request.queue)
-        for number, state, _, skills in self._seen.agents:
-            if skill in skills and number not in tried:
-                yield number, state
+        return any(True for _ in self._seen.able(request.queue, tried))
 
     async def _mean_talks(self) -> Mapping[str, float]:
         """`outlook.mean_talks`, of a minute ago at most."""
@@ -327,17 +278,16 @@ class DeskAgents:
 
     async def _look_once(self) -> Seen:
         now = self._database.clock.now()
-        seen = await _see(self._database, now)
+        seen = await see(self._database, now)
         if seen.over:
             await self._database.run(lambda session: self._end_what_is_over(session, now))
-            seen = await _see(self._database, now)
+            seen = await see(self._database, now)
         return seen
 
     def _note(self, number: str, state: AgentState) -> None:
         """What a call of this process has done with an agent."""
         self._changes += 1
-        now = self._database.clock.now()
-        self._know(replace(self._seen, agents=tuple(_changed(self._seen.agents, number, state, now))))
+        self._know(self._seen.after(number, state, self._database.clock.now()))
 
     def _know(self, seen: Seen) -> None:
         before, self._seen = self._seen, seen
@@ -354,60 +304,3 @@ class DeskAgents:
     def _end_what_is_over(self, session: Session, now: datetime) -> None:
         waiting.end_of_gone(session, now)
         end_by_itself(session, self._worker, now)
-
-
-# The queues, and whether a customer's worker is gone.
-_QUEUES = Question(
-    select(
-        Queue.name,
-        Queue.skill,
-        Queue.longest_talk_s,
-        exists().where(
-            Handoff.state != HandoffState.OVER, Handoff.lease_until <= bindparam("now", type_=UtcDateTime())
-        ),
-    )
-)
-# Whoever is there, once for each of their skills.
-_PEOPLE = Question(
-    select(
-        AgentRow.number,
-        AgentPresence.state,
-        AgentPresence.since,
-        AgentPresence.until,
-        AgentPresence.lease_until,
-        AgentSkill.skill,
-    )
-    .join(AgentPresence, AgentPresence.agent_id == AgentRow.id)
-    .outerjoin(AgentSkill, AgentSkill.agent_id == AgentRow.id)
-    .where(AgentPresence.state != AgentState.SIGNED_OUT)
-    .order_by(AgentRow.number)
-)
-
-
-async def _see(database: Database, now: datetime) -> Seen:
-    queues = await database.ask(_QUEUES, {"now": now})
-    if not queues:  # nobody has a roster here
-        return NOTHING
-    agents: list[Colleague] = []
-    ends: list[datetime] = []
-    by_person = groupby(await database.ask(_PEOPLE), key=itemgetter(0, 1, 2, 3, 4))
-    for (number, state, since, until, lease_until), rows in by_person:
-        agents.append((number, state, since, frozenset(row[5] for row in rows if row[5] is not None)))
-        ends += [moment for moment in (until, lease_until) if moment is not None]
-    ends_at = min(ends, default=None)
-    return Seen(
-        {name: skill for name, skill, *_ in queues},
-        max(longest_s for _, _, longest_s, _ in queues),
-        tuple(agents),
-        over=(ends_at is not None and ends_at <= now) or any(gone for *_, gone in queues),
-        ends_at=ends_at,
-    )
-
-
-def _changed(agents: Iterable[Colleague], number: str, state: AgentState, since: datetime) -> Iterator[Colleague]:
-    """The agents as they are when this one does something else from now on."""
-    for one in agents:
-        if one[0] != number:
-            yield one
-        elif state is not AgentState.SIGNED_OUT:
-            yield (number, state, since, one[3])
