@@ -19,8 +19,8 @@ from typing import Self
 import psycopg
 from psycopg import sql
 
+from free_ports import free_port
 from ivr.errors import IvrError
-from trunk.asterisk.instance import free_port
 
 USER = "postgres"  # the cluster's; and the system's user that the server runs as when we are root
 START_S = 60.0

@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from free_ports import free_port
 from trunk.asterisk.config import EndpointConfig, PbxConfig
-from trunk.asterisk.instance import Instance, Ports, free_port, free_ports, is_built
+from trunk.asterisk.instance import Instance, Ports, is_built
 from trunk.asterisk.render import SipTrunk
 
 RIG = pytest.StashKey["AsteriskRig"]()
@@ -27,7 +28,7 @@ class AsteriskRig:
 
     def __init__(self, directory: Path) -> None:
         self.callee_port, self.spare_port, self.closed_port = (free_port(socket.SOCK_DGRAM) for _ in range(3))
-        self.ports: Ports = free_ports()
+        self.ports = Ports.free()
         self.config = PbxConfig(
             user="ivr",
             secret=secrets.token_urlsafe(16),

@@ -8,7 +8,6 @@ removes it. docs/decisions/0090."""
 from __future__ import annotations
 
 import os
-import random
 import signal
 import socket
 import subprocess
@@ -17,8 +16,9 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, Self
 
+from free_ports import free_port, port_range
 from trunk.asterisk.config import PbxConfig
 from trunk.asterisk.render import SipTrunk, render, render_template
 from trunk.ports import TrunkError
@@ -28,10 +28,6 @@ STOP_DEADLINE_S = 10.0
 COMMAND_DEADLINE_S = 10.0
 POLL_S = 0.05
 SOCKET_PATH_BYTES = 107  # what the system takes for the control socket's name
-# Below the range that systems hand out by themselves. Apart: sound takes its ports only when a call comes, so a
-# port chosen among them would be free now and gone then.
-SINGLE_PORTS = range(10_000, 16_000)
-SOUND_PORTS = range(16_000, 32_000)
 
 OWN_FILES = (
     "asterisk.conf",
@@ -91,6 +87,12 @@ class Ports:
     sip: int  # UDP
     ami: int  # TCP
     rtp: tuple[int, int]  # first and last UDP port
+
+    @classmethod
+    def free(cls, legs: int = 400) -> Self:
+        """Two ports that nothing uses now, and room for the sound of so many legs: where another Asterisk's sound
+        has one of those, Asterisk takes the next."""
+        return cls(free_port(socket.SOCK_DGRAM), free_port(socket.SOCK_STREAM), port_range(2 * legs))
 
 
 class Instance:
@@ -271,31 +273,6 @@ class Instance:
             process.stdin.close()
         with suppress(subprocess.TimeoutExpired):
             process.wait(STOP_DEADLINE_S)
-
-
-def free_port(kind: socket.SocketKind) -> int:
-    """A free loopback port of `SINGLE_PORTS`, which nobody takes by chance: it stays free until it is bound."""
-    chosen = random.SystemRandom()
-    for _ in range(200):
-        port = chosen.choice(SINGLE_PORTS)
-        with socket.socket(socket.AF_INET, kind) as probe:
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-        return port
-    raise TrunkError(
-        "There is no free port on 127.0.0.1 between {first} and {last}.",
-        first=SINGLE_PORTS[0],
-        last=SINGLE_PORTS[-1],
-    )
-
-
-def free_ports(calls: int = 400) -> Ports:
-    """Two ports that nothing uses now, and `SOUND_PORTS` for so many legs: where another Asterisk's sound has one
-    of those, Asterisk takes the next."""
-    first = random.SystemRandom().randrange(SOUND_PORTS[0], SOUND_PORTS[-1] - 2 * calls, 2)
-    return Ports(free_port(socket.SOCK_DGRAM), free_port(socket.SOCK_STREAM), (first, first + 2 * calls - 1))
 
 
 def is_built(root: Path) -> bool:

@@ -7,9 +7,9 @@ import stat
 
 import pytest
 
+from free_ports import free_port
 from tests.acceptance.asterisk_command.conftest import Folder
 from tests.asterisk_rig.fixture import ROOT, AsteriskRig, need_asterisk
-from trunk.asterisk.instance import free_port
 
 pytestmark = [pytest.mark.acceptance, pytest.mark.real_time]
 

@@ -13,6 +13,7 @@ import pytest
 import ivr.cli.demo_asterisk
 import ivr.own_asterisk
 from flows import library
+from free_ports import free_port
 from ivr.cli.demo_asterisk import TRUNK, call_softphones
 from ivr.config import PathSettings, Settings
 from ivr.errors import IvrError
@@ -20,7 +21,7 @@ from ivr.own_asterisk import own_instance
 from ivr.session.progress import CallOver, ProgressEvent
 from tests.asterisk_rig.fixture import ROOT, need_asterisk
 from tests.shared_prompts import with_shared_prompts
-from trunk.asterisk.instance import free_port, free_ports
+from trunk.asterisk.instance import Ports
 
 pytestmark = [pytest.mark.acceptance, pytest.mark.real_time, pytest.mark.timeout(180)]
 
@@ -46,7 +47,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def shared(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, Any]]:
     """Options of a short demo, whose Asterisk is on ports of its own."""
     need_asterisk()
-    monkeypatch.setattr(ivr.own_asterisk, "PORTS", free_ports())
+    monkeypatch.setattr(ivr.own_asterisk, "PORTS", Ports.free())
     port = free_port(socket.SOCK_DGRAM)
     for module in (ivr.own_asterisk, ivr.cli.demo_asterisk):
         monkeypatch.setattr(module, "SOFTPHONE_PORT", port)

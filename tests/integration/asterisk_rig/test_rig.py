@@ -12,7 +12,7 @@ import pytest
 
 from tests.asterisk_rig.fixture import ROOT, AsteriskRig, need_asterisk
 from trunk.asterisk.config import PbxConfig
-from trunk.asterisk.instance import Instance, free_ports
+from trunk.asterisk.instance import Instance, Ports
 from trunk.asterisk.render import SipTrunk
 from trunk.ports import TrunkError
 
@@ -36,7 +36,7 @@ def test_it_comes_back_after_a_crash_on_the_same_ports(asterisk_rig: AsteriskRig
 @pytest.fixture
 def instance(tmp_path: Path) -> Instance:
     need_asterisk()
-    ports = free_ports(10)
+    ports = Ports.free(10)
     pbx = PbxConfig(user="ivr", secret=SECRET, port=ports.ami, media_dir=tmp_path / "media")
     trunks = [
         SipTrunk("ivr-named", "127.0.0.1:9", username="a;b@c d", password=SECRET),
@@ -72,7 +72,7 @@ def test_it_ends_with_the_process_that_it_is_tied_to(instance: Instance) -> None
     """Even when that one is killed: nothing is left of tests that died."""
     code = (
         "import os, sys; from tests.integration.asterisk_rig.test_rig import *\n"
-        "i = sys.argv[1:]; ports = free_ports(10)\n"
+        "i = sys.argv[1:]; ports = Ports.free(10)\n"
         "pbx = PbxConfig(user='ivr', secret='s', port=ports.ami, media_dir=Path(i[0]) / 'media')\n"
         "Instance(ROOT, Path(i[0]), ports, pbx, []).start(); print('up', flush=True); sys.stdin.read()"
     )
