@@ -34,7 +34,8 @@ def free_port(kind: socket.SocketKind) -> int:
 
 
 def port_range(count: int) -> tuple[int, int]:
-    """The first and the last of so many ports of `RANGE_PORTS`, from an even one on (RFC 3550, section 11). Some may
-    be in use: who is given them passes over those."""
+    """The first and the last of so many ports of `RANGE_PORTS`, from an even one on (RFC 3550, section 11).
+
+    Some may be in use: who is given them passes over those."""
     first = random.SystemRandom().randrange(RANGE_PORTS[0], RANGE_PORTS[-1] - count, 2)
     return first, first + count - 1
