@@ -16,7 +16,7 @@ from ivr.model import HandoffResult
 from ivr.ports import Admission, Agent, HandedOver, Request, Standing
 from ivr.session.deps import CallDeps
 from ivr.session.faults import log_fault
-from ivr.session.offering import Callee, Offering, Times, leg_id
+from ivr.session.offering import Callee, Offer, Offering, Times, leg_id
 from ivr.session.progress import AgentTried
 from ivr.session.staying import Stage, Staying
 from ivr.session.whispering import Whisper
@@ -73,9 +73,10 @@ class Handover:
         self._callee = callee
         self._deps = deps
         self._staying = Staying()
-        self._offering: Offering | None = None
         brief = None if wait.mode == "blind" else wait.brief
         self._whisper = Whisper(brief, callee.brief, deps.speaker, deps.clock, callee.attempt.attempt_id)
+        self._offer = Offer(wait, callee, deps, self._staying, self._whisper)
+        self._offering: Offering | None = None
         self._tried: list[tuple[str, HandoffResult]] = []
         self._times = Times()
         self._asked_at = deps.clock.now()
@@ -207,9 +208,7 @@ class Handover:
         self.legs += 1
         attempt_id = self.request.attempt_id
         identity = leg_id(attempt_id, self.legs)
-        self._offering = Offering(
-            agent, identity, self._callee, self._wait, self._deps, self._staying, self._whisper
-        )
+        self._offering = Offering(self._offer, agent, identity)
         self._times = self._offering.times
         result = HandoffResult.FAULT
         try:

@@ -57,6 +57,17 @@ class Callee:
     brief: Brief = ()  # what they were asked and answered
 
 
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """What one transfer has for each agent who is tried."""
+
+    wait: TransferWait
+    callee: Callee
+    deps: CallDeps
+    staying: Staying
+    whisper: Whisper
+
+
 @dataclass(slots=True)
 class Times:
     """When what happened, with the agent who was tried last."""
@@ -100,23 +111,15 @@ def _why_silent(leg: AgentLeg) -> HandoffResult:
 class Offering:
     """`run` gives what the agent came to. `bridged(agent)` is called when the two can hear each other."""
 
-    def __init__(
-        self,
-        agent: Agent,
-        identity: str,
-        callee: Callee,
-        wait: TransferWait,
-        deps: CallDeps,
-        staying: Staying,
-        whisper: Whisper,
-    ) -> None:
+    def __init__(self, offer: Offer, agent: Agent, identity: str) -> None:
+        deps = offer.deps
         self.times = Times(found_at=deps.clock.now())
         self._agent = agent
-        self._callee = callee
-        self._wait = wait
+        self._callee = offer.callee
+        self._wait = offer.wait
         self._deps = deps
-        self._staying = staying
-        self._whispered = whisper
+        self._staying = offer.staying
+        self._whispered = offer.whisper
         self._tell = publish = deps.bus.publish
 
         def tell(text: str | None) -> None:  # without `self`, which has the leg that keeps this
