@@ -30,6 +30,7 @@ from flows.sprint import (
 )
 from ivr.identity.hashes import is_hash
 from ivr.spoken_digits import masked, runs
+from prompts.values import AS_IS
 
 MOST_POINTS = 20  # the newest
 MOST_CHARS = 160  # of a question, and of what was heard
@@ -193,8 +194,7 @@ def _masked(prompt: PromptRef, secrets: Iterable[str]) -> PromptRef:
     return prompt.model_copy(
         update={
             "variables": prompt.variables | dict.fromkeys(hidden, SECRET),
-            # Asterisks are no digits and no money.
-            "types": {name: kind for name, kind in prompt.types.items() if name not in hidden},
+            "types": prompt.types | dict.fromkeys(hidden, AS_IS),  # asterisks are no digits and no money
         }
     )
 

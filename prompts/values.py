@@ -13,6 +13,7 @@ from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 Scalar = str | int | float | bool | None
 
 MAX_VALUE_CHARS = 200
+AS_IS = "as_is"  # the type of a value that is in words already: it wins over a filter; nobody can declare it
 
 _CURRENCY_SIGNS = {
     "¥": "CNY",

@@ -10,7 +10,7 @@ from prompts.errors import PromptError
 from prompts.normalise import normalise
 from prompts.phrases import Phrase, cut
 from prompts.speaking import speak
-from prompts.values import TYPES, Scalar
+from prompts.values import AS_IS, TYPES, Scalar
 from prompts.writing import write
 
 DEFAULT_CURRENCY = "CNY"
@@ -18,7 +18,8 @@ DEFAULT_CURRENCY = "CNY"
 
 @dataclass(frozen=True, slots=True)
 class Wording:
-    """How values become words. A filter in the template wins over `types`; else the value itself tells."""
+    """How values become words. A filter in the template wins over `types`, but for AS_IS; else the value itself
+    tells."""
 
     types: Mapping[str, str]
     language: str
@@ -34,6 +35,8 @@ class Wording:
         return templates.render(template, values, self._write)
 
     def _speak(self, name: str | None, value: Scalar, filter_name: str | None) -> str:
+        if self._is_in_words(name):
+            return str(value)
         kind = filter_name or self._type(name, value)
         try:
             return speak(value, kind, self.language, self.currency)
@@ -41,11 +44,16 @@ class Wording:
             raise _misfit(name, kind) from error
 
     def _write(self, name: str | None, value: Scalar, filter_name: str | None) -> str:
+        if self._is_in_words(name):
+            return str(value)
         kind = filter_name or self._type(name, value)
         try:
             return write(value, kind, self.language, self.currency)
         except (ValueError, ArithmeticError) as error:
             raise _misfit(name, kind) from error
+
+    def _is_in_words(self, name: str | None) -> bool:
+        return self.types.get(name or "") == AS_IS
 
     def _type(self, name: str | None, value: Scalar) -> str:
         declared = self.types.get(name or "", "")

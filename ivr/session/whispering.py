@@ -21,6 +21,7 @@ from ivr.session.faults import log_fault
 from ivr.session.speaker import Speaker, joined
 from prompts.errors import PromptError
 from prompts.languages import family
+from prompts.values import AS_IS
 from speech.audio import FRAME_BYTES, FRAME_S, PromptAudio
 from speech.ports import SpeechError
 
@@ -31,6 +32,7 @@ MOST_ANSWERS = 4  # the newest; the agent reads the others
 MOST_QUESTION_CHARS = 60  # a question is said with its answer when it is no longer
 MOST_DIGITS = 2  # an answer of more digits is an account or a phone: it is read, not said
 KEYS_PROMPT = PromptRef(id="common.whisper_keys")
+HIDDEN_PROMPT = PromptRef(id="common.whisper_hidden")  # the word for what nobody may hear
 _QUESTION = re.compile(r"[^.。!!??;;]*[??]")
 _ID_PART = re.compile(r"[a-z][a-z0-9_]*")
 
@@ -87,7 +89,7 @@ async def brief_audio(brief: PromptRef, points: Brief, speaker: Speaker, languag
 
     Raises PromptError or SpeechError."""
     spoken = speaker.spoken_in(brief, language)
-    brief = _in_language(brief, speaker, spoken)
+    brief = _hidden_in_words(_in_language(brief, speaker, spoken), speaker, spoken)
     answers = list(said_answers(points, brief, speaker, spoken))[-MOST_ANSWERS:]
     while True:
         text = ("" if family(spoken) == "zh" else " ").join(answers)
@@ -136,6 +138,21 @@ def _in_language(brief: PromptRef, speaker: Speaker, spoken: str) -> PromptRef:
     title = speaker.words(PromptRef(id=line), spoken) if speaker.has(line, spoken) else ""
     return brief.model_copy(
         update={"variables": {**brief.variables, "flow_name": title.rstrip("。. "), "summary": ""}}
+    )
+
+
+def _hidden_in_words(brief: PromptRef, speaker: Speaker, spoken: str) -> PromptRef:
+    """The brief with a word for what is masked in it: asterisks are read out one by one, or are no value of a
+    filter's type."""
+    hidden = [name for name, value in brief.variables.items() if value == SECRET]
+    if not hidden:
+        return brief
+    word = _tried(HIDDEN_PROMPT, speaker, spoken).rstrip(".。 ")
+    return brief.model_copy(
+        update={
+            "variables": {**brief.variables, **dict.fromkeys(hidden, word)},
+            "types": {**brief.types, **dict.fromkeys(hidden, AS_IS)},
+        }
     )
 
 

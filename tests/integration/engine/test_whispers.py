@@ -93,6 +93,17 @@ async def test_an_agent_of_another_language_hears_theirs_alone(speaker: Speaker)
     assert (await brief_audio(own, points, speaker, "en")).text.endswith("客户不接受推荐.您办理吗?是.")
 
 
+@pytest.mark.parametrize("speaker", ["zh-CN"], indirect=True)
+async def test_what_is_masked_is_said_to_be_hidden_in_the_agents_language(speaker: Speaker) -> None:
+    asterisks = {**WHISPER.variables, "tail": "***"}  # digits to the catalogue
+    masked = WHISPER.model_copy(update={"variables": asterisks})
+    assert (await brief_audio(masked, (), speaker, None)).text == "客户尾号已隐藏,F,S."
+    assert (await brief_audio(masked, (), speaker, "en")).text == "Customer ending in hidden, Good Fortune tips,"
+    for kind in ("digits", "money", "text"):
+        own = PromptRef(text=f"密码{{pin|{kind}}}", variables={"pin": "***"})
+        assert (await brief_audio(own, (), speaker, None)).text == "密码已隐藏."
+
+
 @pytest.mark.parametrize("speaker", ["en"], indirect=True)
 async def test_it_is_not_long_and_the_newest_answers_stay(speaker: Speaker) -> None:
     points: Brief = tuple(
@@ -120,7 +131,7 @@ def test_it_is_cut_at_a_pause() -> None:
 
 @pytest.mark.parametrize("speaker", ["en"], indirect=True)
 async def test_what_cant_be_said_keeps_no_customer_from_an_agent(speaker: Speaker) -> None:
-    hole = PromptRef(text="It is {pin|money}.", variables={"pin": "***"})
+    hole = PromptRef(text="It is {pin|money}.", variables={"pin": "many"})
     whisper = Whisper(hole, (), speaker, RealClock(), "a")
     assert (await whisper.begin()).text == KEYS
     assert whisper.begin() is whisper.begin("en")  # made once for all agents of a language

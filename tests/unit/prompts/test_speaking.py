@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from prompts.speaking import speak
-from prompts.values import EXAMPLES, TYPES, Scalar
+from prompts.values import AS_IS, EXAMPLES, TYPES, Scalar
+from prompts.wording import Wording
 from prompts.writing import write
 
 pytestmark = pytest.mark.unit
@@ -170,3 +171,10 @@ def test_every_type_speaks_and_writes_every_language() -> None:
         for language in ("zh-CN", "en", "ko"):
             assert speak(example, kind, language, "CNY")
             assert write(example, kind, language, "CNY")
+
+
+@pytest.mark.parametrize("filtered", ["", *sorted(f"|{kind}" for kind in TYPES)])
+def test_what_is_in_words_already_stays_whatever_its_filter(filtered: str) -> None:
+    wording, values = Wording({"pin": AS_IS}, "en"), {"pin": "hidden"}
+    assert wording.written(f"It is {{pin{filtered}}}", values) == "It is hidden"
+    assert [phrase.text for phrase in wording.spoken(f"It is {{pin{filtered}}}", values)] == ["It is hidden."]
