@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from ivr.capacity.costs import Costs, CpuCost, MemoryCost
+from ivr.capacity.overload import refuse_overload
 from ivr.errors import IvrError
 
 MAY_DIFFER = 0.15  # of the measured figure
@@ -91,11 +92,12 @@ class Compared:
 
 
 def read_report(path: Path) -> Report:
-    """Raises ReportError (or OSError)."""
+    """Raises ReportError, OverloadError for one of an overloaded machine, or OSError."""
     try:
         document = json.loads(path.read_text("utf-8"))
         if document["name"] != "capacity":
             raise ValueError(document["name"])
+        refuse_overload(path, document["figures"], document.get("limits", {}))
         return _report(path.name, document)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ReportError(

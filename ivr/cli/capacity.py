@@ -78,9 +78,10 @@ def command(
         raise click.UsageError(
             translate("Say for how many calls at once: --calls N, or give reports: --check, --fit.")
         )
-    if fitted:
-        costs = _fit([read_report(path) for path in fitted], costs, write)
-    agree = _check([read_report(path) for path in (*fitted, *checked)], costs)
+    to_fit, others = [read_report(path) for path in fitted], [read_report(path) for path in checked]
+    if to_fit:
+        costs = _fit(to_fit, costs, write)
+    agree = _check([*to_fit, *others], costs)
     if calls is not None:
         demand = Demand(calls, **mix)  # type: ignore[arg-type]  # click has made each of its kind
         _show(demand, costs, plan(demand, costs), as_json=as_json)

@@ -10,6 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from ivr.capacity.costs import Costs, load_costs
+from ivr.capacity.overload import OverloadError
 from ivr.capacity.reports import COEFFICIENTS, PARTS, Report, ReportError, compare, fit, read_report
 from ivr.cli.capacity import command
 
@@ -117,6 +118,45 @@ def test_the_command_fits_checks_and_plans(tmp_path: Path) -> None:
     assert json.loads(done.output)["figures"]["rtp_mbit_per_s"]["value"] == pytest.approx(872)
     done = CliRunner().invoke(command, [])
     assert "--calls N" in done.output
+
+
+FINE = {"calls_held_most": 60, "lost_calls": 0, "frames_missing_share": 0.01, "busy_share": 0.95}
+LIMITS = {
+    "calls_held_most": {"at_least": 60},
+    "lost_calls": {"at_most": 0},
+    "frames_missing_share": {"at_most": 0.01},
+}
+
+
+def with_figures(path: Path, figures: dict[str, float]) -> Path:
+    document = json.loads(path.read_text("utf-8"))
+    document |= {"figures": document["figures"] | FINE | figures, "limits": LIMITS}
+    path.write_text(json.dumps(document), "utf-8")
+    return path
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"calls_held_most": 59}, "only 59 of 60 calls were held"),
+        ({"lost_calls": 2}, "calls were lost, 2 of them"),
+        ({"frames_missing_share": 0.0101}, "1.01 % of the sound was missing, more than 1 %"),
+        ({"busy_share": 0.951}, "the machine was 95.1 % busy, more than 95 %"),
+    ],
+)
+def test_what_an_overloaded_machine_took_is_neither_fitted_nor_compared(
+    tmp_path: Path, change: dict[str, float], reason: str
+) -> None:
+    fine = with_figures(written(tmp_path, run_of(60), "fine.json"), {})
+    full = with_figures(written(tmp_path, run_of(60), "full.json"), change)
+    mine = tmp_path / "mine.toml"
+    for option in ("--fit", "--check"):
+        done = CliRunner().invoke(command, ["--fit", str(fine), option, str(full), "--write", str(mine)])
+        assert isinstance(done.exception, OverloadError)
+        assert str(done.exception).startswith(f"{full}: {reason}, so it says nothing of what a call takes (fix: ")
+        assert not mine.exists()
+    done = CliRunner().invoke(command, ["--fit", str(fine), "--write", str(mine)])
+    assert mine.exists(), done.output
 
 
 @pytest.mark.parametrize("change", [{"calls_held": 0.0}, {f"{part}_cpu_ms_per_call_s": None for part in PARTS}])
