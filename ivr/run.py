@@ -7,8 +7,8 @@ and finish alike; a `Network` is where they differ.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager, nullcontext
+from collections.abc import Mapping
+from contextlib import AsyncExitStack, nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import ClassVar, Protocol
@@ -35,7 +35,7 @@ from ivr.dialer.dialer import Dialer
 from ivr.dialer.live import LiveRows
 from ivr.dialer.options import DialerOptions
 from ivr.dialer.pacer import Pacer
-from ivr.dialer.recordings import Compressor
+from ivr.dialer.recordings import Compressor, compressing
 from ivr.dialer.routes import Routes
 from ivr.dialer.station import Station, new_worker_id
 from ivr.dialer.stops import heeding_stops
@@ -205,27 +205,13 @@ async def run_campaign(options: RunOptions, run: Run) -> Results:
             await sign_in(database, options.crew)
         plan = _plan(options, flow, (policy, strategy), recognizer.name, run.network)
         opened = await open_campaign(database, plan)
-        async with _compressing(options, database) as compressor:
+        async with compressing(options.record if options.compresses else None, database) as compressor:
             if not opened.finished:
                 stack.push_async_callback(recognizer.close)
                 await recognizer.start()
                 ready = _Ready(options, run, catalogue, flow, recognizer, database, bus, warnings, compressor)
                 await _call_everybody(ready, opened)
         return await build_results(database, opened.campaign_id)
-
-
-@asynccontextmanager
-async def _compressing(options: RunOptions, database: Database) -> AsyncIterator[Compressor | None]:
-    """While the block runs, recordings are compressed; those of earlier runs too. After it all of them are."""
-    if options.record is None or not options.compresses:
-        yield None
-        return
-    compressor = Compressor(options.record, database)
-    await compressor.start()
-    try:
-        yield compressor
-    finally:
-        await compressor.close()
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,9 +238,7 @@ async def _call_everybody(ready: _Ready, opened: OpenedCampaign) -> None:
         speaker = await studio.speaker(ready.flow)
         parts = Parts(clock, ready.flow, ready.bus, ready.database, studio.synthesizer, studio.voices)
         routes = await ready.run.network.open(stack, parts)
-        live = LiveRows(ready.database)
-        stack.push_async_callback(live.close)
-        ready.bus.subscribe(live.observe)
+        LiveRows(ready.database).open(stack, ready.bus)
         deps = studio.deps(ready.flow, speaker, ready.recognizer, ready.database, ready.bus)
         station = Station(ready.database, routes, worker=worker)
         stack.push_async_callback(station.close)

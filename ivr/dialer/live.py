@@ -7,6 +7,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
 from sqlalchemy import bindparam, update
@@ -16,6 +17,7 @@ from ivr.database import Database, Statement
 from ivr.dialer.store import attempt_table
 from ivr.model import AttemptState
 from ivr.session.progress import (
+    Bus,
     CallOver,
     CallPlaced,
     NodeReached,
@@ -61,7 +63,7 @@ class _Row:
 
 
 class LiveRows:
-    """Subscribe it to the bus; `close` it before the database."""
+    """Of the calls of one bus, once it is open."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -69,6 +71,11 @@ class LiveRows:
         self._changed: set[str] = set()
         self._written_at_s = time.monotonic()
         self._writing: asyncio.Task[None] | None = None
+
+    def open(self, stack: AsyncExitStack, bus: Bus) -> None:
+        """Begin; `stack` closes it, before the database."""
+        stack.push_async_callback(self.close)
+        bus.subscribe(self.observe)
 
     def observe(self, event: ProgressEvent) -> None:
         match event:

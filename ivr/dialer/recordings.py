@@ -15,8 +15,8 @@ import subprocess
 import threading
 import wave
 from collections import deque
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -147,6 +147,21 @@ class Compressor:
             if facts is None:
                 raise
             return facts
+
+
+@asynccontextmanager
+async def compressing(folder: Path | None, database: Database) -> AsyncIterator[Compressor | None]:
+    """While the block runs, recordings of the folder are compressed; those of earlier runs too. After it all of
+    them are. `folder` None: nothing is recorded."""
+    if folder is None:
+        yield None
+        return
+    compressor = Compressor(folder, database)
+    await compressor.start()
+    try:
+        yield compressor
+    finally:
+        await compressor.close()
 
 
 async def compress(wav: Path) -> RecordingFacts:

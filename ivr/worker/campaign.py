@@ -32,6 +32,7 @@ from ivr.identity.checking import identity_checks
 from ivr.model import Campaign, FlowVersion, HandledBy, PeopleMode
 from ivr.policy.policy import CampaignRules
 from ivr.session.deaf import NONE, DeafRecognizer
+from ivr.session.deps import CallDeps
 from ivr.session.progress import Bus
 from ivr.session.speaker import Speaker
 from ivr.strategy import Strategy, default_strategy
@@ -163,87 +164,69 @@ class HostedCampaign:
         plan = await parts.database.read(lambda session: plan_of(session, self.id, parts))
         self.edition, self.name = plan.edition, plan.name
         self._check(plan)
-        if plan.edition.people_mode in DIALLED_BY_HAND:
-            await self._run_by_hand(plan)
-            return
         bus = Bus()
         bus.subscribe(parts.bus.publish)
-        through = None
-        if plan.edition.people_mode is PeopleMode.PREDICTIVE:
-            plan = replace(plan, flow=connecting_flow(plan.flow, people_queue(plan.strategy)), recognizer=NONE)
-            through = await self._put_through(bus, stack)
-        recognizer = await parts.hearing(plan.flow.language, plan.recognizer)
-        deps = parts.studio.deps(plan.flow, await parts.studio.speaker(plan.flow), recognizer, parts.database, bus)
-        pace = plan.strategy.spec.pace
-        checks = await identity_checks(parts.studio.settings, plan.rules, parts.database)
-        stack.push_async_callback(checks.close)
-        deps = replace(deps, agent_within_s=pace.abandoned.within_s, identity=checks)
-        limit = CampaignLimit(
-            self.id, pace.concurrency or plan.edition.concurrency, pace.calls_per_s, pace.by_people, bus
-        )
-        limit.calls = lambda: self.calls
-        paced = await parts.paced(limit, plan.flow, pace, deps)
-        pacer = parts.shares.add(self.id, paced, plan.strategy.spec.priority, plan.strategy.spec.share)
-        routes = parts.account.routes(plan.rules.purpose, plan.edition.trunks)
-        eligibility = await eligibility_of(parts.studio.settings, plan.rules, parts.database)
-        hours = await parts.database.read(lambda session: hours_for(session, plan.strategy))
-        options = replace(self._options(plan), eligibility=eligibility, hours=hours)
-        if through is None:
+        if plan.edition.people_mode in DIALLED_BY_HAND:
+            await self._run_by_hand(plan, bus, stack)
+        elif plan.edition.people_mode is PeopleMode.PREDICTIVE:
+            await self._run_ahead(plan, bus, stack)
+        else:
+            deps = await self._deps(plan, bus, stack)
+            options = await self._options(plan, stack)
             arms = await arm_deps(stack, parts.studio, parts.database, plan.strategy, deps)
-            options = replace(options, arms=arms)
-        else:  # an arm's flow is its agents' script
-            options = replace(options, ending=through.ending)
-        self._dialer = Dialer(options, parts.database, routes, deps, parts.station, pacer)
-        parts.shares.at_work(self.id, self._dialer)
-        try:
-            await parts.join(limit)
-            if self._stopped:
-                self._dialer.stop()
-            elif self._held is not None:
-                self._dialer.hold(ringing=self._held)
-            else:
-                self._begun(self)
-            await self._dialer.run()
-        finally:
-            parts.shares.remove(self.id)
-            await parts.part(limit)
-            if eligibility is not None:
-                await eligibility.close()
+            await self._run_calls(plan, replace(options, arms=arms), deps)
 
-    async def _put_through(self, bus: Bus, stack: AsyncExitStack) -> PutThrough:
-        """Customers are called ahead for people: what becomes of whoever answers is a task of theirs."""
+    async def _run_ahead(self, plan: CampaignPlan, bus: Bus, stack: AsyncExitStack) -> None:
+        """Customers are called ahead for people: what becomes of whoever answers is a task of theirs, and the
+        flow, that of an arm too, is their script."""
         parts = self._parts
+        plan = replace(plan, flow=connecting_flow(plan.flow, people_queue(plan.strategy)), recognizer=NONE)
         through = PutThrough(parts.database, parts.studio.settings, parts.station.worker, self.id)
         bus.subscribe(through.observe)
         await stack.enter_async_context(through)
-        return through
+        deps = await self._deps(plan, bus, stack)
+        options = await self._options(plan, stack)
+        await self._run_calls(plan, replace(options, ending=through.ending), deps)
 
-    async def _run_by_hand(self, plan: CampaignPlan) -> None:
+    async def _run_calls(self, plan: CampaignPlan, options: DialerOptions, deps: CallDeps) -> None:
+        """Calls that the robot begins: as many as the campaign's pace and the others here leave it."""
+        parts, spec = self._parts, plan.strategy.spec
+        at_once = spec.pace.concurrency or plan.edition.concurrency
+        limit = CampaignLimit(self.id, at_once, spec.pace.calls_per_s, spec.pace.by_people, deps.bus)
+        limit.calls = lambda: self.calls
+        paced = await parts.paced(limit, plan.flow, spec.pace, deps)
+        pacer = parts.shares.add(self.id, paced, spec.priority, spec.share)
+        routes = parts.account.routes(plan.rules.purpose, plan.edition.trunks)
+        dialer = Dialer(options, parts.database, routes, deps, parts.station, pacer)
+        parts.shares.at_work(self.id, dialer)
+        self._dialer = dialer
+        try:
+            await parts.join(limit)
+            await self._dial(dialer)
+        finally:
+            parts.shares.remove(self.id)
+            await parts.part(limit)
+
+    async def _run_by_hand(self, plan: CampaignPlan, bus: Bus, stack: AsyncExitStack) -> None:
         """People talk: nothing is heard or said by us, but to agents at outside numbers."""
         parts = self._parts
         settings = parts.studio.settings.tasks
-        bus = Bus()
-        bus.subscribe(parts.bus.publish)
         speaker = Speaker(plan.flow, parts.studio.catalogue, parts.studio.renderer)
         deps = parts.studio.deps(plan.flow, speaker, DeafRecognizer(), parts.database, bus)
-        eligibility = await eligibility_of(parts.studio.settings, plan.rules, parts.database)
-        hours = await parts.database.read(lambda session: hours_for(session, plan.strategy))
-        options = replace(
-            self._options(plan), eligibility=eligibility, hours=hours, agents_talk_s=settings.longest_talk_s
-        )
+        options = replace(await self._options(plan, stack), agents_talk_s=settings.longest_talk_s)
         line = Line(parts.account.routes(plan.rules.purpose, plan.edition.trunks), deps, parts.station)
-        self._dialer = PeopleDialer(options, parts.database, line, settings)
-        try:
-            if self._stopped:
-                self._dialer.stop()
-            elif self._held is not None:
-                self._dialer.hold(ringing=self._held)
-            else:
-                self._begun(self)
-            await self._dialer.run()
-        finally:
-            if eligibility is not None:
-                await eligibility.close()
+        self._dialer = dialer = PeopleDialer(options, parts.database, line, settings)
+        await self._dial(dialer)
+
+    async def _dial(self, dialer: Dialer | PeopleDialer) -> None:
+        """Begin as we were told meanwhile, and go on to the end."""
+        if self._stopped:
+            dialer.stop()
+        elif self._held is not None:
+            dialer.hold(ringing=self._held)
+        else:
+            self._begun(self)
+        await dialer.run()
 
     def _check(self, plan: CampaignPlan) -> None:
         if not plan.prompts_hold:
@@ -262,16 +245,31 @@ class HostedCampaign:
             )
         check_caller_ids(rules, plan.rules.purpose)
 
-    def _options(self, plan: CampaignPlan) -> DialerOptions:
+    async def _deps(self, plan: CampaignPlan, bus: Bus, stack: AsyncExitStack) -> CallDeps:
+        """What its calls hear, say and ask with."""
         parts = self._parts
+        recognizer = await parts.hearing(plan.flow.language, plan.recognizer)
+        speaker = await parts.studio.speaker(plan.flow)
+        deps = parts.studio.deps(plan.flow, speaker, recognizer, parts.database, bus)
+        checks = await identity_checks(parts.studio.settings, plan.rules, parts.database)
+        stack.push_async_callback(checks.close)
+        return replace(deps, agent_within_s=plan.strategy.spec.pace.abandoned.within_s, identity=checks)
+
+    async def _options(self, plan: CampaignPlan, stack: AsyncExitStack) -> DialerOptions:
+        parts = self._parts
+        eligibility = await eligibility_of(parts.studio.settings, plan.rules, parts.database)
+        if eligibility is not None:
+            stack.push_async_callback(eligibility.close)
         return DialerOptions(
             rules=plan.rules,
             concurrency=plan.edition.concurrency,
             ring_timeout_s=parts.studio.settings.dialer.ring_timeout_s,
             call_limit_s=float(plan.flow.spec.limits.call_s),
             strategy=plan.strategy,
+            hours=await parts.database.read(lambda session: hours_for(session, plan.strategy)),
             attempt_id=lambda _phone, _number: str(uuid.uuid4()),
             agents_talk_s=parts.studio.longest_talk_s,
+            eligibility=eligibility,
             compressor=parts.compressor,
             may_finish=lambda: finish_if_done(parts.database, self.id),
             ends_at=plan.edition.ends_at,

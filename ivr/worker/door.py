@@ -22,7 +22,7 @@ from ivr.database import Database
 from ivr.desk.supply import DeskAgents
 from ivr.dialer.live import LiveRows
 from ivr.dialer.lock import dialling_lock
-from ivr.dialer.recordings import Compressor
+from ivr.dialer.recordings import compressing
 from ivr.dialer.station import Station, new_worker_id
 from ivr.dialer.stops import LOOK_EVERY_S
 from ivr.garbage import collecting_between_calls
@@ -32,7 +32,7 @@ from ivr.studio import open_studio
 from ivr.supervision.runner import supervising
 from ivr.worker.host import CampaignTold, Host, Told
 from ivr.worker.housekeeping import Housekeeping
-from ivr.worker.networks import AsteriskNetwork, SimulatedNetwork
+from ivr.worker.networks import AsteriskNetwork, Network, SimulatedNetwork
 from ivr.worker.parts import WorkerParts
 from ivr.worker.presence import DeclaredDead, presence_of
 from ivr.worker.shares import Shares
@@ -76,7 +76,7 @@ class WorkerBrake:
     def __init__(self) -> None:
         self.pulls = 0
         self._host: Host | None = None
-        self._network: AsteriskNetwork | SimulatedNetwork | None = None
+        self._network: Network | None = None
 
     @property
     def works(self) -> bool:
@@ -94,7 +94,7 @@ class WorkerBrake:
             self._network.hurry = True
             self._host.give_up()
 
-    def attach(self, host: Host, network: AsteriskNetwork | SimulatedNetwork) -> None:
+    def attach(self, host: Host, network: Network) -> None:
         self._host, self._network = host, network
         if self.pulls:
             host.drain()
@@ -126,51 +126,57 @@ async def run_worker(
     clock: Clock | None = None,
 ) -> None:
     """Work on the running loop; `work` is the door for who has none. The caller holds the dialling lock."""
-    brake, clock, settings = brake or WorkerBrake(), clock or RealClock(), options.settings
+    brake, clock = brake or WorkerBrake(), clock or RealClock()
     bus = Bus()
     if watching.observer is not None:
         bus.subscribe(watching.observer)
     network = _network(options)
     async with AsyncExitStack() as stack:
         await network.reach(stack)
-        database = Database(options.url, clock, durable=options.callees is None)
-        if options.callees is None or options.tell:  # nobody is told of made-up people unawares
-            deliveries.attach(database, settings)
-        stack.push_async_callback(database.close)
-        await database.upgrade()
-        catalogue = Catalogue.load(settings.paths.prompts)
-        worker = new_worker_id()
-        desk = await DeskAgents(database, worker, settings.desk).open(stack)
-        studio = await open_studio(stack, settings, clock, catalogue, options.record, desk)
-        compressor = None
-        if options.record is not None:
-            compressor = Compressor(options.record, database)
-            await compressor.start()
-            stack.push_async_callback(compressor.close)
-        account = await network.open(stack, studio, database, bus)
-        live = LiveRows(database)
-        stack.push_async_callback(live.close)
-        bus.subscribe(live.observe)
-        station = Station(database, account, worker=worker)
-        stack.push_async_callback(station.close)
-        presence, quotas = presence_of(database, station, account, settings.worker)
-        parts = WorkerParts(
-            stack=stack,
-            studio=studio,
-            database=database,
-            bus=bus,
-            account=account,
-            station=station,
-            presence=presence,
-            quotas=quotas,
-            shares=Shares(account),
-            recognizer=options.recognizer,
-            compressor=compressor,
-            look_again_s=options.look_again_s,
-        )
+        database = await _database(stack, options, clock)
+        parts = await _parts(stack, options, network, database, bus)
         host = Host(parts, watching.told, look_every_s=options.look_every_s, until_done=options.until_done)
         brake.attach(host, network)
-        await _work(parts, host, Housekeeping(database, settings, options.record))
+        await _work(parts, host, Housekeeping(database, options.settings, options.record))
+
+
+async def _database(stack: AsyncExitStack, options: WorkerOptions, clock: Clock) -> Database:
+    database = Database(options.url, clock, durable=options.callees is None)
+    if options.callees is None or options.tell:  # nobody is told of made-up people unawares
+        deliveries.attach(database, options.settings)
+    stack.push_async_callback(database.close)
+    await database.upgrade()
+    return database
+
+
+async def _parts(
+    stack: AsyncExitStack, options: WorkerOptions, network: Network, database: Database, bus: Bus
+) -> WorkerParts:
+    """What is open when the first campaign begins, until the last one has ended."""
+    settings, worker = options.settings, new_worker_id()
+    catalogue = Catalogue.load(settings.paths.prompts)
+    desk = await DeskAgents(database, worker, settings.desk).open(stack)
+    studio = await open_studio(stack, settings, database.clock, catalogue, options.record, desk)
+    compressor = await stack.enter_async_context(compressing(options.record, database))
+    account = await network.open(stack, studio, database, bus)
+    LiveRows(database).open(stack, bus)
+    station = Station(database, account, worker=worker)
+    stack.push_async_callback(station.close)
+    presence, quotas = presence_of(database, station, account, settings.worker)
+    return WorkerParts(
+        stack=stack,
+        studio=studio,
+        database=database,
+        bus=bus,
+        account=account,
+        station=station,
+        presence=presence,
+        quotas=quotas,
+        shares=Shares(account),
+        recognizer=options.recognizer,
+        compressor=compressor,
+        look_again_s=options.look_again_s,
+    )
 
 
 async def _work(parts: WorkerParts, host: Host, housekeeping: Housekeeping) -> None:
@@ -187,7 +193,7 @@ async def _work(parts: WorkerParts, host: Host, housekeeping: Housekeeping) -> N
             await housekeeping.close()
 
 
-def _network(options: WorkerOptions) -> AsteriskNetwork | SimulatedNetwork:
+def _network(options: WorkerOptions) -> Network:
     if options.callees is None:
         return AsteriskNetwork(options.settings, options.trunks)
     return SimulatedNetwork(options.settings, options.callees, options.trunks, options.seed)

@@ -85,6 +85,9 @@ class SimulatedNetwork:
         return [trunk_rules(name, section) for name, section in chosen.items()]
 
 
+Network = AsteriskNetwork | SimulatedNetwork
+
+
 async def _account(
     stack: AsyncExitStack, lanes: list[LaneTrunk], studio: Studio, database: Database, bus: Bus
 ) -> TrunkAccount:
