@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import cast, get_args
@@ -39,6 +40,13 @@ class FormKind(StrEnum):
     RECORDED = "recorded"  # … which nobody could have it do: nothing secret may be asked
     GO_ON = "go_on"  # something is to be done by the platform
     OVER = "over"  # the script has nothing more: hang up, and finish
+
+
+# Where a secret comes next, why it isn't asked: said in the form's place, and to who enters something nonetheless.
+NOT_ASKED: Mapping[FormKind, str] = {
+    FormKind.NOT_YET: "The recording isn't paused yet; look again before you ask: ivr task show",
+    FormKind.RECORDED: "The recording couldn't be paused: ask for no secret, and go on with --none",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,10 +108,8 @@ def result_of(form: Form, entered: str | None, agent: str, method: str | None = 
             return Input(value=_value(form, entered.strip()), modality=Modality.AGENT, rule=BY_HAND)
         case FormKind.OVER:
             raise TaskError("The script is at its end. Next: ivr task finish")
-        case FormKind.NOT_YET:
-            raise TaskError("The recording isn't paused yet; look again before you ask: ivr task show")
-        case FormKind.RECORDED:
-            raise TaskError("The recording couldn't be paused: ask for no secret, and go on with --none")
+        case FormKind.NOT_YET | FormKind.RECORDED:
+            raise TaskError(NOT_ASKED[form.kind])
         case _ if entered is not None:
             raise TaskError("Nothing is asked here; go on with: ivr task answer, without a value")
         case FormKind.TALK:

@@ -15,7 +15,7 @@ from ivr.byhand.cards import Card
 from ivr.byhand.closing import Came
 from ivr.byhand.errors import TaskError
 from ivr.byhand.finishing import Result
-from ivr.byhand.forms import Form, FormKind, wanted
+from ivr.byhand.forms import NOT_ASKED, Form, FormKind, wanted
 from ivr.byhand.service import How, Tasks
 from ivr.byhand.taking import Nothing
 from ivr.byhand.words import call_word, handling_word, reason_word
@@ -223,10 +223,8 @@ def _form(form: Form) -> str:
             return translate("They asked for a person: talk with them, then go on.")
         case FormKind.MESSAGE:
             return translate("Leave the message after the beep, then go on.")
-        case FormKind.NOT_YET:
-            return translate("The recording isn't paused yet; look again before you ask: ivr task show")
-        case FormKind.RECORDED:
-            return translate("The recording couldn't be paused: ask for no secret, and go on with --none")
+        case FormKind.NOT_YET | FormKind.RECORDED:
+            return translate(NOT_ASKED[form.kind])
         case FormKind.GO_ON:
             return translate("Go on when the call is on.")
         case _:
