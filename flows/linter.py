@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 
-from flows.checks import briefs, conduct, identity, questions, saying, shape
+from flows.checks import briefs, conduct, identity, names, questions, saying, shape
 from flows.checks.scope import Scope
 from flows.findings import Finding, FlowLoadError
 from flows.flow import Flow
@@ -20,6 +20,7 @@ CHECKS: tuple[Check, ...] = (
     *shape.CHECKS,
     *questions.CHECKS,
     *identity.CHECKS,
+    *names.CHECKS,
     *saying.CHECKS,
     *briefs.CHECKS,
     *conduct.CHECKS,

@@ -108,6 +108,9 @@ def test_the_shipped_flows_have_no_findings(name: str, language: str, book: Cata
          ["two_types"]),
         # briefs
         ("b: {play: {say: '{answers}'}, next: z}\n", ["only_in_briefs"]),
+        (question(", save_as: answers"), ["reserved_name"]),
+        ("b: {play: {say: 好}, next: answers}\n" + question().replace("b:", "answers:", 1), ["reserved_name"]),
+        ("b: {set: {answers: x}, next: z}\n", ["reserved_name"]),
         ("b: {set: {summary: x}, next: c}\nc: {play: {say: '{summary}'}, next: z}\n", []),
         ("b: {transfer: {queue: q, brief: {say: '{tail}。{answers}'}}, unavailable: z}\n", []),
         ("b: {transfer: {queue: q, brief: {say: '{nam}'}}, unavailable: z}\n", ["unknown_variable"]),
