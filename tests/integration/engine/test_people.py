@@ -25,11 +25,11 @@ from ivr.session.progress import Abandoned, CallPlaced, PaceChanged, Stance, Sta
 from ivr.session.states import CallState
 from ivr.strategy import default_strategy
 from ivr.strategy.strategy import strategy_of
-from tests.integration.engine.transfers import Case, crew, people, write_flow
+from tests.integration.engine.transfers import Case, crew, people, taking, write_flow
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(240)]
 
-TALKS_5_S = {"does": [{"on": "whisper", "keys": "1"}, {"on": "bridged", "at_s": 5, "hang_up": True}]}
+TALKS_5_S = taking(5)
 
 
 def sharing_queue(callees: int, *agents: dict[str, Any]) -> list[Case]:
@@ -82,7 +82,7 @@ def test_who_finds_nobody_in_time_is_abandoned_and_the_flow_goes_on(paced: Any) 
 
 def test_who_finds_somebody_after_a_short_wait_is_not_abandoned(paced: Any) -> None:
     """The second needs somebody while the first one's agent talks for a second more."""
-    agent = {"does": [{"on": "whisper", "keys": "1"}, {"on": "bridged", "at_s": 0.5, "hang_up": True}]}
+    agent = taking(0.5)
     cases = [
         Case(agents=[agent], queue={"promise_s": 600}),
         Case({"ring_s": 8.0}, transfer={"queue": "q1", "answer_within_s": 60}),

@@ -13,11 +13,11 @@ from click.testing import CliRunner
 from ivr.cli.main import cli
 from ivr.session.progress import AgentCalled, ProgressEvent
 from tests.integration.engine.conftest import phone
-from tests.integration.engine.transfers import OFFER, Case, crew, people, write_flow
+from tests.integration.engine.transfers import OFFER, Case, crew, people, taking, write_flow
 
 pytestmark = pytest.mark.integration
 PIN = "4711"
-TAKES = {"does": [{"on": "whisper", "keys": "1"}, {"on": "bridged", "at_s": 5, "hang_up": True}]}
+TAKES = taking(5)
 WANTED = {
     "node": "a1",
     "name": "wants",

@@ -16,7 +16,7 @@ from ivr.session.comfort import Comfort
 from ivr.session.offering import NETWORK_S, Offering, Sounds
 from ivr.session.progress import AgentCalled, AgentTried, PromptBegan
 from speech.audio import SAMPLE_RATE_HZ
-from tests.integration.engine.transfers import Case, crew, people, write_flow
+from tests.integration.engine.transfers import RATES, TAKES, Case, crew, people, taking, write_flow
 from trunk.carrier import Carrier, CarrierConfig
 from trunk.carrier.call import CarrierCall
 from trunk.carrier.causes import CALLEE_HUNG_UP
@@ -25,9 +25,7 @@ from trunk.ports import CallEvent, CallHandler, HungUp, OriginateRequest, TrunkE
 
 pytestmark = pytest.mark.integration
 
-TAKES = {"on": "whisper", "keys": "1"}
-AGENT = {"does": [TAKES, {"on": "bridged", "at_s": 10, "hang_up": True}]}
-RATES = {"on": "rate", "keys": "4"}
+AGENT = taking(10)
 
 
 def is_agent(request: OriginateRequest) -> bool:

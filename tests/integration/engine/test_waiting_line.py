@@ -18,11 +18,10 @@ from ivr.desk.supply import DeskAgents
 from ivr.model import HandoffResult
 from ivr.ports import Admission, Request, Standing
 from ivr.session.progress import PromptBegan
-from tests.integration.engine.transfers import Case, crew, people, write_flow
+from tests.integration.engine.transfers import RATES, Case, crew, people, taking, write_flow
 
 pytestmark = pytest.mark.integration
-TAKES = {"does": [{"on": "whisper", "keys": "1"}, {"on": "bridged", "at_s": 50, "hang_up": True}]}
-RATES = {"on": "rate", "keys": "4"}
+TAKES = taking(50)
 SOON = Standing(2, 70.0)
 
 

@@ -25,7 +25,7 @@ from prompts.catalogue import Catalogue
 from prompts.renderer import Renderer
 from speech.audio import FRAME_BYTES, PromptAudio
 from speech.tts import DEFAULT_VOICES, EspeakSynthesizer
-from tests.integration.engine.transfers import Case, crew, people, write_flow
+from tests.integration.engine.transfers import Case, crew, people, taking, write_flow
 
 pytestmark = pytest.mark.integration
 PIN = "4711"
@@ -34,7 +34,7 @@ SAID = "Do you want the twenty-yuan plan? Yes."
 WHISPER = PromptRef(
     id="common.whisper", variables={"tail": "8866", "flow_name": "F", "summary": "S", "answers": ""}
 )
-TAKES = {"does": [{"on": "whisper", "keys": "1"}, {"on": "bridged", "at_s": 5, "hang_up": True}]}
+TAKES = taking(5)
 
 
 def answer(name: str, value: str, asked: str = "") -> Point:

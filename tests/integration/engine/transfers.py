@@ -17,6 +17,15 @@ STATUSES = (
 )  # fmt: skip
 
 
+TAKES = {"on": "whisper", "keys": "1"}
+RATES = {"on": "rate", "keys": "4"}
+
+
+def taking(talk_s: float) -> dict[str, Any]:
+    """An agent who takes the call and talks for so long."""
+    return {"does": [TAKES, {"on": "bridged", "at_s": talk_s, "hang_up": True}]}
+
+
 @dataclass(frozen=True)
 class Case:
     """One callee (what they do), their queue's agents in order (what each does), and the transfer."""
