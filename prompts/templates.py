@@ -61,20 +61,19 @@ def variables(template: str) -> frozenset[str]:
 
 def uses(template: str) -> tuple[Use, ...]:
     """Every variable with its filter, in order. Raises TemplateError when the template is malformed."""
-    return _compiled(template)[0]
+    return _checked(template)
 
 
 def render(template: str, values: Mapping[str, Scalar], format_value: Format) -> str:
     """The template filled in; `format_value` turns each variable into text.
 
     Raises TemplateError for a malformed template, PromptError for a missing value or too long a result."""
-    used, compiled = _compiled(template)
-    names = {use.name for use in used if use.name is not None}
+    names = {use.name for use in _checked(template) if use.name is not None}
     missing = sorted(name for name in names if values.get(name) is None)
     if missing:
         raise PromptError("the prompt's variable {name} has no value", name=missing[0])
     bound = {name: _Bound(name, values[name], format_value) for name in names}
-    text = str(compiled.render({**bound, _FORMAT: format_value}))
+    text = str(_compiled(template).render({**bound, _FORMAT: format_value}))
     if len(text) > MAX_RESULT_CHARS:
         raise PromptError(
             "the prompt has {chars} characters when filled in, more than {limit}: shorten it or its variables",
@@ -118,7 +117,13 @@ _ENVIRONMENT = _environment()
 
 
 @lru_cache(maxsize=4096)
-def _compiled(template: str) -> tuple[tuple[Use, ...], Any]:
+def _compiled(template: str) -> Any:
+    """For one that `_checked` has passed. Apart from that: who loads a catalogue renders few of its prompts."""
+    return _ENVIRONMENT.from_string(template)
+
+
+@lru_cache(maxsize=4096)
+def _checked(template: str) -> tuple[Use, ...]:
     if len(template) > MAX_TEMPLATE_CHARS:
         raise TemplateError(
             "column {column}: the template has {chars} characters, more than {limit}: cut it in two",
@@ -133,7 +138,7 @@ def _compiled(template: str) -> tuple[tuple[Use, ...], Any]:
             found[MAX_VARIABLES].column,
             limit=MAX_VARIABLES,
         )
-    return found, _ENVIRONMENT.from_string(template)
+    return found
 
 
 def _braces(template: str) -> list[tuple[int, int]]:

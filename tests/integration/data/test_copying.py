@@ -18,7 +18,7 @@ from ivr.cli.main import cli
 from ivr.database import Database
 from ivr.database.copying import copy_database
 from ivr.errors import IvrError
-from ivr.migrations import alembic_config
+from ivr.migrations.running import alembic_config
 from ivr.model import AuditEntry, Base, UtcDateTime
 from tests.database_rig.fixture import PostgresqlRig
 from tests.database_rig.newest import newest_version

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
+import sys
 import threading
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta, timezone
@@ -13,15 +15,18 @@ import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine, func, insert, select, text, update
 from sqlalchemy.exc import IntegrityError, OperationalError, StatementError
 from sqlalchemy.orm import Session
 
+from ivr import migrations
 from ivr.clock import RealClock
 from ivr.database import READERS, Database, Question
 from ivr.database.urls import FORMS
 from ivr.errors import IvrError
-from ivr.migrations import alembic_config
+from ivr.migrations import Upgrade, newest_revision
+from ivr.migrations.running import alembic_config
 from ivr.model import Attempt, AuditEntry, Base, Campaign, ContactList, Task
 
 pytestmark = pytest.mark.integration
@@ -58,6 +63,23 @@ async def test_models_and_migrations_agree(db: Database, tmp_path: Path) -> None
     engine.dispose()
     # Clause by clause: the partial index and every name included, which compare_metadata doesn't look at.
     assert await db.run(tables) == from_models
+
+
+def test_a_database_of_this_version_needs_no_alembic(tmp_path: Path) -> None:
+    heads = ScriptDirectory(str(Path(migrations.__file__).parent)).get_heads()
+    assert heads == [newest_revision()]
+    code = (
+        "import asyncio, sys; from ivr.database import Database\n"
+        "async def upgrade():\n"
+        "    database = Database(sys.argv[1]); print(await database.upgrade()); await database.close()\n"
+        "asyncio.run(upgrade()); print('alembic' in sys.modules)"
+    )
+    said = []
+    for _ in range(2):
+        command_line = [sys.executable, "-c", code, f"sqlite:///{tmp_path / 'ivr.db'}"]
+        done = subprocess.run(command_line, capture_output=True, text=True, check=True, timeout=60)
+        said.append(done.stdout.splitlines())
+    assert said == [[str(Upgrade(None, heads[0])), "True"], [str(Upgrade(heads[0], heads[0])), "False"]]
 
 
 async def test_migrations_can_be_undone(db: Database) -> None:

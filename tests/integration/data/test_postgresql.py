@@ -21,7 +21,8 @@ from sqlalchemy.orm import Session
 from ivr.database import Again, Database, DatabaseError, shown
 from ivr.database.locks import lock_name, lock_numbers, try_lead
 from ivr.errors import IvrError
-from ivr.migrations import Upgrade, alembic_config
+from ivr.migrations import Upgrade
+from ivr.migrations.running import alembic_config
 from ivr.model import AuditEntry, Base
 from tests.database_rig.fixture import PostgresqlRig
 from tests.database_rig.newest import newest_version
