@@ -53,11 +53,11 @@ def english_hundreds(data: st.DataObject, number: int) -> str:
     return before if number % 100 == 0 else f"{before} {one_of(data, 'and ', '')}{english(data, number % 100)}"
 
 
-def chinese(data: st.DataObject, number: int) -> str:
-    """三千四百五十六; 两万零五; 十五; 三万五, which is 35000."""
+def chinese(data: st.DataObject, number: int, *, ends: bool = True) -> str:
+    """三千四百五十六; 两万零五; 十五; 三万五, which is 35000: the last unit may go unsaid where the number ends."""
     if number >= 10_000:
         head, rest = divmod(number, 10_000)
-        before = f"{one_of(data, '两', '二') if head == 2 else chinese(data, head)}万"
+        before = f"{one_of(data, '两', '二') if head == 2 else chinese(data, head, ends=False)}万"
         if rest % 1000 == 0 and rest:
             return before + one_of(data, HAN[rest // 1000], chinese(data, rest))
         return before + ("" if not rest else ("零" if rest < 1000 else "") + chinese(data, rest))
@@ -68,7 +68,7 @@ def chinese(data: st.DataObject, number: int) -> str:
             continue
         if said and number // (unit * 10) % 10 == 0:
             said += "零"
-        elif said and unit > 1 and rest == 0 and data.draw(st.booleans()):
+        elif ends and said and unit > 1 and rest == 0 and data.draw(st.booleans()):
             return said + HAN[digit]
         figure = one_of(data, "两", "二") if digit == 2 and unit >= 100 else HAN[digit]
         said += ("" if unit == 10 and digit == 1 and not said else figure) + name
