@@ -5,9 +5,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +19,7 @@ from ivr.dialling import run_dialling
 from speech.audio import FRAME_BYTES
 from tests.asterisk_rig.fixture import AsteriskRig, asterisk_rig
 from tests.asterisk_rig.one_call import one_call, sides, write_sound
+from tests.other_systems import served_by_thread
 from tests.shared_prompts import with_shared_prompts
 from tests.softphone.key_tones import HIGH_HZ, KEYPAD, LOW_HZ, key_in_frame
 from tests.softphone.pickups import Times
@@ -73,13 +73,8 @@ class Crm(BaseHTTPRequestHandler):
 @pytest.fixture
 def crm() -> Iterator[str]:
     Crm.asked = []
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Crm)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}/check"
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with served_by_thread(Crm) as address:
+        yield f"{address}/check"
 
 
 def test_keys_are_compared_and_nowhere_recorded(

@@ -40,6 +40,7 @@ from ivr.model import (
 )
 from ivr.strategy.retag import Regrading, retag
 from tests.database_rig.campaigns import new_campaign
+from tests.other_systems import served
 from trunk.ports import DialOutcome
 
 pytestmark = pytest.mark.integration
@@ -81,14 +82,9 @@ class Receiver:
 @pytest.fixture
 async def receiver() -> AsyncIterator[Receiver]:
     found = Receiver()
-    app = web.Application()
-    app.router.add_post("/results", found.handle)
-    runner = web.AppRunner(app, shutdown_timeout=0.1)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    found.url = f"http://127.0.0.1:{runner.addresses[0][1]}/results"
-    yield found
-    await runner.cleanup()
+    async with served(results=found.handle) as address:
+        found.url = f"{address}/results"
+        yield found
 
 
 @dataclass

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ from flows.sprint import ApiWait
 from ivr.clock import RealClock
 from ivr.config import ApiSettings, Settings
 from ivr.session.api import OFFLINE, ApiClient
+from tests.other_systems import served_by_thread
 
 pytestmark = pytest.mark.integration
 
@@ -78,13 +78,8 @@ class Billing(BaseHTTPRequestHandler):
 @pytest.fixture(scope="module")
 def billing() -> Iterator[str]:
     Billing.seen = []
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Billing)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield f"127.0.0.1:{server.server_port}"
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with served_by_thread(Billing) as address:
+        yield address.removeprefix("http://")
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,7 @@ from ivr.policy.decide import Verdict
 from ivr.policy.policy import CampaignRules
 from ivr.policy.words import NO_ANSWER
 from tests.integration.feeds.town import NOW, Town
+from tests.other_systems import served
 
 pytestmark = pytest.mark.integration
 
@@ -58,15 +59,10 @@ class Billing:
 @pytest.fixture
 async def system() -> AsyncIterator[Billing]:
     found = Billing()
-    app = web.Application()
-    app.router.add_post("/eligible", found.handle)
-    runner = web.AppRunner(app, shutdown_timeout=0.1)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    found.url = f"http://127.0.0.1:{runner.addresses[0][1]}/eligible"
-    yield found
-    found.gate.set()
-    await runner.cleanup()
+    async with served(eligible=found.handle) as address:
+        found.url = f"{address}/eligible"
+        yield found
+        found.gate.set()
 
 
 @dataclass

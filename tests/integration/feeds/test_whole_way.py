@@ -23,6 +23,7 @@ from ivr.feeds import service
 from ivr.feeds.loader import loads
 from ivr.model import Feed, PaymentEvent, Task
 from tests.integration.feeds.town import Billing
+from tests.other_systems import served
 from tests.worker_rig.scene import Scene, ended, phone
 
 pytestmark = [pytest.mark.integration, pytest.mark.real_time]
@@ -89,24 +90,16 @@ class TheirSide:
 
 
 @contextmanager
-def served() -> Iterator[TheirSide]:
+def their_side() -> Iterator[TheirSide]:
     found, ready, loop = TheirSide(), threading.Event(), asyncio.new_event_loop()
 
-    async def begin() -> web.AppRunner:
-        app = web.Application()
-        app.router.add_post("/eligible", found.eligible)
-        app.router.add_post("/results", found.results)
-        runner = web.AppRunner(app, shutdown_timeout=0.1)
-        await runner.setup()
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        found.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-        return runner
+    async def serve() -> None:
+        async with served(eligible=found.eligible, results=found.results) as found.url:
+            ready.set()
+            await found.closing.wait()
 
     def run() -> None:
-        runner = loop.run_until_complete(begin())
-        ready.set()
-        loop.run_forever()
-        loop.run_until_complete(runner.cleanup())
+        loop.run_until_complete(serve())
         loop.close()
 
     thread = threading.Thread(target=run)
@@ -116,7 +109,6 @@ def served() -> Iterator[TheirSide]:
         yield found
     finally:
         loop.call_soon_threadsafe(found.closing.set)
-        loop.call_soon_threadsafe(loop.stop)
         thread.join()
 
 
@@ -168,7 +160,7 @@ def test_from_their_table_to_their_own_again(
     billing = postgresql_billing
     billing.run("CREATE TABLE calls (call_id VARCHAR(40), result VARCHAR(20), grade VARCHAR(1))")
     monkeypatch.setenv("CRM_SECRET", SECRET)
-    with served() as side:
+    with their_side() as side:
         scene = scene_on(postgresql_url, settings_of(side, billing))
         scene.callees({"defaults": {"ring_s": 0}})
         scene.campaign("November", [], flow=FLOW)

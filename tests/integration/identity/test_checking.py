@@ -30,6 +30,7 @@ from ivr.model import Agent, Attempt, IdentityResult
 from ivr.policy.loader import default_policy
 from ivr.policy.policy import CampaignRules
 from tests.database_rig.campaigns import new_campaign
+from tests.other_systems import served
 
 pytestmark = pytest.mark.integration
 
@@ -57,14 +58,9 @@ class Crm:
 @pytest.fixture
 async def crm() -> AsyncIterator[Crm]:
     found = Crm()
-    app = web.Application()
-    app.router.add_post("/check", found.handle)
-    runner = web.AppRunner(app, shutdown_timeout=0.1)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    found.url = f"http://127.0.0.1:{runner.addresses[0][1]}/check"
-    yield found
-    await runner.cleanup()
+    async with served(check=found.handle) as address:
+        found.url = f"{address}/check"
+        yield found
 
 
 def question(**wait: Any) -> Question:

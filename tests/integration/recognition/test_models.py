@@ -5,10 +5,9 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import threading
 import zipfile
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -20,6 +19,7 @@ from speech.model_fetch import fetch, unpack
 from speech.models import WHISPER_BYTES, find_vosk, models_here, vosk_code, whisper_model
 from speech.ports import SpeechError
 from speech.recognizers import choose, create
+from tests.other_systems import served_by_thread
 
 pytestmark = pytest.mark.integration
 
@@ -75,13 +75,8 @@ class Vendor(BaseHTTPRequestHandler):
 @pytest.fixture
 def vendor() -> Iterator[str]:
     Vendor.ranges, Vendor.broken_after, Vendor.listed_md5 = [], None, hashlib.md5(MODEL).hexdigest()
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Vendor)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    with served_by_thread(Vendor) as address:
+        yield address
 
 
 def test_whisper_is_joined_from_its_packages_once(models_dir: Path) -> None:
