@@ -56,6 +56,19 @@ class AsteriskRig:
         """ "main", "spare" or "down", as a trunk."""
         return EndpointConfig(name=name, endpoint=f"ivr-{name}", channels=channels)
 
+    def toml(self, channels: int) -> str:
+        """The sections of an `ivr.toml` by which a process calls over the trunk "main"."""
+        return f"""
+[asterisk]
+user = "{self.config.user}"
+secret = "{self.config.secret}"
+port = {self.config.port}
+media_dir = "{self.config.media_dir}"
+[trunks.main]
+channels = {channels}
+calls_per_s = 20
+"""
+
     def start(self) -> None:
         self.instance.start()
 

@@ -17,7 +17,7 @@ from ivr.desk import roster
 from ivr.model import Agent, AgentState, Handling, HandlingState, Segment
 from tests.asterisk_rig.fixture import AsteriskRig, asterisk_rig
 from tests.integration.byhand.office import FLOW, wants
-from tests.integration.byhand.test_byhand_on_asterisk import hears, tasks_on, toml
+from tests.integration.byhand.test_byhand_on_asterisk import hears, tasks_on
 from tests.softphone import SipCall, Softphone
 from tests.worker_rig.scene import HANG_GUARD_S, Scene, ended, phone, scene_on, var
 from trunk.carrier.sounds import tone
@@ -78,7 +78,7 @@ def to_finish(session: Session) -> list[str]:
 async def test_who_answers_and_their_agent_hear_each_other(
     scene_on: Callable[..., Scene], sqlite_url: str, asterisk_rig: AsteriskRig
 ) -> None:
-    scene = scene_on(sqlite_url, toml(asterisk_rig).replace("channels = 4", "channels = 8"))
+    scene = scene_on(sqlite_url, asterisk_rig.toml(channels=8))
     await asyncio.to_thread(
         scene.campaign,
         "plans",

@@ -32,20 +32,6 @@ CUSTOMER, AGENT = phone(1), "601"
 HZ = {CUSTOMER: 700.0, AGENT: 1300.0}
 
 
-def toml(rig: AsteriskRig) -> str:
-    config = rig.config
-    return f"""
-[asterisk]
-user = "{config.user}"
-secret = "{config.secret}"
-port = {config.port}
-media_dir = "{config.media_dir}"
-[trunks.main]
-channels = 4
-calls_per_s = 20
-"""
-
-
 async def meet(call: SipCall) -> None:
     """Pick up, and say one's own tone until the end."""
     call.ring()
@@ -58,7 +44,7 @@ async def meet(call: SipCall) -> None:
 async def test_the_agent_is_rung_first_and_then_the_two_talk(
     scene_on: Callable[..., Scene], sqlite_url: str, asterisk_rig: AsteriskRig
 ) -> None:
-    scene = scene_on(sqlite_url, toml(asterisk_rig))
+    scene = scene_on(sqlite_url, asterisk_rig.toml(channels=4))
     recordings = scene.folder / "recordings"
     people: dict[str, Any] = {"handled_by": "people", "people_mode": "preview"}
     await asyncio.to_thread(

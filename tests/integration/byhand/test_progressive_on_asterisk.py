@@ -18,7 +18,7 @@ from ivr.model import AgentState, HandlingState, Segment
 from tests.asterisk_rig.fixture import AsteriskRig, asterisk_rig
 from tests.integration.byhand.office import FLOW, wants
 from tests.integration.byhand.test_ahead_on_asterisk import BUSY, Party, to_finish
-from tests.integration.byhand.test_byhand_on_asterisk import tasks_on, toml
+from tests.integration.byhand.test_byhand_on_asterisk import tasks_on
 from tests.softphone import SipCall, Softphone
 from tests.worker_rig.scene import HANG_GUARD_S, Scene, ended, phone, scene_on, var
 
@@ -53,7 +53,7 @@ class Desks(Party):
 async def test_whoever_is_ready_gets_the_next_customer(
     scene_on: Callable[..., Scene], sqlite_url: str, asterisk_rig: AsteriskRig
 ) -> None:
-    scene = scene_on(sqlite_url, toml(asterisk_rig))
+    scene = scene_on(sqlite_url, asterisk_rig.toml(channels=4))
     flow = FLOW.replace("needs: {plan: text}\n", "").replace("{plan}", "L")
     people = {"handled_by": "people", "people_mode": "progressive", "teams": ["north"]}
     await asyncio.to_thread(scene.campaign, "plans", CUSTOMERS, flow=flow, **people)

@@ -4,7 +4,7 @@ The counts are within 12 % (docs/decisions/0214); the tests ask for 20."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
 
@@ -19,6 +19,9 @@ from speech.audio import SAMPLE_RATE_HZ
 from speech.audio.files import read_audio, write_wav
 from speech.audio.g711 import alaw_round_trip
 from speech.tts import EspeakSynthesizer
+from tests.synthesizer import synthesizer
+
+__all__ = ["synthesizer"]  # fixture
 
 pytestmark = pytest.mark.integration
 
@@ -55,15 +58,6 @@ READINGS = {
         (90, 165, 310),
     ),
 }
-
-
-@pytest.fixture
-async def synthesizer(need_program: Callable[[str, str], str]) -> AsyncIterator[EspeakSynthesizer]:
-    need_program("espeak-ng", "espeak-ng")
-    made = EspeakSynthesizer()
-    await made.start()
-    yield made
-    await made.close()
 
 
 def on_the_phone(sounds: Sequence[Sound], seed: int = 7) -> Sound:

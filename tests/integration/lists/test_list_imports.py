@@ -242,13 +242,18 @@ async def test_a_cancelled_import_writes_nothing(lists: Any, monkeypatch: pytest
         return original(self, *args, **more)
 
     monkeypatch.setattr(Parser, "run", slowly)
+    await _cancelled(lists, begun)
+    assert sorted(path.name for path in lists.folder.iterdir() if "rejects" in path.name) == []
+
+
+async def _cancelled(lists: Any, begun: asyncio.Event) -> None:
+    """Import a list and cancel it once that has begun: there is none of it."""
     task = asyncio.create_task(lists.load({1: "Wang"}))
     await asyncio.wait_for(begun.wait(), 20)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
     assert await lists.db.read(lambda session: session.scalar(select(func.count()).select_from(ContactList))) == 0
-    assert sorted(path.name for path in lists.folder.iterdir() if "rejects" in path.name) == []
 
 
 async def test_an_import_that_is_cancelled_while_it_is_written_is_undone(
@@ -272,12 +277,7 @@ async def test_an_import_that_is_cancelled_while_it_is_written_is_undone(
 
     monkeypatch.setattr(Parser, "__init__", remember)
     monkeypatch.setattr(Spool, "blocks", slowly)
-    task = asyncio.create_task(lists.load({1: "Wang"}))
-    await asyncio.wait_for(begun.wait(), 20)
-    task.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await task
-    assert await lists.db.read(lambda session: session.scalar(select(func.count()).select_from(ContactList))) == 0
+    await _cancelled(lists, begun)
 
 
 async def test_a_full_disk_for_the_rejects_is_told_and_nothing_is_written(lists: Any, tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -17,17 +17,11 @@ from speech.audio import SAMPLE_RATE_HZ
 from speech.ports import SpeechError, Synthesizer
 from speech.tts import DEFAULT_VOICES, EspeakSynthesizer
 from speech.tts.espeak import MAX_TEXT_CHARS
+from tests.synthesizer import synthesizer
+
+__all__ = ["synthesizer"]  # fixture
 
 pytestmark = pytest.mark.integration
-
-
-@pytest.fixture
-async def synthesizer(need_program: Callable[[str, str], str]) -> AsyncIterator[EspeakSynthesizer]:
-    need_program("espeak-ng", "espeak-ng")
-    made = EspeakSynthesizer()
-    await made.start()
-    yield made
-    await made.close()
 
 
 def seconds(pcm: bytes) -> float:

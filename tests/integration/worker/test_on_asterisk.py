@@ -67,27 +67,17 @@ class People:
             self.on -= 1
 
 
-def toml(rig: AsteriskRig) -> str:
-    config = rig.config
-    return f"""
-[asterisk]
-user = "{config.user}"
-secret = "{config.secret}"
-port = {config.port}
-media_dir = "{config.media_dir}"
+WORKER = """
 [worker]
 heartbeat_s = 0.25
 dead_after_s = 10.0
-[trunks.main]
-channels = {CHANNELS}
-calls_per_s = 20
 """
 
 
 async def test_two_workers_share_a_trunk_to_real_phones_and_one_leaves_in_the_middle(
     scene_on: Callable[..., Scene], postgresql_url: str, asterisk_rig: AsteriskRig
 ) -> None:
-    scene = scene_on(postgresql_url, toml(asterisk_rig))
+    scene = scene_on(postgresql_url, asterisk_rig.toml(CHANNELS) + WORKER)
     people = People()
 
     async def until(seen: Callable[[], bool]) -> None:
