@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import csv
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -173,8 +173,8 @@ class _Watched:
     async def close(self) -> None:
         await self.inner.close()
 
-    def unknown_words(self, question: Question) -> tuple[str, ...]:
-        return self.inner.unknown_words(question)
+    async def unknown_words(self, questions: Iterable[Question]) -> tuple[str, ...]:
+        return await self.inner.unknown_words(questions)
 
     def open(self, question: Question) -> Stream:
         return _WatchedStream(self, self.inner.open(question))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -55,8 +56,8 @@ class _CountingRecognizer:
         self.opened += 1
         return _Stream()
 
-    def unknown_words(self, question: Question) -> tuple[str, ...]:
-        del question
+    async def unknown_words(self, questions: Iterable[Question]) -> tuple[str, ...]:
+        del questions
         return ()
 
 

@@ -266,7 +266,7 @@ async def _call_everybody(ready: _Ready, opened: OpenedCampaign) -> None:
         ready.run.brake.attach(dialer)
         await start_campaign(ready.database, opened.campaign_id)
         missing = missing_queues(ready.flow, () if desk is None else desk.queues)
-        ready.bus.publish(_began(ready, opened, deps.planner, missing))
+        ready.bus.publish(await _began(ready, opened, deps.planner, missing))
         if opened.never:
             ready.bus.publish(TasksSkipped(opened.never))
         async with (
@@ -355,10 +355,11 @@ def _dialer_options(ready: _Ready, opened: OpenedCampaign, studio: Studio) -> Di
     )
 
 
-def _began(ready: _Ready, opened: OpenedCampaign, planner: TurnPlanner, missing: tuple[IvrError, ...]) -> RunBegan:
+async def _began(
+    ready: _Ready, opened: OpenedCampaign, planner: TurnPlanner, missing: tuple[IvrError, ...]
+) -> RunBegan:
     imported = opened.imported
-    questions = questions_of(ready.flow, planner)
-    unknown = {word for question in questions for word in ready.recognizer.unknown_words(question)}
+    unknown = await ready.recognizer.unknown_words(questions_of(ready.flow, planner))
     return RunBegan(
         campaign=ready.options.campaign,
         flow=ready.flow.title,

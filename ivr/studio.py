@@ -105,18 +105,24 @@ async def open_studio(
     return Studio(settings, clock, catalogue, synthesizer, voices, renderer, api, agents, recordings)
 
 
-def recognizer_of(settings: Settings, language: str, wanted: str | None, clock: Clock) -> Recognizer:
-    """The recogniser for a language, not started; `wanted` None: the settings' or the best that is there.
+def recognizer_name(settings: Settings, language: str, wanted: str | None) -> str:
+    """Which recogniser a language gets; `wanted` None: the settings' or the best that is there.
 
     Raises SpeechError when there is none for it."""
     os.environ.setdefault(MODELS_VARIABLE, str(settings.models_dir))
     wanted = wanted or settings.speech_of(language).recognizer
-    if wanted == NONE:
+    return NONE if wanted == NONE else choose(language, wanted)
+
+
+def recognizer_of(settings: Settings, language: str, wanted: str | None, clock: Clock) -> Recognizer:
+    """The recogniser for a language (`recognizer_name`), not started."""
+    name = recognizer_name(settings, language, wanted)
+    if name == NONE:
         return DeafRecognizer()
     hearing = settings.hearing
     bounds = PATIENT if isinstance(clock, VirtualClock) else RecognizerOptions(deadline_s=hearing.deadline_s)
     bounds = replace(bounds, workers=hearing.workers or 0)
-    return HeldRecognizer(create(choose(language, wanted), language, bounds), clock, hearing.reaction_s)
+    return HeldRecognizer(create(name, language, bounds), clock, hearing.reaction_s)
 
 
 def _closing(clock: Clock, close: Callable[[], Awaitable[None]]) -> Callable[[], Awaitable[None]]:

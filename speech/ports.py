@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -41,6 +42,11 @@ class Hypothesis:
     meaning: str | None = None  # the phrase's meaning, when accepted
     decode_s: float = 0.0  # core-seconds spent
 
+    @classmethod
+    def nothing(cls, rule: str) -> Hypothesis:
+        """Nothing was heard, for this reason."""
+        return cls(text="", confidence=0.0, accepted=False, rule=rule)
+
 
 class Stream(Protocol):
     """One utterance. Fed while the person speaks; `result` is awaited once, after the last feed."""
@@ -64,8 +70,8 @@ class Recognizer(Protocol):
 
     def open(self, question: Question) -> Stream: ...
 
-    def unknown_words(self, question: Question) -> tuple[str, ...]:
-        """Words of the question that this model cannot hear (a grammar drops them silently)."""
+    async def unknown_words(self, questions: Iterable[Question]) -> tuple[str, ...]:
+        """Words of the questions that this model cannot hear (a grammar drops them silently), each once."""
 
     async def close(self) -> None: ...
 

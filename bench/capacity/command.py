@@ -24,6 +24,8 @@ from ivr.i18n import translate
 LATE_P99_MS = 20.0
 ENGINE_SHARE = 0.25  # of Asterisk's CPU
 QUESTION_S = 6.0  # a question with its answer, about
+MEMORY_KB_PER_CALL = 300.0  # of the engine
+MEMORIES = ("engine", "decoding", "asterisk")
 SETUPS_SHARE = 0.9  # of the set-ups a second that were asked for
 MISSING_SHARE = 0.01  # of the frames
 CHART_STEP_S = 3.0
@@ -264,7 +266,7 @@ def _derived(outcome: Outcome, spent: Costs, answers: Answers) -> dict[str, floa
         figures["engine_share_of_asterisk"] = cpu["engine"] / cpu["asterisk"]
     full = outcome.last_full
     if idle is not None and full is not None and full.held:
-        for part in ("engine", "asterisk"):
+        for part in MEMORIES:
             grown = full.rss_bytes[part] - idle.rss_bytes[part]
             figures[f"{part}_mb"] = full.rss_bytes[part] / 1e6
             figures[f"{part}_mb_idle"] = idle.rss_bytes[part] / 1e6
@@ -282,6 +284,7 @@ def _limits(asked: Asked) -> dict[str, Limit]:
         "lost_calls": Limit("at_most", 0),
         "keys_not_right": Limit("at_most", 0),
         "engine_share_of_asterisk": Limit("at_most", ENGINE_SHARE),
+        "engine_kb_per_call": Limit("at_most", MEMORY_KB_PER_CALL),
         "late_p99_ms": Limit("at_most", LATE_P99_MS),
         "frames_missing_share": Limit("at_most", MISSING_SHARE),
         "longest_gap_s": Limit("at_most", GAP_S),

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
-DECODING = "vosk"  # how the names of the threads that decode begin
+DECODING = b"vosk_worker"  # in the command line of the processes that decode
 PARTS = ("engine", "decoding", "encoding", "asterisk", "generator", "database")
 
 
@@ -20,7 +20,7 @@ class Reading:
 
     at: float  # s since the epoch
     cpu_s: Mapping[str, float]  # of each of PARTS
-    rss_bytes: Mapping[str, int]  # engine, asterisk
+    rss_bytes: Mapping[str, int]  # engine, decoding, asterisk
     busy_s: float  # of all cores
     all_s: float  # idle included
     held: int = 0  # calls
@@ -30,7 +30,7 @@ class Reading:
 @dataclass
 class Meters:
     """Looks at the processes of a run; `database` is the postmaster, where there is one. Programs that a worker
-    starts encode recordings, but for the one that speaks prompts, before the first call."""
+    starts decode speech or encode recordings, but for the one that speaks prompts, before the first call."""
 
     workers: Sequence[int]
     asterisk: int
@@ -38,24 +38,25 @@ class Meters:
     database: int | None = None
 
     def read(self) -> Reading:
-        engine_s = decoding_s = 0.0
-        for pid in self.workers:
-            all_s, decode_s = thread_cpu_s(pid, lambda name: name.startswith(DECODING))
-            engine_s += all_s - decode_s
-            decoding_s += decode_s
         programs = families_cpu_s([*self.workers, self.asterisk, *([self.database] if self.database else [])])
+        decoders = [pid for worker in self.workers for pid in children(worker) if decodes(pid)]
+        decoding_s = sum(map(cpu_s, decoders))
         busy_s, all_cores_s = machine_s(Path("/proc/stat").read_text("ascii"))
         return Reading(
             at=time.time(),
             cpu_s={
-                "engine": engine_s,
+                "engine": sum(map(cpu_s, self.workers)),
                 "decoding": decoding_s,
-                "encoding": sum(programs[pid] for pid in self.workers),
+                "encoding": sum(programs[pid] for pid in self.workers) - decoding_s,
                 "asterisk": cpu_s(self.asterisk) + programs[self.asterisk],
                 "generator": cpu_s(self.generator),
                 "database": cpu_s(self.database) + programs[self.database] if self.database else 0.0,
             },
-            rss_bytes={"engine": sum(map(rss_bytes, self.workers)), "asterisk": rss_bytes(self.asterisk)},
+            rss_bytes={
+                "engine": sum(map(rss_bytes, self.workers)),
+                "decoding": sum(map(rss_bytes, decoders)),
+                "asterisk": rss_bytes(self.asterisk),
+            },
             busy_s=busy_s,
             all_s=all_cores_s,
         )
@@ -75,17 +76,18 @@ def families_cpu_s(pids: Sequence[int]) -> dict[int, float]:
     return {pid: used / TICKS_PER_S for pid, used in ticks.items()}
 
 
-def thread_cpu_s(pid: int, chosen: Callable[[str], bool]) -> tuple[float, float]:
-    """Of the whole process, and of those of its threads whose name is chosen."""
-    some = 0
-    for task in Path(f"/proc/{pid}/task").glob("*"):
-        try:
-            name = (task / "comm").read_text("utf-8", "replace").strip()
-        except OSError:
-            continue  # it has ended
-        if chosen(name):
-            some += sum(_times(task / "stat", 2))
-    return cpu_s(pid), some / TICKS_PER_S
+def children(pid: int) -> tuple[int, ...]:
+    """Of all threads of a process; none when it has ended."""
+    found = Path(f"/proc/{pid}/task").glob("*/children")
+    return tuple(int(child) for path in found for child in _text(path).split())
+
+
+def decodes(pid: int) -> bool:
+    """Whether it is a process that decodes speech for a worker."""
+    try:
+        return DECODING in Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return False
 
 
 def machine_s(text: str) -> tuple[float, float]:
@@ -119,3 +121,10 @@ def _parent(stat: Path) -> int:
         return int(stat.read_text("utf-8", "replace").rpartition(")")[2].split()[1])
     except OSError:
         return 0
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text("ascii")
+    except OSError:
+        return ""

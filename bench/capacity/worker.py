@@ -1,9 +1,8 @@
 """One worker of `ivr bench capacity`: `ivr worker` as it is in production, in a process of its own.
 
-`python -m bench.capacity.worker`, with its settings as one JSON line on its input. Three things differ: threads
-get their names where the kernel shows them, so that decoding's CPU can be told from the rest; of two campaigns
-only the one whose flow is named RECORDED is recorded, since a worker records all calls or none; and once a second
-it is noted whose line is heard."""
+`python -m bench.capacity.worker`, with its settings as one JSON line on its input. Two things differ: of two
+campaigns only the one whose flow is named RECORDED is recorded, since a worker records all calls or none; and once
+a second it is noted whose line is heard."""
 
 from __future__ import annotations
 
@@ -11,8 +10,6 @@ import asyncio
 import gc
 import json
 import sys
-import threading
-from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -32,9 +29,6 @@ from ivr.signals import at_each_signal
 from ivr.studio import Studio
 from ivr.worker.door import WorkerBrake, WorkerOptions, run_worker
 from speech.ports import Recognizer
-
-NAME_EVERY_S = 1.0
-COMM_BYTES = 15  # what the kernel keeps of a thread's name
 
 
 def main() -> None:
@@ -60,24 +54,10 @@ def main() -> None:
 
 async def _work(options: WorkerOptions, listening: Listening) -> None:
     brake = WorkerBrake()
-    beside = [asyncio.create_task(_keep_names()), asyncio.create_task(listening.run())]
+    beside = asyncio.create_task(listening.run())
     with at_each_signal(brake.pull):
         await run_worker(options, brake=brake)
-    for task in beside:
-        task.cancel()
-
-
-async def _keep_names() -> None:
-    while True:
-        _name_threads()
-        await asyncio.sleep(NAME_EVERY_S)
-
-
-def _name_threads() -> None:
-    for thread in threading.enumerate():
-        if thread is not threading.main_thread() and thread.native_id is not None:
-            with suppress(OSError):  # it has ended meanwhile
-                Path(f"/proc/self/task/{thread.native_id}/comm").write_text(thread.name[:COMM_BYTES], "utf-8")
+    beside.cancel()
 
 
 def _record_some() -> None:

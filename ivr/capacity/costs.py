@@ -80,6 +80,7 @@ class Costs(BaseModel):
     generator: CpuCost  # of `ivr bench capacity`: no part of a plan, but the yardstick of the machine's speed
     database_cpu: CpuCost
     engine_memory: MemoryCost
+    decoding_memory: MemoryCost  # of the process that decodes beside each worker
     asterisk_memory: MemoryCost
     database: DatabaseCost
     recordings: RecordingCost
@@ -93,6 +94,14 @@ class Costs(BaseModel):
             "encoding": self.encoding,
             "asterisk": self.asterisk,
             "database": self.database_cpu,
+        }
+
+    @property
+    def memory(self) -> Mapping[str, MemoryCost]:
+        return {
+            "engine": self.engine_memory,
+            "decoding": self.decoding_memory,
+            "asterisk": self.asterisk_memory,
         }
 
 
@@ -121,8 +130,9 @@ def _refuse_earlier(document: Mapping[str, object], path: Path) -> None:
     for name, part in parts.items():
         if EARLIER_KEY in part:
             raise CostsError(_EARLIER, file=path, where=f"{name}.{EARLIER_KEY}")
-    if "engine" in parts and "encoding" not in parts:
-        raise CostsError(_EARLIER, file=path, where="encoding")
+    for name in ("encoding", "decoding_memory"):
+        if "engine" in parts and name not in parts:
+            raise CostsError(_EARLIER, file=path, where=name)
 
 
 def dump_costs(costs: Costs) -> str:

@@ -57,7 +57,7 @@ def per_call_ms(cost: CpuCost, demand: Demand) -> float:
 
 
 def calls_per_worker(demand: Demand, costs: Costs) -> int:
-    """One worker's own Python runs on one core; decoding runs in threads on others."""
+    """One worker's own Python runs on one core; a process beside it decodes on others."""
     room_ms = costs.bounds.busy_share * 1000 - costs.engine.fixed
     return max(1, min(costs.bounds.calls_per_worker, int(room_ms / per_call_ms(costs.engine, demand))))
 
@@ -146,20 +146,22 @@ def _machines(demand: Demand, costs: Costs, spread: Layout) -> Iterator[Line]:
 
 
 def _memory(demand: Demand, costs: Costs, spread: Layout) -> Iterator[Line]:
-    engine, asterisk = costs.engine_memory, costs.asterisk_memory
-    used_mb = asterisk.fixed_mb + spread.workers_per_machine * engine.fixed_mb
-    each_kb = engine.per_call_kb + engine.per_speaking_call_kb * demand.speech_share + asterisk.per_call_kb
+    engine, decoding, asterisk = costs.engine_memory, costs.decoding_memory, costs.asterisk_memory
+    used_mb = asterisk.fixed_mb + spread.workers_per_machine * (engine.fixed_mb + decoding.fixed_mb)
+    speaking_kb = engine.per_speaking_call_kb + decoding.per_speaking_call_kb
+    each_kb = engine.per_call_kb + decoding.per_call_kb + asterisk.per_call_kb + speaking_kb * demand.speech_share
     used_mb += spread.calls_per_machine * each_kb / 1000
     yield Line(
         "memory_per_machine_gb",
         "memory per call machine",
         value=used_mb / 1000 / costs.bounds.busy_share,
         unit="GB",
-        template="{asterisk:.0f} MB Asterisk, {engine:.0f} MB each worker, {each:.0f} KB per call; "
-        "{busy:.0f} % full",
+        template="{asterisk:.0f} MB Asterisk, {engine:.0f} MB each worker and {decoding:.0f} MB what decodes for "
+        "it, {each:.0f} KB per call; {busy:.0f} % full",
         params={
             "asterisk": asterisk.fixed_mb,
             "engine": engine.fixed_mb,
+            "decoding": decoding.fixed_mb,
             "each": each_kb,
             "busy": 100 * costs.bounds.busy_share,
         },

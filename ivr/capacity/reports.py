@@ -28,6 +28,7 @@ FEW_RECORDINGS_MS = 0.5  # … and of encoding this: few recordings end while a 
 COEFFICIENTS = ("fixed", "per_call", "per_recorded_call", "per_spoken_answer", "per_setup", "per_recording")
 MEMORY_COEFFICIENTS = ("fixed_mb", "per_call_kb", "per_speaking_call_kb")
 PARTS = ("engine", "decoding", "encoding", "asterisk")
+MEMORIES = ("engine", "decoding", "asterisk")
 
 
 class ReportError(IvrError):
@@ -61,7 +62,7 @@ class Report:
         return [self._processes(part), self.calls / 1000, self.calls * self.speech_share / 1000]
 
     def _processes(self, part: str) -> int:
-        return self.workers if part == "engine" else 1
+        return self.workers if part in ("engine", "decoding") else 1
 
     def slowness(self, costs: Costs) -> float:
         """How many times as long as in the costs the load generator took; 1 where nothing is known."""
@@ -111,7 +112,9 @@ def _report(name: str, document: dict[str, Any]) -> Report:
     figures: dict[str, Any] = document["figures"]
     if not float(figures["calls_held"]) > 0:
         raise ValueError("its calls were never there")
-    memory_keys = {"engine": "engine_mb", "asterisk": "asterisk_mb"}
+    memory_keys = {part: f"{part}_mb" for part in MEMORIES}
+    if "decoding_mb" not in figures:  # of an earlier version, whose workers decoded in themselves
+        del memory_keys["engine"]
     cpu_keys = {part: f"{part}_cpu_ms_per_call_s" for part in PARTS}
     cpu_ms = {part: float(figures[key]) for part, key in cpu_keys.items() if key in figures}
     if not cpu_ms:
@@ -145,9 +148,8 @@ def compare(report: Report, costs: Costs) -> tuple[Compared, ...]:
             continue
         predicted_ms = float(np.dot(report.load(part), _vector(costs.cpu[part]))) / report.calls * slowness
         found.append(Compared(report.name, part, "ms", measured_ms, predicted_ms))
-    memories = {"engine": costs.engine_memory, "asterisk": costs.asterisk_memory}
     for part, measured_mb in report.memory_mb.items():
-        predicted_mb = float(np.dot(report.memory_load(part), _vector(memories[part])))
+        predicted_mb = float(np.dot(report.memory_load(part), _vector(costs.memory[part])))
         found.append(Compared(report.name, part, "MB", measured_mb, predicted_mb))
     return tuple(found)
 
@@ -170,14 +172,16 @@ def fit(reports: Sequence[Report], costs: Costs, source: str) -> Costs:
             sums = [report.cpu_ms[part] * report.calls * usual / report.slowness(costs) for report in have]
             values = _nearest(loads, sums, _vector(costs.cpu[part]))
             changed[part] = CpuCost(source=source, **dict(zip(COEFFICIENTS, values, strict=True)))
-    for part, name in (("engine", "engine_memory"), ("asterisk", "asterisk_memory")):
+    for part in MEMORIES:
         have = [report for report in reports if part in report.memory_mb]
         if have:
-            cost = getattr(costs, name)
+            cost = costs.memory[part]
             loads = [report.memory_load(part) for report in have]
             sums = [report.memory_mb[part] for report in have]
             fitted = _nearest(loads, sums, _vector(cost))
-            changed[name] = MemoryCost(source=source, **dict(zip(MEMORY_COEFFICIENTS, fitted, strict=True)))
+            changed[f"{part}_memory"] = MemoryCost(
+                source=source, **dict(zip(MEMORY_COEFFICIENTS, fitted, strict=True))
+            )
     return costs.model_copy(update=changed)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from speech.ports import Hypothesis, Question, Stream
 
 NONE = "none"
@@ -12,7 +14,7 @@ class _Nothing:
         del pcm
 
     async def result(self) -> Hypothesis:
-        return Hypothesis(text="", confidence=0.0, accepted=False, rule=NONE)
+        return Hypothesis.nothing(NONE)
 
     def cancel(self) -> None:
         pass
@@ -33,8 +35,8 @@ class DeafRecognizer:
         del question
         return _Nothing()
 
-    def unknown_words(self, question: Question) -> tuple[str, ...]:
-        del question
+    async def unknown_words(self, questions: Iterable[Question]) -> tuple[str, ...]:
+        del questions
         return ()
 
     async def close(self) -> None:

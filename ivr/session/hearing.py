@@ -5,6 +5,7 @@ changes nothing."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from ivr.clock import Clock
@@ -47,8 +48,8 @@ class HeldRecognizer:
     def open(self, question: Question) -> Stream:
         return HeldStream(self._recognizer.open(question), self._clock, self._reaction_s)
 
-    def unknown_words(self, question: Question) -> tuple[str, ...]:
-        return self._recognizer.unknown_words(question)
+    async def unknown_words(self, questions: Iterable[Question]) -> tuple[str, ...]:
+        return await self._clock.outside(self._recognizer.unknown_words(questions))
 
     async def close(self) -> None:
         await self._clock.outside(self._recognizer.close())

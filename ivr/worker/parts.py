@@ -19,7 +19,7 @@ from ivr.pacing.people import Floor
 from ivr.pacing.schema import PaceSpec
 from ivr.session.deps import CallDeps
 from ivr.session.progress import Bus
-from ivr.studio import Studio, recognizer_of
+from ivr.studio import Studio, recognizer_name, recognizer_of
 from ivr.worker.presence import Presence
 from ivr.worker.quotas import CampaignLimit, Quotas
 from ivr.worker.shares import Shares
@@ -43,18 +43,19 @@ class WorkerParts:
     compressor: Compressor | None = None
     look_again_s: float = 2.0
     floor: Floor = field(default_factory=Floor)  # people who take calls, for whom campaigns compete
-    _recognizers: dict[tuple[str, str | None], Recognizer] = field(default_factory=dict)
+    _recognizers: dict[tuple[str, str], Recognizer] = field(default_factory=dict)
     _opening: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def hearing(self, language: str, wanted: str | None) -> Recognizer:
         """One per language, shared by the campaigns. Raises SpeechError when there is none for it here."""
         async with self._opening:
-            known = self._recognizers.get((language, wanted))
+            key = language, recognizer_name(self.studio.settings, language, wanted)
+            known = self._recognizers.get(key)
             if known is None:
-                known = recognizer_of(self.studio.settings, language, wanted, self.studio.clock)
+                known = recognizer_of(self.studio.settings, *key, self.studio.clock)
                 self.stack.push_async_callback(known.close)
                 await known.start()
-                self._recognizers[language, wanted] = known
+                self._recognizers[key] = known
             return known
 
     async def paced(self, limit: CampaignLimit, flow: Flow, pace: PaceSpec, deps: CallDeps) -> Pacer:

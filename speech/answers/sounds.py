@@ -8,8 +8,6 @@ import re
 import unicodedata
 from functools import lru_cache
 
-from pypinyin import lazy_pinyin
-
 from speech.answers.lexicon import lexicon
 
 _HANZI_DIGITS = str.maketrans("0123456789", "零一二三四五六七八九")
@@ -49,6 +47,8 @@ def units(text: str, language: str) -> Units:
 
 
 def _syllables(text: str) -> Units:
+    from pypinyin import lazy_pinyin  # 55 MB of dictionaries: where Chinese is compared, and nowhere else
+
     text = "".join(ch for ch in text.translate(_HANZI_DIGITS) if ch.isalnum() or ch.isspace())
     return tuple(part for item in lazy_pinyin(text) for part in item.split())
 

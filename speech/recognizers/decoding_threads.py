@@ -7,7 +7,6 @@ sound that nobody waits for yet (decision 211)."""
 from __future__ import annotations
 
 import itertools
-import os
 import time
 from collections import deque
 from collections.abc import Callable
@@ -28,7 +27,7 @@ class DecodingThreads:
 
     def __init__(self, workers: int, name: str, sound_may_wait_s: float = SOUND_MAY_WAIT_S) -> None:
         self._workers = workers
-        self.pool = ThreadPoolExecutor(workers, thread_name_prefix=name, initializer=_yield_to_the_clock)
+        self.pool = ThreadPoolExecutor(workers, thread_name_prefix=name)
         self._jobs: PriorityQueue[tuple[float, int, Future[Any], Callable[[], Any]]] = PriorityQueue()
         self._numbers = itertools.count()
         self._sound_may_wait_s = sound_may_wait_s
@@ -91,13 +90,3 @@ class DecodingThreads:
             future.set_result(work())
         except BaseException as error:  # noqa: BLE001 - the future's, as in any pool
             future.set_exception(error)
-
-
-def _yield_to_the_clock() -> None:
-    """In a thread of the pool: it doesn't push others aside when it wakes up, the calls' clock above all (the
-    kernel's batch policy, sched(7)); where cores are free it is as fast."""
-    if not hasattr(os, "SCHED_BATCH"):  # not Linux
-        return
-    with suppress(OSError):  # a container may refuse it: then threads decode as they are
-        if os.sched_getscheduler(0) == os.SCHED_OTHER:  # whoever gave the process another policy meant it
-            os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))

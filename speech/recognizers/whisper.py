@@ -10,18 +10,18 @@ import logging
 import os
 import queue
 import threading
+from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib.util import find_spec
-from multiprocessing import get_context
-from multiprocessing.connection import Connection
 from pathlib import Path
 
 from speech.models import whisper_model
 from speech.ports import Hypothesis, Question, SpeechError
 from speech.recognizers import RecognizerOptions
-from speech.recognizers.whisper_worker import READY, serve
+from speech.recognizers.decoder_process import DecoderProcess
 
 FED_MAX_BYTES = 11 * 16_000  # 11 s; the decoder turns away what is longer than 10 s, so more needn't be kept
+MODULE = "speech.recognizers.whisper_worker"
 START_LIMIT_S = 60.0  # a worker that isn't ready by then has failed
 STUCK_S = 30.0  # a decode takes 0.4 s: a worker without an answer after this is killed
 IDLE_CHECK_S = 0.1  # how often a seat without work looks after its worker, and for the end
@@ -85,12 +85,12 @@ class WhisperRecognizer:
     def overloaded(self) -> bool:
         return self.unsettled >= self.options.max_waiting + len(self._seats)
 
-    def unknown_words(self, question: Question) -> tuple[str, ...]:
+    async def unknown_words(self, questions: Iterable[Question]) -> tuple[str, ...]:
         """None: Whisper's tokens spell anything."""
-        del question
+        del questions
         return ()
 
-    def worker_pids(self) -> tuple[int, ...]:
+    def process_ids(self) -> tuple[int, ...]:
         """Process ids of the live workers, for supervision."""
         return tuple(seat.pid for seat in self._seats if seat.pid is not None)
 
@@ -116,7 +116,7 @@ class WhisperStream:
         """The decision; not accepted when the queue is full, the deadline passes or the worker dies."""
         owner, loop = self._owner, asyncio.get_running_loop()
         if owner.overloaded:
-            return _nothing("overloaded")
+            return Hypothesis.nothing("overloaded")
         job = self._job = _Job(bytes(self._audio), self._question, loop.create_future(), loop)
         owner.unsettled += 1
         owner.jobs.put(job)
@@ -124,7 +124,7 @@ class WhisperStream:
             async with asyncio.timeout(owner.options.deadline_s):
                 return await job.answer
         except TimeoutError:
-            return _nothing("deadline")
+            return Hypothesis.nothing("deadline")
         finally:
             owner.unsettled -= 1
             job.drop()
@@ -180,7 +180,7 @@ class _Seat:
                 job.settle(self._process.decode(job.pcm, job.question))
                 failures = 0
             except (OSError, EOFError):  # it died, or is stuck
-                job.settle(_nothing("worker_died"))
+                job.settle(Hypothesis.nothing("worker_died"))
                 failures += 1
                 self._let_go()
 
@@ -203,45 +203,26 @@ class _Process:
     """One worker process, ready to decode. Every method blocks."""
 
     def __init__(self, model_dir: Path) -> None:
-        context = get_context("spawn")  # a fork would copy the threads' locks
-        ours, theirs = context.Pipe()
-        self._pipe: Connection = ours
-        self._child = context.Process(target=serve, args=(theirs, model_dir), name="whisper", daemon=True)
-        self._child.start()
-        theirs.close()
         try:
-            if not ours.poll(START_LIMIT_S) or ours.recv() != READY:
-                raise EOFError
-        except (OSError, EOFError) as error:
-            self.end()
+            self._process = DecoderProcess(MODULE, str(model_dir), ready_within_s=START_LIMIT_S)
+        except EOFError as error:
             raise SpeechError(
                 "the Whisper worker can't load {path}: remove it, it will be made again",
                 path=model_dir,
             ) from error
-
-    @property
-    def pid(self) -> int | None:
-        return self._child.pid
+        self.pid = self._process.pid
+        self.end = self._process.end
 
     @property
     def alive(self) -> bool:
-        return self._child.is_alive()
+        return self._process.alive
 
     def decode(self, pcm: bytes, question: Question) -> Hypothesis:
         """Raises EOFError or OSError when the worker died or is stuck."""
-        self._pipe.send((pcm, question))
-        if not self._pipe.poll(STUCK_S):
+        connection = self._process.connection
+        connection.send((pcm, question))
+        if not connection.poll(STUCK_S):
             raise EOFError
-        hypothesis = self._pipe.recv()
+        hypothesis = connection.recv()
         assert isinstance(hypothesis, Hypothesis)
         return hypothesis
-
-    def end(self) -> None:
-        self._pipe.close()
-        self._child.kill()
-        self._child.join()
-        self._child.close()
-
-
-def _nothing(rule: str) -> Hypothesis:
-    return Hypothesis("", 0.0, False, rule)

@@ -1,27 +1,35 @@
-"""What a Whisper worker process runs. Heavy imports wait until it runs, so the parent doesn't pay for them."""
+"""The process that decodes for a worker with Whisper: `python -m speech.recognizers.whisper_worker FD MODEL`."""
 
 from __future__ import annotations
 
 import os
-import signal
-from multiprocessing.connection import Connection
+import sys
+from contextlib import suppress
 from pathlib import Path
 
-READY = "ready"
-NICENESS = 2  # the 20 ms media clock of the parent comes first
+from speech.answers.sounds import units
+from speech.recognizers.decoder_process import READY, parent
+from speech.recognizers.whisper_decoder import WhisperDecoder
+
+NICENESS = 2  # the calls' clock, in the parent, comes first
 
 
-def serve(pipe: Connection, model_dir: Path) -> None:
-    """Decode (pcm, question) pairs from the pipe until the parent closes it."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle; it ends us by the pipe
+def main() -> None:
+    """Decode (pcm, question) pairs, one by one, until the parent ends."""
+    connection = parent()
     os.nice(NICENESS)
-    from speech.recognizers.whisper_decoder import WhisperDecoder
+    try:
+        decoder = WhisperDecoder(Path(sys.argv[2]))
+    except Exception as error:  # noqa: BLE001 - whatever the library raises, the parent words it
+        connection.send(repr(error))
+        return
+    units("好", "zh-CN")  # its dictionaries, 0.3 s, are loaded before the first call
+    connection.send(READY)
+    with suppress(EOFError, OSError):
+        while True:
+            pcm, question = connection.recv()
+            connection.send(decoder.decode(pcm, question))
 
-    decoder = WhisperDecoder(model_dir)
-    pipe.send(READY)
-    while True:
-        try:
-            pcm, question = pipe.recv()
-        except EOFError:
-            return
-        pipe.send(decoder.decode(pcm, question))
+
+if __name__ == "__main__":
+    main()

@@ -6,7 +6,7 @@ from __future__ import annotations
 import asyncio
 import gc
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import CoroutineType, FrameType, FunctionType, MethodType, TracebackType
 from typing import Any
@@ -102,8 +102,8 @@ class Recognizer:
         del question
         return Listening()
 
-    def unknown_words(self, question: Question) -> tuple[str, ...]:
-        del question
+    async def unknown_words(self, questions: Iterable[Question]) -> tuple[str, ...]:
+        del questions
         return ()
 
     async def close(self) -> None: ...

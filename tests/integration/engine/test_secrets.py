@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import wave
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -64,8 +65,8 @@ class Doubting:
         del question
         return _Stream()
 
-    def unknown_words(self, question: Question) -> tuple[str, ...]:
-        del question
+    async def unknown_words(self, questions: Iterable[Question]) -> tuple[str, ...]:
+        del questions
         return ()
 
 

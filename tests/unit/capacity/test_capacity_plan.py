@@ -147,5 +147,5 @@ def test_costs_of_an_earlier_version_are_refused_with_what_to_do(
 def test_the_shipped_costs_name_a_command_or_a_document_for_each_part() -> None:
     costs = load_costs(SHIPPED)
     sources = [part["source"] for part in costs.model_dump().values() if isinstance(part, dict)]
-    assert len(sources) == 11
+    assert len(sources) == 12
     assert all("ivr bench" in source or "docs/" in source for source in sources), sources

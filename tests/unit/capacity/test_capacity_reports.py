@@ -32,7 +32,7 @@ TRUE = {  # a machine on which everything costs a third more, and recording twic
 def run_of(calls: float, speech: float = 0.0, record: float = 0.0, setups_per_s: float = 0.0) -> Report:
     """What such a machine would report."""
     said_per_s = calls * speech * SAID_PER_S
-    memory_mb = {"engine": 100 + calls / 8 + calls * speech * 1.5}
+    memory_mb = {"engine": 100 + calls / 8, "decoding": 300 + calls * speech * 1.5}
     report = Report("run", "that machine", calls, speech, record, said_per_s, setups_per_s, 1, {}, memory_mb)
     for part in PARTS:
         cost_ms = sum(load * cost for load, cost in zip(report.load(part), TRUE[part], strict=True))
@@ -96,12 +96,21 @@ def written(tmp_path: Path, report: Report, name: str) -> Path:
         "said_per_call_s": report.spoken_per_s / report.calls,
         "record_share": report.record_share,
         "window_setups_per_s": report.setups_per_s,
-        "engine_mb": report.memory_mb["engine"],
+        **{f"{part}_mb": value for part, value in report.memory_mb.items()},
         **{f"{part}_cpu_ms_per_call_s": value for part, value in report.cpu_ms.items()},
     }
     path = tmp_path / name
     path.write_text(json.dumps({"name": "capacity", "machine": report.machine, "figures": figures}), "utf-8")
     return path
+
+
+def test_memory_of_workers_that_decoded_in_themselves_is_no_memory_of_workers(tmp_path: Path) -> None:
+    """Reports of earlier versions are still good for the rest."""
+    earlier = run_of(60)
+    del earlier.memory_mb["decoding"]
+    found = read_report(written(tmp_path, earlier, "earlier.json"))
+    assert "engine" not in found.memory_mb
+    assert found.cpu_ms == earlier.cpu_ms
 
 
 def test_the_command_fits_checks_and_plans(tmp_path: Path) -> None:

@@ -32,9 +32,9 @@ FOUND = (
 
 def test_ratios_at_equal_load_and_each_at_its_own() -> None:
     assert ratios(FOUND) == {
-        "pipecat, with VAD, 10 calls each": 14.0,
-        "pipecat, with VAD, its 16 against our 500 calls": 40.0,
-        "pipecat, without VAD, 10 calls each": 10.0,
+        "pipecat.with_vad.calls_10": 14.0,
+        "pipecat.with_vad.its_16.our_500": 40.0,
+        "pipecat.without_vad.calls_10": 10.0,
     }
 
 
@@ -69,8 +69,8 @@ def test_the_table_shows_everyone_and_the_conditions() -> None:
     shown = "\n".join(result.details)
     assert "pipecat" in shown
     assert all(condition in shown for condition in CONDITIONS)
-    assert result.figures["times our CPU: pipecat, with VAD, 10 calls each"] == 14.0
-    assert result.figures["pipecat with VAD, 16 calls: CPU ms per call-s"] == 50.0
+    assert result.figures["pipecat.with_vad.calls_10.times_our_cpu"] == 14.0
+    assert result.figures["pipecat.with_vad.calls_16.cpu_ms_per_call_s"] == 50.0
 
 
 def test_each_peer_is_pinned() -> None:

@@ -5,7 +5,7 @@ The scripted recogniser is for turn logic alone, which is pure; real recognisers
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 
@@ -105,8 +105,8 @@ class ScriptedRecognizer:
 
     async def close(self) -> None: ...
 
-    def unknown_words(self, question: Question) -> tuple[str, ...]:
-        del question
+    async def unknown_words(self, questions: Iterable[Question]) -> tuple[str, ...]:
+        del questions
         return ()
 
     def open(self, question: Question) -> ScriptedStream:
