@@ -127,12 +127,12 @@ def command(
         if most is None:
             found = uvloop.run(run_scene(scene, tuple(sorted(calls)), seconds, taken))
             for one in found:
-                figures |= figures_of(f"{scene} {one.calls}: ", one)
+                figures |= figures_of(f"{scene}.calls_{one.calls}", one)
         else:
             found = uvloop.run(search_most(scene, most, seconds))
             held = [one.calls for one in found if one.holds]
-            figures[f"{scene}: most calls on one core"] = max(held, default=0)
-            figures |= figures_of(f"{scene} {found[-1].calls}, the last: ", found[-1])
+            figures[f"{scene}.most_calls"] = max(held, default=0)
+            figures |= figures_of(f"{scene}.calls_{found[-1].calls}.last", found[-1])
         details += [f"{scene} {one.calls}: answers {one.answers}" for one in found if one.answers]
         details += taken.lines() if taken is not None else []
     return BenchResult("engine", figures, limits_of(figures), tuple(details))
@@ -140,37 +140,38 @@ def command(
 
 def figures_of(prefix: str, one: Measured) -> dict[str, float | int | str]:
     """The table's lines."""
-    answers = {f"{prefix}answers": sum(one.answers.values()), f"{prefix}answers wrong": one.answers_wrong}
-    return {
-        f"{prefix}engine, CPU ms per call-s": one.engine_ms,
-        f"{prefix}  of which kernel": one.kernel_ms,
-        f"{prefix}decoding, CPU ms per call-s": one.decoding_ms,
-        f"{prefix}memory per call, KB": one.memory_kb,
-        f"{prefix}late p50, ms": one.far["p50_late_ms"],
-        f"{prefix}late p99, ms": one.far["p99_late_ms"],
-        f"{prefix}late most, ms": one.far["max_late_ms"],
-        f"{prefix}frames per call-s": one.far["frames_per_call_s"],
-        f"{prefix}calls without sound": one.far["silent_calls"],
-        **(answers if prefix.startswith("answers ") else {}),
-        f"{prefix}missed ticks": one.missed_ticks,
-        f"{prefix}generator, CPU ms per call-s": one.far["generator_cpu_ms_per_call_s"],
-        f"{prefix}generator late p99, ms": one.far["generator_p99_late_ms"],
+    answers = {"answers_given": sum(one.answers.values()), "answers_wrong": one.answers_wrong}
+    figures: dict[str, float | int | str] = {
+        "engine_ms": one.engine_ms,
+        "kernel_ms": one.kernel_ms,
+        "decoding_ms": one.decoding_ms,
+        "memory_kb": one.memory_kb,
+        "late_p50_ms": one.far["p50_late_ms"],
+        "late_p99_ms": one.far["p99_late_ms"],
+        "late_max_ms": one.far["max_late_ms"],
+        "frames_per_call_s": one.far["frames_per_call_s"],
+        "silent_calls": one.far["silent_calls"],
+        **(answers if prefix.startswith("answers.") else {}),
+        "missed_ticks": one.missed_ticks,
+        "generator_ms": one.far["generator_cpu_ms_per_call_s"],
+        "generator_late_p99_ms": one.far["generator_p99_late_ms"],
     }
+    return {f"{prefix}.{name}": value for name, value in figures.items()}
 
 
 def limits_of(figures: dict[str, float | int | str]) -> dict[str, Limit]:
     """What the engine must keep at LIMIT_CALLS, and at every load what makes its cost one of the whole work."""
     limits: dict[str, Limit] = {}
     for name in figures:
-        if name.endswith(": frames per call-s") and ", the last" not in name:
+        if name.endswith(".frames_per_call_s") and ".last." not in name:
             limits[name] = Limit("at_least", FRAMES_PER_S)
-        elif name.endswith((": calls without sound", ": answers wrong")):
+        elif name.endswith((".silent_calls", ".answers_wrong")):
             limits[name] = Limit("at_most", 0)
-        elif name.endswith(": answers"):
+        elif name.endswith(".answers_given"):
             limits[name] = Limit("at_least", 1)
     for scene in SCENES:
-        prefix = f"{scene} {LIMIT_CALLS}: "
-        limits[f"{prefix}engine, CPU ms per call-s"] = Limit("at_most", LIMIT_MS)
-        limits[f"{prefix}memory per call, KB"] = Limit("at_most", LIMIT_KB)
-        limits[f"{prefix}late p99, ms"] = Limit("at_most", LATE_MS)
+        prefix = f"{scene}.calls_{LIMIT_CALLS}"
+        limits[f"{prefix}.engine_ms"] = Limit("at_most", LIMIT_MS)
+        limits[f"{prefix}.memory_kb"] = Limit("at_most", LIMIT_KB)
+        limits[f"{prefix}.late_p99_ms"] = Limit("at_most", LATE_MS)
     return {name: limit for name, limit in limits.items() if name in figures}

@@ -69,26 +69,24 @@ def figures(heard: list[Heard], name: str) -> BenchResult:
     accepted = {one.caller.path for one in others if one.meaning not in (None, REPEAT)}
     swapped = [(one.caller.expected, one.meaning) for one in answers]
     latencies = [one.latency_s for one in heard if one.latency_s > 0]
-    values: dict[str, float | int | str] = {"callers with a meaning": len(answers)}
+    values: dict[str, float | int | str] = {"callers": len(answers)}
     limits: dict[str, Limit] = {}
     if answers:
-        values["right at first try, %"] = 100 * sum(o.meaning == o.caller.expected for o in answers) / len(answers)
-        values["yes taken for no"] = swapped.count(("yes", "no"))
-        values["no taken for yes"] = swapped.count(("no", "yes"))
-        values["wrong meaning taken"] = sum(o.meaning not in (None, o.caller.expected) for o in answers)
-        limits["right at first try, %"] = Limit("at_least", RIGHT_PERCENT_MIN)
-        limits["yes taken for no"] = limits["no taken for yes"] = Limit("at_most", 0)
-    values["sentences that are no answer"] = len(sentences)
+        values["right_percent"] = 100 * sum(o.meaning == o.caller.expected for o in answers) / len(answers)
+        values["yes_taken_for_no"] = swapped.count(("yes", "no"))
+        values["no_taken_for_yes"] = swapped.count(("no", "yes"))
+        values["wrong_meaning"] = sum(o.meaning not in (None, o.caller.expected) for o in answers)
+        limits["right_percent"] = Limit("at_least", RIGHT_PERCENT_MIN)
+        limits["yes_taken_for_no"] = limits["no_taken_for_yes"] = Limit("at_most", 0)
+    values["no_answers"] = len(sentences)
     if sentences:
-        values["of them accepted, %"] = 100 * len(accepted) / len(sentences)
-        values["of them taken for repeat"] = len({o.caller.path for o in others if o.meaning == REPEAT})
-        limits["of them accepted, %"] = Limit("at_most", OTHERS_PERCENT_MAX)
-    values["decoding, core-s per s of speech"] = sum(o.decode_s for o in heard) / max(
-        sum(o.speech_s for o in heard), 1e-9
-    )
+        values["accepted_percent"] = 100 * len(accepted) / len(sentences)
+        values["taken_for_repeat"] = len({o.caller.path for o in others if o.meaning == REPEAT})
+        limits["accepted_percent"] = Limit("at_most", OTHERS_PERCENT_MAX)
+    values["core_s_per_s"] = sum(o.decode_s for o in heard) / max(sum(o.speech_s for o in heard), 1e-9)
     if latencies:
-        values["latency after endpoint, median ms"] = 1000 * statistics.median(latencies)
-        values["latency after endpoint, p95 ms"] = 1000 * sorted(latencies)[int(0.95 * (len(latencies) - 1))]
+        values["latency_median_ms"] = 1000 * statistics.median(latencies)
+        values["latency_p95_ms"] = 1000 * sorted(latencies)[int(0.95 * (len(latencies) - 1))]
     return BenchResult(name, values, limits, tuple(_detail(one) for one in heard if not _fine(one)))
 
 

@@ -292,14 +292,14 @@ def command(rows: int, kinds: tuple[str, ...]) -> BenchResult:
                 url = f"sqlite:///{Path(folder) / 'bench.db'}"
             one = asyncio.run(measure(url, Path(folder), rows))
             figures |= {
-                f"{kind}_ratio": one.ratio,
-                f"{kind}_bare_s": one.bare_s,
-                f"{kind}_import_s": one.import_s,
-                f"{kind}_entry_s": one.entry_s,
-                f"{kind}_left_out": one.report.rejected + one.report.duplicates,
-                f"{kind}_never_called": one.taken.never,
+                f"{kind}.ratio": one.ratio,
+                f"{kind}.bare_s": one.bare_s,
+                f"{kind}.import_s": one.import_s,
+                f"{kind}.entry_s": one.entry_s,
+                f"{kind}.left_out": one.report.rejected + one.report.duplicates,
+                f"{kind}.never_called": one.taken.never,
             }
-            limits[f"{kind}_ratio"] = Limit("at_most", LIMIT)
+            limits[f"{kind}.ratio"] = Limit("at_most", LIMIT)
     figures["peak_mb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     limits["peak_mb"] = Limit("at_most", LIMIT_MB)
     return BenchResult(name="imports", figures=figures, limits=limits)

@@ -110,19 +110,19 @@ def measure_postgresql(
         for batch in BATCHES:
             taken = _compete(pipes, batch, rounds, seconds, lambda: _reset(url))
             ours, bare = taken["ours"], taken["bare"]
-            name = f"PostgreSQL, batch {batch}"
-            figures[f"{name}: leases a second"] = statistics.median(ours.rates)
-            figures[f"{name}: bare, a second"] = statistics.median(bare.rates)
+            name = f"postgresql.batch_{batch}"
+            figures[f"{name}.leases_per_s"] = statistics.median(ours.rates)
+            figures[f"{name}.bare_per_s"] = statistics.median(bare.rates)
             ratio = statistics.median(one / other for one, other in zip(ours.rates, bare.rates, strict=True))
-            figures[f"{name}: ratio"] = ratio
-            figures[f"{name}: p50, ms"] = _percentile(ours.waits_ms, 50)
-            figures[f"{name}: p99, ms"] = _percentile(ours.waits_ms, 99)
-            figures[f"{name}: bare p99, ms"] = _percentile(bare.waits_ms, 99)
-            figures[f"{name}: leased twice"] = _duplicates(ours) + _duplicates(bare)
-            limits[f"{name}: p99, ms"] = Limit("at_most", MOST_P99_MS)
-            limits[f"{name}: leased twice"] = Limit("at_most", 0)
+            figures[f"{name}.rate_ratio"] = ratio
+            figures[f"{name}.p50_ms"] = _percentile(ours.waits_ms, 50)
+            figures[f"{name}.p99_ms"] = _percentile(ours.waits_ms, 99)
+            figures[f"{name}.bare_p99_ms"] = _percentile(bare.waits_ms, 99)
+            figures[f"{name}.leased_twice"] = _duplicates(ours) + _duplicates(bare)
+            limits[f"{name}.p99_ms"] = Limit("at_most", MOST_P99_MS)
+            limits[f"{name}.leased_twice"] = Limit("at_most", 0)
             if batch == 10:
-                limits[f"{name}: ratio"] = Limit("at_least", LEAST_RATIO)
+                limits[f"{name}.rate_ratio"] = Limit("at_least", LEAST_RATIO)
 
 
 def _compete(
@@ -235,12 +235,12 @@ def measure_sqlite(
         asyncio.run(_prepare(url, contacts))
         for batch in BATCHES:
             taken = uvloop.run(_alone(url, batch, rounds, seconds))
-            name = f"SQLite, batch {batch}"
-            figures[f"{name}: leases a second"] = statistics.median(taken.rates)
-            figures[f"{name}: p99, ms"] = _percentile(taken.waits_ms, 99)
-            figures[f"{name}: leased twice"] = _duplicates(taken)
-            limits[f"{name}: leases a second"] = Limit("at_least", LEAST_SQLITE)
-            limits[f"{name}: leased twice"] = Limit("at_most", 0)
+            name = f"sqlite.batch_{batch}"
+            figures[f"{name}.leases_per_s"] = statistics.median(taken.rates)
+            figures[f"{name}.p99_ms"] = _percentile(taken.waits_ms, 99)
+            figures[f"{name}.leased_twice"] = _duplicates(taken)
+            limits[f"{name}.leases_per_s"] = Limit("at_least", LEAST_SQLITE)
+            limits[f"{name}.leased_twice"] = Limit("at_most", 0)
 
 
 async def _alone(url: str, batch: int, rounds: int, seconds: float) -> Taken:

@@ -126,46 +126,41 @@ def figures(measured: list[Measured], log: Log, watch: Watch, missed_ticks: int)
     """The table; spoken answers are split where the engine's times are known."""
     values: dict[str, float | int | str] = {}
     limits: dict[str, Limit] = {}
-    names = {
-        "key": ("key → next prompt", KEY_P95_MS),
-        "over": ("talking over → silence", STOP_P95_MS),
-        "answer": ("answer → next prompt", ANSWER_P95_MS),
-    }
-    for phase, (name, limit) in names.items():
+    for phase, limit in {"key": KEY_P95_MS, "over": STOP_P95_MS, "answer": ANSWER_P95_MS}.items():
         took = [one.took_ms for one in measured if one.phase == phase]
-        values[f"{name}, n"] = len(took)
+        values[f"{phase}.count"] = len(took)
         if took:
-            values[f"{name}, median ms"] = statistics.median(took)
-            values[f"{name}, p95 ms"] = _p95(took)
-            values[f"{name}, max ms"] = max(took)
-        limits[f"{name}, p95 ms"] = Limit("at_most", limit)
+            values[f"{phase}.median_ms"] = statistics.median(took)
+            values[f"{phase}.p95_ms"] = _p95(took)
+            values[f"{phase}.max_ms"] = max(took)
+        limits[f"{phase}.p95_ms"] = Limit("at_most", limit)
     parts = _split(measured, log, watch)
     for part, took in parts.items():
         if took:
-            values[f"  {part}, median ms"] = statistics.median(took)
-            values[f"  {part}, p95 ms"] = _p95(took)
-    values["callees' late ticks"] = missed_ticks
+            values[f"{part}.median_ms"] = statistics.median(took)
+            values[f"{part}.p95_ms"] = _p95(took)
+    values["late_ticks"] = missed_ticks
     return BenchResult("reaction", values, limits)
 
 
 def _split(measured: list[Measured], log: Log, watch: Watch) -> dict[str, list[float]]:
     """Milliseconds of each part of a reaction to a spoken answer, and of a key's way into the engine."""
-    parts: dict[str, list[float]] = {"key's way in": [], "answer: endpointing": [], "answer: decoding": []}
-    parts["answer: engine and way out"] = []
+    parts: dict[str, list[float]] = {"key_in": [], "endpointing": [], "decoding": []}
+    parts["engine_and_out"] = []
     for one in measured:
         known_s = log.between(one)
         if known_s is None:
             continue
         if one.phase == "key":
-            parts["key's way in"].append((known_s - one.began_s) * 1000)
+            parts["key_in"].append((known_s - one.began_s) * 1000)
         elif one.phase == "answer":
             decode = max(
                 (pair for pair in watch.decodes if pair[1] <= known_s), key=lambda pair: pair[1], default=None
             )
             if decode is not None and decode[0] > one.began_s:
-                parts["answer: endpointing"].append((decode[0] - one.began_s) * 1000)
-                parts["answer: decoding"].append((decode[1] - decode[0]) * 1000)
-                parts["answer: engine and way out"].append((one.reacted_s - decode[1]) * 1000)
+                parts["endpointing"].append((decode[0] - one.began_s) * 1000)
+                parts["decoding"].append((decode[1] - decode[0]) * 1000)
+                parts["engine_and_out"].append((one.reacted_s - decode[1]) * 1000)
     return parts
 
 

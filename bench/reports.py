@@ -186,6 +186,6 @@ def command(calls: int) -> BenchResult:
     with TemporaryDirectory() as folder:
         for count in (calls // 10, calls):
             for name, value in asyncio.run(_measure(count, Path(folder))).items():
-                figures[f"{name}_at_{count}"] = value
-    grown = [name for name in figures if name.endswith(f"_mb_at_{calls}")]
+                figures[f"at_{count}.{name}"] = value
+    grown = [name for name in figures if name.startswith(f"at_{calls}.") and name.endswith("_mb")]
     return BenchResult(name="reports", figures=figures, limits={one: Limit("at_most", GROWTH_MB) for one in grown})

@@ -12,6 +12,7 @@ from typing import Literal
 from rich.console import Console
 from rich.table import Table
 
+from bench.titles import title_of
 from ivr.i18n import translate
 
 
@@ -37,7 +38,7 @@ class BenchResult:
     details: tuple[str, ...] = ()  # lines printed under the table
     titles: Mapping[str, str] = field(
         default_factory=dict
-    )  # of figures, in the reader's language; else their names
+    )  # of figures, in the reader's language; else those of `bench.titles`
 
     @property
     def holds(self) -> bool:
@@ -77,7 +78,7 @@ class BenchResult:
             limit = self.limits.get(name)
             verdict = "" if limit is None else translate("yes" if self._holds(name) else "NO")
             shown = f"{figure:.4g}" if isinstance(figure, float) else str(figure)
-            yield self.titles.get(name, name), shown, "" if limit is None else str(limit), verdict
+            yield self.titles.get(name) or title_of(name), shown, "" if limit is None else str(limit), verdict
 
 
 def machine_name() -> str:

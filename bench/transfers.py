@@ -35,7 +35,7 @@ def command(agents: int, customers: int) -> BenchResult:
         ringing, hearing = steps.to_ringing_s(found), steps.to_hearing_s(found)
         parts = {"to_ringing": steps.summed(ringing), "key_to_hearing": steps.summed(hearing)}
     figures: dict[str, float | int | str] = {"agents": agents, "customers": customers, "on_at_once": at_once}
-    figures |= {f"result_{name}": count for name, count in sorted(found.results.items())}
+    figures |= {f"result.{name}": count for name, count in sorted(found.results.items())}
     figures |= {
         "faults": len(wrong),
         "rang_with_a_free_agent": len(ringing["whole"]),

@@ -94,7 +94,7 @@ def _figures(
         shown = " ".join(f"{100 * share:6.2f} %" for share in shares)
         rows.append(f"{agents:4d} {name:24s} {shown} {of.days_over:4d} {of.days_bound_over:4d}")
     of = summary(ours)
-    prefix = f"{agents}.{OURS}"
+    prefix = f"agents_{agents}.{OURS}"
     figures[f"{prefix}.talk_percent"] = round(100 * of.talk_share, 2)
     figures[f"{prefix}.abandoned_percent"] = round(100 * of.abandoned, 2)
     figures[f"{prefix}.abandoned_percent_worst_day"] = round(100 * of.abandoned_worst, 2)
@@ -104,7 +104,7 @@ def _figures(
     for kind in RIVALS:
         theirs = [day for some in (*days.values(), near) for day in some if day.kind == kind]
         found = against(ours, theirs)
-        name = f"{agents}.points_above.{kind}"
+        name = f"agents_{agents}.points_above.{kind}"
         figures[name] = round(100 * found.mean, 2)
         figures[f"{name}.low"], figures[f"{name}.high"] = round(100 * found.low, 2), round(100 * found.high, 2)
         limits[f"{name}.low"] = Limit("at_least", WORSE_POINTS)

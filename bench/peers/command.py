@@ -94,12 +94,12 @@ def _measured(measure: Measure, seconds: float, vad: bool, calls: int) -> Measur
 def result_of(found: Sequence[Measured], conditions: tuple[str, ...]) -> BenchResult:
     figures: dict[str, float | int | str] = {}
     for one in found:
-        prefix = f"{one.contestant} {'with' if one.vad else 'without'} VAD, {one.calls} calls: "
-        figures[f"{prefix}CPU ms per call-s"] = one.cpu_ms_per_call_s
-        figures[f"{prefix}late p99, ms"] = one.p99_late_ms
-        figures[f"{prefix}frames per call-s"] = one.frames_per_call_s
-        figures[f"{prefix}memory, MB"] = one.memory_mb
-    figures |= {f"times our CPU: {name}": ratio for name, ratio in ratios(found).items()}
+        prefix = f"{one.contestant}.{'with' if one.vad else 'without'}_vad.calls_{one.calls}"
+        figures[f"{prefix}.cpu_ms_per_call_s"] = one.cpu_ms_per_call_s
+        figures[f"{prefix}.late_p99_ms"] = one.p99_late_ms
+        figures[f"{prefix}.frames_per_call_s"] = one.frames_per_call_s
+        figures[f"{prefix}.memory_mb"] = one.memory_mb
+    figures |= {f"{name}.times_our_cpu": ratio for name, ratio in ratios(found).items()}
     return BenchResult("peers", figures, {}, (*_side_by_side(found), *conditions))
 
 

@@ -55,15 +55,15 @@ def ratios(found: Sequence[Measured]) -> dict[str, float]:
     Peers that weren't measured beside us leave no figure."""
     compared: dict[str, float] = {}
     for vad in (True, False):
-        kind = "with VAD" if vad else "without VAD"
+        kind = "with_vad" if vad else "without_vad"
         ours = {one.calls: one for one in found if one.contestant == OURS and one.vad is vad}
         for name in sorted({one.contestant for one in found} - {OURS}):
             theirs = {one.calls: one for one in found if one.contestant == name and one.vad is vad}
             for calls in sorted(ours.keys() & theirs.keys()):
                 ratio = theirs[calls].cpu_ms_per_call_s / ours[calls].cpu_ms_per_call_s
-                compared[f"{name}, {kind}, {calls} calls each"] = ratio
+                compared[f"{name}.{kind}.calls_{calls}"] = ratio
             if ours and theirs and max(ours) != max(theirs):
                 mine, its = ours[max(ours)], theirs[max(theirs)]
-                key = f"{name}, {kind}, its {its.calls} against our {mine.calls} calls"
+                key = f"{name}.{kind}.its_{its.calls}.our_{mine.calls}"
                 compared[key] = its.cpu_ms_per_call_s / mine.cpu_ms_per_call_s
     return compared

@@ -30,6 +30,7 @@ HELPERS = frozenset(  # modules that measure nothing by themselves
         "over_asterisk",
         "reaction_callee",
         "result",
+        "titles",
     }
 )
 

@@ -54,10 +54,10 @@ def test_lateness_is_against_each_calls_own_schedule() -> None:
 )
 def test_each_limit_is_one_at_500_calls(change: dict[str, float]) -> None:
     def holds(one: Measured) -> bool:
-        figures = figures_of("vad 500: ", one)
+        figures = figures_of("vad.calls_500", one)
         return all(limit.holds(float(figures[name])) for name, limit in limits_of(figures).items())
 
-    assert len(limits_of(figures_of("vad 500: ", measured()))) == 5
+    assert len(limits_of(figures_of("vad.calls_500", measured()))) == 5
     assert holds(measured())
     assert not holds(measured(**change))
 
@@ -65,7 +65,7 @@ def test_each_limit_is_one_at_500_calls(change: dict[str, float]) -> None:
 @pytest.mark.parametrize("answers", [{}, {"yes by key": 3, "no by speech": 1}])
 def test_answers_are_there_and_right(answers: dict[str, int]) -> None:
     def holds(one: Measured) -> bool:
-        figures = figures_of("answers 100: ", one)
+        figures = figures_of("answers.calls_100", one)
         return all(limit.holds(float(figures[name])) for name, limit in limits_of(figures).items())
 
     assert holds(replace(measured(), answers={"yes by key": 3, "yes by speech": 1}))

@@ -41,9 +41,9 @@ def test_every_way_is_told_with_its_limits(tmp_path: Path) -> None:
     found = json.loads(path.read_text("utf-8"))
     assert done.exit_code == (0 if found["holds"] else 1)
     assert all(way.name in done.output for way in WAYS)
-    assert 0 < found["figures"]["2.predictive.talk_percent"] < 100
-    assert found["limits"]["2.predictive.days_bound_over_cap"] == {"at_most": 0}
-    assert {f"2.points_above.{kind}.low" for kind in RIVALS} <= found["limits"].keys()
+    assert 0 < found["figures"]["agents_2.predictive.talk_percent"] < 100
+    assert found["limits"]["agents_2.predictive.days_bound_over_cap"] == {"at_most": 0}
+    assert {f"agents_2.points_above.{kind}.low" for kind in RIVALS} <= found["limits"].keys()
 
 
 def test_days_of_other_code_are_simulated_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
