@@ -41,6 +41,12 @@ _QUIET = logging.Logger("panoramisk", logging.CRITICAL)  # leads nowhere: panora
 MAX_PENDING_CHARS = 1_000_000  # of one unfinished message; the longest real ones have some thousands
 
 
+def whole_number(value: object) -> int | None:
+    """What a header says, where it is digits."""
+    text = str(value or "")
+    return int(text) if text.isdecimal() else None
+
+
 class AmiError(Exception):
     """An action failed; the message says why, in Asterisk's words where it gave some."""
 

@@ -1,34 +1,33 @@
 """One call over Asterisk: what its events and its socket say, as the port's events, and one end.
 
-`_end` is the only place where we decide an end, `_gone` the only one that hears of Asterisk's, `_finish` the only
-one that says HungUp; more than 400 lines, because a call's state is one thing. Answered means both: Asterisk says
-so, and the call's socket is there. They come in either order within MEETING_S. The end of the socket is no
-hang-up: in a bridge it goes and comes back."""
+`_end` is the only place where we decide an end, `_gone` the only one that hears of Asterisk's, `_say_hung_up` the
+only one that says HungUp. Answered means both: Asterisk says so, and the call's socket is there. They come in
+either order within MEETING_S. The end of the socket is no hang-up: in a bridge it goes and comes back."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 import uuid
-from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import replace
 from enum import Enum, auto
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from speech.audio import FRAME_BYTES
-from trunk.asterisk.ami import AmiError, AmiLostError, AmiRefusedError, Fields
+from trunk.asterisk.ami import AmiError, AmiLostError, AmiRefusedError, Fields, whole_number
 from trunk.asterisk.causes import Signs, cause_of, failed, given_up, lost
+from trunk.asterisk.deadline import Deadline
+from trunk.asterisk.hanging_up import hang_up
 from trunk.asterisk.monitor import Monitor
 from trunk.asterisk.pbx import ORIGINATE
 from trunk.asterisk.tapping import AsteriskTap
-from trunk.causes import CANCELLED, WE_HUNG_UP, our_fault
+from trunk.causes import CANCELLED, WE_HUNG_UP
+from trunk.handled import HandledCall
 from trunk.ports import (
     NOBODY,
     Answered,
     Call,
-    CallEvent,
     CallHandler,
     Cause,
     DialOutcome,
@@ -53,9 +52,6 @@ MEETING_S = 2.0  # between Asterisk's answer and the socket; 80 ms was the most 
 AUDIO_GAP_S = 5.0  # without a socket while talking: the dialplan attaches again within a second, or never
 LAST_WORD_S = 0.5  # Hangup and OriginateResponse come within 10 ms of each other, in either order
 RING_GRACE_S = 5.0  # after the ring time, for Asterisk to end the call; then we do
-HANG_UP_S = 30.0  # of asking for a call's end; then it is given up
-HANG_UP_HEARD_S = 2.0  # between Asterisk's taking the order and its Hangup event
-HANG_UP_AGAIN_S = 0.2  # between tries: the channel of a call just placed isn't there at once
 UP = "6"  # ChannelState
 RINGING = "5"
 
@@ -72,16 +68,15 @@ class _State(Enum):
 _TALKING = _State.TALKING  # an enum's member costs a look-up by its class, fifty times a second and call
 
 
-class AsteriskCall:
+class AsteriskCall(HandledCall):
     """`trunk.ports.Call` over Asterisk; for its Pbx a Leg, for the audio server an AudioLeg."""
 
     def __init__(self, trunk: AsteriskTrunk, request: OriginateRequest, handler: CallHandler) -> None:
-        self.attempt_id = request.attempt_id
+        super().__init__(request.attempt_id, handler)
         self.socket_id = _socket_id(request.attempt_id)
         self._trunk = trunk
         self._pbx = trunk.pbx
         self._request = request
-        self._handler = handler
         self._loop = asyncio.get_running_loop()
         self._state = _State.DIALLING
         self._signs = Signs()
@@ -92,19 +87,19 @@ class AsteriskCall:
         self._seen = False  # Asterisk has, or had, a channel for it
         self._originated: bool | None = None  # what OriginateResponse said
         self._hung_up = False  # Hangup was heard
-        self._timer: asyncio.TimerHandle | None = None  # the one deadline that counts in this state
+        self._deadline = Deadline()  # the one that counts in this state
         self._over = asyncio.Event()  # the channel is gone
         self._monitor = Monitor(trunk.pbx, request.attempt_id)
 
     # ---- trunk.ports.Call ------------------------------------------------------------------------------------
 
     def hangup(self) -> None:
-        self._end(WE_HUNG_UP if self._talked else CANCELLED)
+        self._end(WE_HUNG_UP if self.talking else CANCELLED)
 
     def record(self, path: Path) -> None:
         self._monitor.record(path)
         self._pbx.audio.spread(self.socket_id)
-        if self._talked:
+        if self.talking:
             self._monitor.begin()
 
     def pause_recording(self) -> None:
@@ -131,7 +126,7 @@ class AsteriskCall:
 
     def tap(self, mode: TapMode, tapping: Tapping) -> Tap:
         """Raises ValueError unless the call is answered and not over."""
-        if not self._talked:
+        if not self.talking:
             raise ValueError("only a call that is answered and not over can be listened to")
         tap = AsteriskTap(self._pbx, self.attempt_id, mode, tapping, bridged=self._state is _State.BRIDGED)
         self._pbx.audio.spread(self.socket_id)
@@ -141,12 +136,12 @@ class AsteriskCall:
     # ---- for the trunk ---------------------------------------------------------------------------------------
 
     @property
-    def _talked(self) -> bool:
+    def talking(self) -> bool:
         return self._state in (_State.TALKING, _State.BRIDGED)
 
     def place(self, action: dict[str, str | list[str]]) -> None:
         """Dial; the first event comes from the loop, after `originate` has returned."""
-        self._set_timer(self._request.ring_timeout_s + RING_GRACE_S, self._rang_out)
+        self._deadline.set(self._request.ring_timeout_s + RING_GRACE_S, self._rang_out)
         self._pbx.spawn(self._originate({**action, "ActionID": ORIGINATE + self.attempt_id}))
 
     def refuse(self, cause: Cause) -> None:
@@ -183,7 +178,7 @@ class AsteriskCall:
             case "HangupRequest":
                 self._signs.far_end_asked = True
             case "DTMFEnd" if fields.get("Direction") == "Received":
-                self._key(str(fields.get("Digit", "")), _whole(fields.get("DurationMs")))
+                self._key(str(fields.get("Digit", "")), whole_number(fields.get("DurationMs")))
             case "Hangup":
                 self._on_hangup(fields)
 
@@ -207,19 +202,17 @@ class AsteriskCall:
         if self._hung_up or self._state is _State.ENDING:
             self._gone()
         elif self._state is _State.DIALLING:
-            self._set_timer(LAST_WORD_S, self._gone)
+            self._deadline.set(LAST_WORD_S, self._gone)
 
     def _on_hangup(self, fields: Fields) -> None:
         self._hung_up = True
-        signs = self._signs
-        signs.q850, signs.text = _whole(fields.get("Cause")), str(fields.get("Cause-txt", ""))
-        signs.sip = _whole(fields.get("TechCause"))
-        if self._state is _State.DIALLING and signs.answered:
+        self._signs.hung_up(fields)
+        if self._state is _State.DIALLING and self._signs.answered:
             self._end_before_sound()
-        elif signs.answered or self._originated is not None or self._state is not _State.DIALLING:
+        elif self._signs.answered or self._originated is not None or self._state is not _State.DIALLING:
             self._gone()
         else:
-            self._set_timer(LAST_WORD_S, self._gone)  # was it the ring time? OriginateResponse says
+            self._deadline.set(LAST_WORD_S, self._gone)  # was it the ring time? OriginateResponse says
 
     # ---- trunk.asterisk.audioports.AudioLeg ------------------------------------------------------------------
 
@@ -230,12 +223,12 @@ class AsteriskCall:
         elif self._state is _State.BRIDGED:
             self._state = _State.TALKING  # the other party has left
         elif self._state is _State.TALKING:
-            self._stop_timer()
+            self._deadline.drop()
 
     def on_socket_closed(self) -> None:
         self._socket_open = False
         if self._state is _State.TALKING:
-            self._set_timer(AUDIO_GAP_S, self._audio_gone)
+            self._deadline.set(AUDIO_GAP_S, self._audio_gone)
 
     def on_frame(self, frame: bytes) -> bytes | None:
         if self._state is not _TALKING:
@@ -288,9 +281,9 @@ class AsteriskCall:
             self._answered_s = self._loop.time()
             self._trunk.listening.end(self.attempt_id)
         if not (self._signs.answered and self._socket_open):
-            self._set_timer(MEETING_S, self._not_met)
+            self._deadline.set(MEETING_S, self._not_met)
             return
-        self._stop_timer()
+        self._deadline.drop()
         self._state = _State.TALKING
         self._monitor.end_early()
         self._monitor.begin()
@@ -337,16 +330,6 @@ class AsteriskCall:
 
     # ---- the end ---------------------------------------------------------------------------------------------
 
-    def _tell(self, event: CallEvent) -> None:
-        try:
-            self._handler.on_event(event)
-        except Exception as error:  # noqa: BLE001 - one call's fault must not reach the network or other calls
-            self._fail(error)
-
-    def _fail(self, error: Exception) -> None:
-        log.error("call_handler_failed", exc_info=error, extra={"attempt_id": self.attempt_id})
-        self._end(our_fault(error, answered=self._talked))
-
     def _decide(self, cause: Cause) -> None:
         """The first reason is the reason."""
         if self._cause is None:
@@ -358,28 +341,17 @@ class AsteriskCall:
             return
         self._decide(cause)
         self._state = _State.ENDING
-        self._stop_timer()
+        self._deadline.drop()
         self._trunk.listening.end(self.attempt_id)
         self._pbx.spawn(self._hang_up())
 
     async def _hang_up(self) -> None:
-        """Ask until the channel is gone; one that isn't there may still be on its way."""
-        give_up_s = self._loop.time() + HANG_UP_S
-        while not self._over.is_set() and self._loop.time() < give_up_s:
-            asked = False
-            try:
-                await self._pbx.hang_up(self.attempt_id)
-                asked = True
-            except AmiRefusedError:
-                if self._seen or self._originated is False:
-                    self._gone()
-            except AmiLostError:
-                pass  # the comparison after the reconnect knows, or the Pbx gives up
-            with suppress(TimeoutError):
-                async with asyncio.timeout(HANG_UP_HEARD_S if asked else HANG_UP_AGAIN_S):
-                    await self._over.wait()
-        if not self._over.is_set():
-            self._pbx.abandon(self.attempt_id)
+        if not await hang_up(self._pbx, self.attempt_id, self._over, self._no_channel):
+            self._gone()
+
+    def _no_channel(self) -> None:
+        """None any more; or it is still on its way."""
+        if self._seen or self._originated is False:
             self._gone()
 
     def _gone(self, *, asterisk_too: bool = False) -> None:
@@ -388,7 +360,7 @@ class AsteriskCall:
             return
         self._state = _State.GONE
         self._gone_s = self._loop.time()
-        self._stop_timer()
+        self._deadline.drop()
         self._over.set()
         self._monitor.end(closed=asterisk_too)
         self._trunk.free(self)
@@ -399,11 +371,10 @@ class AsteriskCall:
         """Files are whole when HungUp comes; whatever becomes of them, it comes."""
         try:
             await self._monitor.finish()
-            if self._request.early_media is not None:
-                answered = self._answered_s is not None
-                early = await self._monitor.finish_early(self._request.early_media, answered=answered)
-                if early is not None and self._cause is not None and self._cause.early_media is None:
-                    self._cause = replace(self._cause, early_media=early)
+            answered = self._answered_s is not None
+            early = await self._monitor.finish_early(self._request.early_media, answered=answered)
+            if early is not None and self._cause is not None and self._cause.early_media is None:
+                self._cause = replace(self._cause, early_media=early)
         except Exception:  # a call that never ends would hold its task and its slot
             log.exception("recording_failed", extra={"attempt_id": self.attempt_id})
         self._say_hung_up()
@@ -415,23 +386,9 @@ class AsteriskCall:
         self._tell(HungUp(self._gone_s or self._loop.time(), self._cause))
         self._handler = NOBODY
 
-    def _set_timer(self, delay_s: float, then: Callable[[], None]) -> None:
-        self._stop_timer()
-        self._timer = self._loop.call_later(delay_s, then)
-
-    def _stop_timer(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-
 
 def _socket_id(attempt_id: str) -> uuid.UUID:
     try:
         return uuid.UUID(attempt_id)
     except ValueError:
         return uuid.uuid5(uuid.NAMESPACE_OID, attempt_id)
-
-
-def _whole(value: object) -> int | None:
-    text = str(value or "")
-    return int(text) if text.isdecimal() else None

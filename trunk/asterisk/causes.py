@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from trunk.asterisk.ami import Fields, whole_number
 from trunk.ports import Cause, DialOutcome, EarlyMedia
 
 _By = Literal["callee", "us", "network"]
@@ -83,6 +84,11 @@ class Signs:
     sip: int | None = None
     q850: int | None = None
     text: str = ""
+
+    def hung_up(self, fields: Fields) -> None:
+        """What the Hangup event says."""
+        self.q850, self.text = whole_number(fields.get("Cause")), str(fields.get("Cause-txt", ""))
+        self.sip = whole_number(fields.get("TechCause"))
 
 
 def cause_of(signs: Signs) -> Cause:

@@ -153,9 +153,9 @@ class Monitor:
         except OSError:
             log.exception("recording_failed", extra={"attempt_id": self._attempt_id})
 
-    async def finish_early(self, path: Path, *, answered: bool) -> EarlyMedia | None:
+    async def finish_early(self, path: Path | None, *, answered: bool) -> EarlyMedia | None:
         """Make the early media's file, and say what it was when the call wasn't answered."""
-        if self._early is None or self._early_began_s is None:
+        if path is None or self._early is None or self._early_began_s is None:
             return None
         ended_s = self._ended_s if self._early_ended_s is None else self._early_ended_s
         line = Timeline(ended_s - self._early_began_s, closed=self._closed)

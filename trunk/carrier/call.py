@@ -27,12 +27,12 @@ from trunk.carrier.causes import (
 from trunk.carrier.line import QUIET_FRAME, Line
 from trunk.carrier.script import KEY_MS, HangsUp, Keys, Script, Speaks
 from trunk.carrier.sounds import mixed
-from trunk.causes import CANCELLED, WE_HUNG_UP, our_fault
+from trunk.causes import CANCELLED, WE_HUNG_UP
+from trunk.handled import HandledCall
 from trunk.ports import (
     NOBODY,
     Answered,
     Call,
-    CallEvent,
     CallHandler,
     Cause,
     HungUp,
@@ -89,15 +89,14 @@ class Party:
     random: Random
 
 
-class CarrierCall:
+class CarrierCall(HandledCall):
     """`trunk.ports.Call` on the simulated network."""
 
     def __init__(self, carrier: Carrier, request: OriginateRequest, handler: CallHandler, party: Party) -> None:
-        self.attempt_id = request.attempt_id
+        super().__init__(request.attempt_id, handler)
         self.heard: list[bytes] | None = [] if carrier.config.keep_heard else None  # what the callee heard
         self._carrier = carrier
         self._request = request
-        self._handler = handler
         self._party = party
         self._script, self._line = party.script, party.line
         self._loop = asyncio.get_running_loop()
@@ -269,16 +268,6 @@ class CarrierCall:
         return mixed(said or SILENCE_FRAME, *spoken) if spoken else said
 
     # ---- the end ---------------------------------------------------------------------------------------------
-
-    def _tell(self, event: CallEvent) -> None:
-        try:
-            self._handler.on_event(event)
-        except Exception as error:  # noqa: BLE001 - one call's fault must not reach the network or other calls
-            self._fail(error)
-
-    def _fail(self, error: Exception) -> None:
-        log.error("call_handler_failed", exc_info=error, extra={"attempt_id": self.attempt_id})
-        self._end(our_fault(error, answered=self.talking))
 
     def _end(self, cause: Cause) -> None:
         if self._state in (_State.ENDING, _State.ENDED):
