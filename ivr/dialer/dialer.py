@@ -60,7 +60,6 @@ class Dialer:
         self._over: list[asyncio.Task[None]] = []  # of these, whose end nobody has looked at yet
         self._leased_at_s = float("-inf")
         self._leased_all = True  # as many as were wanted
-        self._held_back = False  # the trunks, not the slots, decide when the next call begins
         self._idle_until_s = 0.0  # nothing is to be leased before, unless a call of ours ends
         self._news = asyncio.Event()  # a slot is free, a trunk has come or gone, or we are to hold or stop
         self._held = False
@@ -195,10 +194,8 @@ class Dialer:
         if free <= 0:
             return 0, paced.again_in_s
         ready = self._routes.ready()
-        count = min(free, ready.calls)
-        self._held_back = count < free
-        if count > 0:
-            return count, None
+        if ready.calls > 0:
+            return min(free, ready.calls), None
         return 0, min(LOOK_AGAIN_S, LOOK_AGAIN_S if ready.again_in_s is None else ready.again_in_s)
 
     def _gathers_for(self, count: int) -> float:
@@ -254,8 +251,6 @@ class Dialer:
 
     def _routed(self) -> None:
         self._routes.prepare(-1)
-        if self._held_back:
-            self._news.set()
 
     async def _standing(self) -> store.Standing:
         campaign_id = self._options.rules.campaign_id

@@ -52,7 +52,8 @@ class Routes(Protocol):
         """Most calls at once, when every trunk is well."""
 
     def prepare(self, calls: int) -> None:
-        """So many more calls are about to ask for a route (fewer, if negative): `ready` counts them as begun."""
+        """So many more calls are about to ask for a route (fewer, if negative): `ready` counts them as begun, and
+        whoever was told that they take all the room there is hears of it (`watch`) when they are fewer."""
 
     def ready(self) -> Ready: ...
 
@@ -76,8 +77,8 @@ class Routes(Protocol):
         True: the trunk itself refused it and no phone rang, so that another trunk may be asked."""
 
     def watch(self, changed: Callable[[], None]) -> None:
-        """From now on call `changed()`, on the loop, when a trunk has come into service, left it, or
-        done well on trial: another call may begin."""
+        """From now on call `changed()`, on the loop, when a trunk has come into service, left it, or done well on
+        trial, or room that was being taken may be free: another call may begin."""
 
     def watch_service(self, changed: Callable[[], None]) -> None:
         """From now on call `changed()`, on the loop, when a trunk has come into service or left it: calls may have
@@ -100,6 +101,7 @@ class SingleRoute:
         self._trunk = trunk
         self._taken = 0
         self._preparing = 0
+        self._short = False  # somebody was told that there is room for these alone
         self._watchers: list[Callable[[], None]] = []
         trunk.watch(self._changed)
 
@@ -109,9 +111,16 @@ class SingleRoute:
 
     def prepare(self, calls: int) -> None:
         self._preparing += calls
+        if calls < 0 and self._short:
+            self._short = False
+            self._changed()
 
     def ready(self) -> Ready:
-        return Ready(self.channels - self._taken - self._preparing if self._trunk.in_service else 0)
+        if not self._trunk.in_service:
+            return Ready(0)
+        room = self.channels - self._taken
+        self._short |= room > 0 and room <= self._preparing
+        return Ready(room - self._preparing)
 
     def take(self, phone: str, tried: frozenset[str] = NOBODY) -> Route | NoRoute:
         del phone

@@ -115,7 +115,8 @@ class TrunkAccount:
         self._loop = asyncio.get_running_loop()
         linked = [(lane.rules, lane.trunk.in_service) for lane in trunks]
         self.router = Router(linked, CallerIds(past), self._loop.time(), self._tell)
-        self.preparing = 0  # calls that will ask for a route, of all campaigns
+        self._preparing = 0  # calls that will ask for a route, of all campaigns
+        self._short = False  # somebody was told that there is room for these alone
         for lane in trunks:
             lane.trunk.watch(self._link_watcher(lane.rules.name))
             if not lane.trunk.in_service:
@@ -136,9 +137,8 @@ class TrunkAccount:
     def free(self) -> int:
         """Channels that no call holds or is about to take, of all trunks."""
         lanes = self.router.lanes.values()
-        return max(
-            0, sum(max(0, lane.channels - lane.on) for lane in lanes if lane.rules.prefixes) - self.preparing
-        )
+        free = sum(max(0, lane.channels - lane.on) for lane in lanes if lane.rules.prefixes)
+        return max(0, free - self._preparing)
 
     def on(self, trunk: str) -> int:
         """How many calls hold a channel of the trunk."""
@@ -178,9 +178,16 @@ class TrunkAccount:
     # ---- for its routes -------------------------------------------------------------------------------------
 
     def ready(self, use: Use) -> Ready:
-        calls, again_in_s = self.router.ready(use, self._loop.time(), AHEAD_S)
-        calls = max(0, calls - self.preparing)
+        room, again_in_s = self.router.ready(use, self._loop.time(), AHEAD_S)
+        calls = max(0, room - self._preparing)
+        self._short |= room > 0 and calls == 0
         return Ready(calls, None if again_in_s is None else max(SOONEST_S, again_in_s))
+
+    def prepare(self, calls: int) -> None:
+        self._preparing += calls
+        if calls < 0 and self._short:  # nobody else would ever tell them, and they wait for half a minute
+            self._short = False
+            self._wake()
 
     def take(self, use: Use, phone: str, tried: frozenset[str]) -> Route | NoRoute:
         return self._route(self.router.take(use, phone, tried, self._loop.time()))
@@ -260,15 +267,13 @@ class TrunkRoutes:
     def __init__(self, account: TrunkAccount, use: Use) -> None:
         self.account = account
         self._use = use
-        self._preparing = 0
 
     @property
     def channels(self) -> int:
         return self.account.router.channels(self._use)
 
     def prepare(self, calls: int) -> None:
-        self._preparing += calls
-        self.account.preparing += calls
+        self.account.prepare(calls)
 
     def ready(self) -> Ready:
         return self.account.ready(self._use)

@@ -121,6 +121,23 @@ def test_several_campaigns_share_the_trunks_and_none_is_oversold(
     assert {news.what for news in done.news} == {"begins", "ends"}
 
 
+def test_a_campaign_that_found_the_slow_trunk_taken_goes_on_as_soon_as_there_is_room(
+    scene_on: Callable[..., Scene], sqlite_url: str
+) -> None:
+    """Calls that the others prepare take the trunk's pace for moments only."""
+    scene = scene_on(sqlite_url, "[trunks.only]\nchannels = 40\ncalls_per_s = 2.4\n")
+    for name in range(3):
+        scene.campaign(f"c{name}", [phone(20 * name + n) for n in range(20)], concurrency=40)
+    done = worked(scene, {"defaults": {"ring_s": 40}})
+    placed = {e.phone: s for s, e in done.events if isinstance(e, CallPlaced)}
+    begin_s = min(placed.values())
+    for name in range(3):
+        mine = sorted(placed[phone(20 * name + n)] for n in range(20))
+        early = [begin_s, *(at_s for at_s in mine if at_s < begin_s + 15.0)]
+        assert max(after - before for before, after in itertools.pairwise(early)) < 5.0
+        assert len(early) > 8
+
+
 def test_campaigns_of_one_priority_get_equal_shares_whatever_their_size(
     scene_on: Callable[..., Scene], sqlite_url: str
 ) -> None:
