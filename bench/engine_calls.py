@@ -20,8 +20,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from bench.engine_load import PROBE_EVERY
+from flows.events import IdentityNoted
 from flows.loader import load
-from flows.sprint import IdentityNoted
 from ivr.briefs import Brief
 from ivr.clock import RealClock
 from ivr.config import PathSettings, Settings

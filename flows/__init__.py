@@ -2,4 +2,5 @@
 
 Public face: `flows.loader` (`load`, `loads`, `load_document`), `flows.interpreter` (`start`, `resume`),
 `flows.linter` (`lint`, `lint_file`, `load_checked`), `flows.graph`, `flows.conversations`, `flows.library`; the
-types that cross the border are in `flows.sprint` (waits, results, events), `flows.session` and `flows.ports`."""
+types that cross the border are in `flows.waits`, `flows.results`, `flows.events`, `flows.session` (`Sprint`) and
+`flows.ports`."""

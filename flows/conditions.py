@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import Any
 
 from flows.findings import FlowError, nearest
-from flows.sprint import Scalar
+from flows.values import Scalar
 
 MAX_CHARS = 500
 FUNCTIONS = frozenset({"contains", "startsWith", "endsWith", "matches", "int", "double", "string"})

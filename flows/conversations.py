@@ -26,30 +26,18 @@ from typing import Any, Literal
 from pydantic import BaseModel, Field, ValidationError, field_validator
 
 from flows.edges import edges
+from flows.events import AnswerTaken, DispositionSet, Event, IdentityNoted, NodeEntered, OptedOut
 from flows.explain import explain
 from flows.findings import FlowError, FlowLoadError
 from flows.flow import Flow
 from flows.interpreter import resume, start
 from flows.parts import Text, rule_error
+from flows.results import CallEnded, Played, Result
 from flows.session import Session, Sprint
 from flows.shorthand import result_of
 from flows.source import parse_list, read
-from flows.sprint import (
-    AnswerTaken,
-    CallEnded,
-    DispositionSet,
-    Event,
-    Frozen,
-    HangupWait,
-    IdentityNoted,
-    MessageWait,
-    NodeEntered,
-    OptedOut,
-    Played,
-    PlayWait,
-    Result,
-    Scalar,
-)
+from flows.values import Frozen, Scalar
+from flows.waits import HangupWait, MessageWait, PlayWait
 
 SUFFIX = ".conversations.yaml"
 

@@ -15,7 +15,7 @@ from flows.findings import Finding, listed, nearest
 from flows.parts import NAME_PATTERN, PROMPT_PATTERN, Constant, DigitsSpec, Limits, Prompt
 from flows.schema import SCHEMA_VERSION, FlowSpec
 from flows.source import Path_, Source, kind_word
-from flows.sprint import BargeIn, SpeechBargeIn
+from flows.waits import BargeIn, SpeechBargeIn
 
 _TYPES = {
     "string_type": "text",

@@ -27,7 +27,7 @@ from flows.nodes import (
 )
 from flows.schema import SYSTEM_VARIABLES, FlowSpec
 from flows.source import Source
-from flows.sprint import Scalar
+from flows.values import Scalar
 
 COMMON = "common"
 

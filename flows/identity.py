@@ -7,24 +7,14 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
+from flows.events import IdentityNoted, QuestionFailed
 from flows.findings import WrongResultError
 from flows.nodes import IdentityMethod, IdentityNode
+from flows.results import CheckStatus, IdentityChecked, IdentityJudged, IdentityOutcome, Input, MethodOutcome
 from flows.run import Arm, Run, Step
 from flows.session import IdentityProgress
-from flows.sprint import (
-    AskWait,
-    CheckStatus,
-    Expect,
-    Frozen,
-    IdentityChecked,
-    IdentityJudged,
-    IdentityNoted,
-    IdentityOutcome,
-    IdentityWait,
-    Input,
-    MethodOutcome,
-    QuestionFailed,
-)
+from flows.values import Frozen
+from flows.waits import AskWait, Expect, IdentityWait
 
 SKIP_KEY, SKIP = "*", "skip"  # "I don't have it": the next method
 TERMINATOR = "#"

@@ -10,28 +10,17 @@ import json
 from collections.abc import Mapping
 
 from flows import identity
+from flows.events import CommandHeard, FlowEnded, NodeEntered, OptedOut
 from flows.findings import FlowError, WrongResultError, WrongSessionError
 from flows.flow import COMMON, Flow
 from flows.nodes import AskNode, IdentityNode, Node, PlayNode
 from flows.replies import failed, reply
+from flows.results import CallEnded, Command, MachineDetected, Result, TransferEnded
 from flows.run import Arm, Goto, Run, Step
 from flows.session import Session, Sprint
-from flows.sprint import (
-    CallEnded,
-    Command,
-    CommandHeard,
-    CommandName,
-    FlowEnded,
-    HangupWait,
-    MachineDetected,
-    NodeEntered,
-    OptedOut,
-    Result,
-    Scalar,
-    TransferEnded,
-    Wait,
-)
+from flows.values import CommandName, Scalar
 from flows.visits import VISITS, play, question
+from flows.waits import HangupWait, Wait
 
 MAX_REPEATS = 3  # *repeat* at one node; after that it counts as not understood
 DISPOSITION_INCOMPLETE = "incomplete"  # the call ended before the flow said what it came to

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
-from flows.sprint import Frozen, Scalar
+from flows.values import Frozen, Scalar
 
 NAME_PATTERN = r"^[a-z][a-z0-9_]*$"
 PROMPT_PATTERN = r"^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)+$"

@@ -21,7 +21,7 @@ from flows.interpreter import MAX_REPEATS
 from flows.parts import NAME_PATTERN, PROMPT_PATTERN, Constant, DigitsSpec, Limits
 from flows.schema import MAX_NODES, SYSTEM_VARIABLES, FlowSpec
 from flows.shorthand import WORDS
-from flows.sprint import BargeIn, SpeechBargeIn
+from flows.waits import BargeIn, SpeechBargeIn
 
 _SECTION = re.compile(r"(<!-- generated: (\w+) -->\n).*?(<!-- end -->\n)", re.DOTALL)
 _SPECS: Mapping[str, type[BaseModel]] = {

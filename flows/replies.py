@@ -7,24 +7,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Literal
 
+from flows.events import AnswerTaken, QuestionFailed
 from flows.findings import WrongResultError, listed
 from flows.nodes import ApiNode, AskNode, CallbackNode, TransferNode
+from flows.results import ApiReplied, CallbackBooked, Input, NoInput, NoMatch, SmsQueued, TransferEnded
 from flows.run import Arm, Run, Step
-from flows.sprint import (
-    SECRET,
-    AnswerTaken,
-    ApiReplied,
-    CallbackBooked,
-    Frozen,
-    HangupWait,
-    Input,
-    NoInput,
-    NoMatch,
-    QuestionFailed,
-    SmsQueued,
-    TransferEnded,
-)
+from flows.values import SECRET, Frozen
 from flows.visits import question
+from flows.waits import HangupWait
 
 
 def on_played(run: Run, result: Any) -> Step:

@@ -5,21 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
+from flows.events import DispositionSet, Event, FlowFailed, VariableSet
 from flows.flow import Flow, Unit
 from flows.nodes import Node
 from flows.parts import Prompt
 from flows.session import IdentityProgress, Session, Sprint
-from flows.sprint import (
-    DispositionSet,
-    Event,
-    FlowFailed,
-    HangupWait,
-    IdentityWait,
-    PromptRef,
-    Scalar,
-    VariableSet,
-    Wait,
-)
+from flows.values import Scalar
+from flows.waits import HangupWait, IdentityWait, PromptRef, Wait
 
 
 @dataclass(frozen=True, slots=True)

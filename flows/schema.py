@@ -27,7 +27,8 @@ from flows.nodes import (
     kind_of,
 )
 from flows.parts import Constant, Limits, Name, Purpose, Text, VariableType
-from flows.sprint import BargeIn, Frozen
+from flows.values import Frozen
+from flows.waits import BargeIn
 
 SCHEMA_VERSION = 1
 MAX_NODES = 500

@@ -6,7 +6,10 @@ from typing import Literal
 
 from pydantic import Field
 
-from flows.sprint import Event, Frozen, MethodOutcome, Scalar, Wait
+from flows.events import Event
+from flows.results import MethodOutcome
+from flows.values import Frozen, Scalar
+from flows.waits import Wait
 
 
 class IdentityProgress(Frozen):
@@ -40,7 +43,8 @@ class Session(Frozen):
 
 
 class Sprint(Frozen):
-    """What happened between two waits: the session after it, the events in order, the wait (None: ended)."""
+    """What happened between two waits (goflow's term): the session after it, the events in order, and the one wait
+    that needs the world now (None: ended)."""
 
     session: Session
     events: tuple[Event, ...]

@@ -8,18 +8,15 @@ from typing import Any, get_args
 from flows.findings import FlowError, listed
 from flows.flow import Flow
 from flows.nodes import AskNode
-from flows.sprint import (
+from flows.results import (
     ApiReplied,
-    AskWait,
     CallbackBooked,
     CallEnded,
     CheckStatus,
     Command,
-    CommandName,
     IdentityChecked,
     Input,
     MachineDetected,
-    Modality,
     NoInput,
     NoMatch,
     Played,
@@ -27,8 +24,9 @@ from flows.sprint import (
     SmsQueued,
     TransferEnded,
     TransferStatus,
-    Wait,
 )
+from flows.values import CommandName, Modality
+from flows.waits import AskWait, Wait
 
 _EVERYWHERE: Mapping[str, Result] = {
     "hang_up": CallEnded(by="callee"),

@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from flows.conditions import ConditionError, compile_condition
+from flows.events import OptedOut
 from flows.identity import begin
 from flows.nodes import (
     ApiNode,
@@ -26,15 +27,14 @@ from flows.nodes import (
 )
 from flows.parts import DigitsSpec
 from flows.run import Arm, Goto, Run, Step
-from flows.sprint import (
+from flows.values import CommandName
+from flows.waits import (
     ApiWait,
     AskWait,
     CallbackWait,
-    CommandName,
     Expect,
     HangupWait,
     MessageWait,
-    OptedOut,
     PlayWait,
     SmsWait,
     TransferWait,

@@ -11,23 +11,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 
-from flows.sprint import (
-    SECRET,
-    AnswerTaken,
-    AskWait,
-    Command,
-    CommandName,
-    Event,
-    IdentityNoted,
-    Input,
-    NoInput,
-    NoMatch,
-    PromptRef,
-    Result,
-    Scalar,
-    TransferWait,
-    Wait,
-)
+from flows.events import AnswerTaken, Event, IdentityNoted
+from flows.results import Command, Input, NoInput, NoMatch, Result
+from flows.values import SECRET, CommandName, Scalar
+from flows.waits import AskWait, PromptRef, TransferWait, Wait
 from ivr.identity.hashes import is_hash
 from ivr.spoken_digits import masked, runs
 from prompts.values import AS_IS

@@ -16,7 +16,7 @@ from typing import Any
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from flows.sprint import Scalar
+from flows.values import Scalar
 from ivr.asking import FAULTS, AskedSystem, Manners, token_of
 from ivr.config import EligibilitySettings, Settings
 from ivr.contacts_import.report import CellError, shown

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
-from flows.sprint import TransferStatus
+from flows.results import TransferStatus
 from ivr.briefs import Brief
 from ivr.model import HandoffResult
 from trunk.ports import Call, CallHandler, Cause, OriginateRequest

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from flows.sprint import Modality
+from flows.values import Modality
 from ivr.briefs import Brief
 from ivr.model import AttemptState, CampaignState, HungUpBy, Intention, SegmentKind
 from trunk.ports import DialOutcome

@@ -34,7 +34,7 @@ RENDERING = 1
 
 @dataclass(frozen=True, slots=True)
 class PromptRequest:
-    """What to say: an id of the catalogue or a template, with values; like flows.sprint.PromptRef."""
+    """What to say: an id of the catalogue or a template, with values; like flows.waits.PromptRef."""
 
     language: str
     id: str | None = None

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from typing import Any, Protocol
 
-from flows.sprint import TransferStatus
+from flows.results import TransferStatus
 from ivr.ports import Admission, Agent, Request, Staff, Standing
 
 

@@ -8,7 +8,7 @@ from typing import ClassVar
 from pydantic import Field
 
 from flows.parts import Intention, Name, Prompt
-from flows.sprint import Frozen
+from flows.values import Frozen
 
 
 class Node(Frozen):

@@ -9,7 +9,8 @@ from pydantic import Field, ValidationInfo, model_validator
 
 from flows.nodes.base import Node
 from flows.parts import Name, Prompt, Prompts, Purpose, Text, rule_error
-from flows.sprint import BargeIn, Frozen
+from flows.values import Frozen
+from flows.waits import BargeIn
 
 STORED = "stored"  # in the context in which a stored flow is read
 WHISPER = {"id": "common.whisper"}

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from flows.nodes.base import Node
 from flows.parts import Name, Prompt, Prompts, Text
-from flows.sprint import Frozen
+from flows.values import Frozen
 
 
 class MessageSpec(Frozen):

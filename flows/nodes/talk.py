@@ -10,7 +10,8 @@ from flows.answers import ANSWER_TYPES
 from flows.findings import listed, nearest
 from flows.nodes.base import Node
 from flows.parts import DigitsSpec, Key, Name, Prompt, Prompts, Text, Value, rule_error
-from flows.sprint import BargeIn, Frozen
+from flows.values import Frozen
+from flows.waits import BargeIn
 
 
 class PlayNode(Node):

@@ -6,7 +6,7 @@ from pydantic import ConfigDict, Field, field_validator
 
 from flows.nodes.base import Node
 from flows.parts import Expression, Name, rule_error
-from flows.sprint import Frozen, Scalar
+from flows.values import Frozen, Scalar
 
 
 class Case(Frozen):

@@ -13,7 +13,8 @@ from datetime import datetime, timedelta
 
 from sqlalchemy.orm import Session
 
-from flows.sprint import PromptRef, Scalar
+from flows.values import Scalar
+from flows.waits import PromptRef
 from ivr.byhand import hushing, rows
 from ivr.byhand.book import Book
 from ivr.byhand.closing import Closing, wrap_up

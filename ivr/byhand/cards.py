@@ -10,8 +10,10 @@ from typing import Any
 from sqlalchemy import Select, bindparam, select, union_all
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
+from flows.events import AnswerTaken, DispositionSet
 from flows.findings import FlowError
-from flows.sprint import AnswerTaken, DispositionSet, Input, Scalar
+from flows.results import Input
+from flows.values import Scalar
 from ivr.briefs import Brief, of_answers, read
 from ivr.byhand.book import Book
 from ivr.byhand.finishing import dispositions_of

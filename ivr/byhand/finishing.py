@@ -10,7 +10,8 @@ from typing import Any, Literal
 
 from flows.flow import Flow
 from flows.interpreter import DISPOSITION_INCOMPLETE, DISPOSITION_VOICEMAIL
-from flows.sprint import CallbackBooked, CallbackWait, CallEnded, MachineDetected, Played
+from flows.results import CallbackBooked, CallEnded, MachineDetected, Played
+from flows.waits import CallbackWait
 from ivr.byhand.errors import TaskError
 from ivr.byhand.script import Entry, Script
 from ivr.dialer.store import RecordingFacts

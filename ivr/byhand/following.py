@@ -17,7 +17,8 @@ from sqlalchemy.orm import Session
 
 from flows.findings import FlowError
 from flows.flow import Flow
-from flows.sprint import IdentityJudged, Modality
+from flows.results import IdentityJudged
+from flows.values import Modality
 from ivr.background import background
 from ivr.byhand.book import Book
 from ivr.byhand.script import Entry, Script, Start, replay

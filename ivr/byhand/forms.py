@@ -8,20 +8,10 @@ from enum import StrEnum
 from typing import cast, get_args
 
 from flows.answers import ANSWER_TYPES
+from flows.results import IdentityJudged, IdentityOutcome, Input, Played, Result
 from flows.session import Session
-from flows.sprint import (
-    AskWait,
-    HangupWait,
-    IdentityJudged,
-    IdentityOutcome,
-    Input,
-    MessageWait,
-    Modality,
-    Played,
-    Result,
-    TransferWait,
-    Wait,
-)
+from flows.values import Modality
+from flows.waits import AskWait, HangupWait, MessageWait, TransferWait, Wait
 from ivr.byhand.errors import TaskError
 from ivr.byhand.script import talked
 from ivr.identity.form import METHODS

@@ -14,19 +14,10 @@ import re
 from collections.abc import Collection, Iterable, Mapping
 from urllib.parse import unquote
 
-from flows.sprint import (
-    SECRET,
-    ApiReplied,
-    ApiWait,
-    CallbackWait,
-    Event,
-    PromptRef,
-    Result,
-    Scalar,
-    SmsWait,
-    VariableSet,
-    Wait,
-)
+from flows.events import Event, VariableSet
+from flows.results import ApiReplied, Result
+from flows.values import SECRET, Scalar
+from flows.waits import ApiWait, CallbackWait, PromptRef, SmsWait, Wait
 from prompts.templates import variables as variables_of
 
 UNKNOWN_DIGIT = "0"  # of a secret as it is kept: how many there were, and no more

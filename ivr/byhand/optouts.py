@@ -8,7 +8,7 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from flows.sprint import OptedOut
+from flows.events import OptedOut
 from ivr.byhand.script import Script
 from ivr.database.locks import lock_numbers
 from ivr.model import Attempt, DoNotDisturb, Handling

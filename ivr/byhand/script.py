@@ -14,28 +14,16 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from flows.conditions import compile_condition
+from flows.events import Event, NodeEntered
 from flows.findings import FlowError
 from flows.flow import Flow
 from flows.interpreter import resume, start
 from flows.nodes import ApiNode
+from flows.results import Input, NoMatch, Played, Result, TransferEnded
 from flows.secret_use import expressions
 from flows.session import Session, Sprint
-from flows.sprint import (
-    AskWait,
-    Event,
-    Input,
-    MessageWait,
-    NodeEntered,
-    NoMatch,
-    Played,
-    PlayWait,
-    PromptRef,
-    Result,
-    Scalar,
-    TransferEnded,
-    TransferWait,
-    Wait,
-)
+from flows.values import Scalar
+from flows.waits import AskWait, MessageWait, PlayWait, PromptRef, TransferWait, Wait
 from ivr.byhand.masking import (
     LOST_DIGIT,
     UNKNOWN_DIGIT,

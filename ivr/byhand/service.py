@@ -13,21 +13,10 @@ from typing import TYPE_CHECKING, TypeVar
 
 from sqlalchemy.orm import Session
 
-from flows.sprint import (
-    ApiWait,
-    CallbackBooked,
-    CallbackWait,
-    Command,
-    CommandName,
-    IdentityJudged,
-    MachineDetected,
-    Modality,
-    NoMatch,
-    SmsQueued,
-    SmsWait,
-    Wait,
-)
-from flows.sprint import Result as FlowResult
+from flows.results import CallbackBooked, Command, IdentityJudged, MachineDetected, NoMatch, SmsQueued
+from flows.results import Result as FlowResult
+from flows.values import CommandName, Modality
+from flows.waits import ApiWait, CallbackWait, SmsWait, Wait
 from ivr.byhand import hushing, optouts, rows
 from ivr.byhand.book import Book
 from ivr.byhand.cards import Card, Held, card_of, held_of

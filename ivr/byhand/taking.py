@@ -12,7 +12,7 @@ from typing import TypeAlias, TypeVar
 
 from sqlalchemy.orm import Session
 
-from flows.sprint import Scalar
+from flows.values import Scalar
 from ivr.byhand import rows
 from ivr.byhand.book import Book, ByHand
 from ivr.byhand.errors import TaskError

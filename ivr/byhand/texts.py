@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from flows.sprint import PromptRef
+from flows.waits import PromptRef
 from prompts.catalogue import Catalogue
 from prompts.errors import PromptError
 from prompts.wording import Wording

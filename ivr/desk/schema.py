@@ -9,7 +9,7 @@ from typing import Annotated, Self
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from flows.parts import Name, rule_error
-from flows.sprint import Frozen
+from flows.values import Frozen
 
 SCHEMA_VERSION = 1
 

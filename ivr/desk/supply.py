@@ -15,7 +15,7 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
-from flows.sprint import TransferStatus
+from flows.results import TransferStatus
 from ivr.config import DeskSettings
 from ivr.database import Database, DatabaseError
 from ivr.desk import waiting

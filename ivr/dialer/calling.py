@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from flows.sprint import Scalar
+from flows.values import Scalar
 from ivr.database import Database, DatabaseError
 from ivr.database.failures import DATABASE_WAIT_S
 from ivr.dialer import store

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
-from flows.sprint import IdentityNoted
+from flows.events import IdentityNoted
 from ivr.briefs import Brief, kept
 from ivr.database import Database
 from ivr.database.locks import lock_numbers

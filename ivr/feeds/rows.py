@@ -14,7 +14,7 @@ from functools import partial
 from typing import TypeVar
 from zoneinfo import ZoneInfo
 
-from flows.sprint import Scalar
+from flows.values import Scalar
 from ivr.contacts_import.cells import Cell, text_of
 from ivr.contacts_import.phones import normalise_phone
 from ivr.contacts_import.report import CellError, shown

@@ -13,7 +13,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
 from flows.parts import Name, Purpose, VariableType, rule_error
-from flows.sprint import Frozen
+from flows.values import Frozen
 from ivr.crons import Cron, Zone
 
 SCHEMA_VERSION = 1

@@ -13,7 +13,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from flows.findings import fill
-from flows.sprint import Scalar
+from flows.values import Scalar
 from ivr import deliveries
 from ivr.campaigns.words import state_word
 from ivr.contacts_import.phones import normalise_phone

@@ -17,7 +17,9 @@ from sqlalchemy.orm import Session
 
 from flows.flow import Flow
 from flows.nodes import IdentityNode
-from flows.sprint import CheckStatus, IdentityWait, Scalar
+from flows.results import CheckStatus
+from flows.values import Scalar
+from flows.waits import IdentityWait
 from ivr.asking import FAULTS, AskedSystem, Manners, token_of
 from ivr.config import CheckerSettings, ConfigError, IdentitySettings, Settings
 from ivr.database import Database, DatabaseError

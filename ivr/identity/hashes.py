@@ -15,7 +15,7 @@ from typing import Any
 from argon2 import PasswordHasher, extract_parameters
 from argon2.exceptions import InvalidHashError, VerificationError, VerifyMismatchError
 
-from flows.sprint import SECRET
+from flows.values import SECRET
 
 SPELLINGS = ("$argon2id$", "pbkdf2_sha256$", "sha256$")  # how they begin
 # A list must not decide how long a call waits, nor how much memory that takes.

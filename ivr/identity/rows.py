@@ -9,7 +9,7 @@ from datetime import datetime
 from sqlalchemy import and_, case, func, select
 from sqlalchemy.orm import Session
 
-from flows.sprint import IdentityNoted
+from flows.events import IdentityNoted
 from ivr.model import Attempt, IdentityCheck, IdentityResult
 
 

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from flows.parts import Name, Purpose, rule_error
-from flows.sprint import Frozen
+from flows.values import Frozen
 
 SCHEMA_VERSION = 1
 SIGNALS = ("complaint", "short_call", "dead_air", "talk_over", "fast_speech", "slow_speech", "missing_step")

@@ -17,7 +17,7 @@ from typing import Any
 from sqlalchemy import exists, func, select
 from sqlalchemy.orm import Session
 
-from flows.sprint import Modality
+from flows.values import Modality
 from ivr.database import Database
 from ivr.database.locks import lock_name
 from ivr.inspection.errors import InspectionError

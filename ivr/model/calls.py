@@ -8,7 +8,7 @@ from enum import StrEnum
 from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint, false, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from flows.sprint import Modality
+from flows.values import Modality
 from ivr.model.strategy import CallWhy
 from ivr.model.types import PHONE_CHARS, SHA256_CHARS, UUID_CHARS, Base, json_type, text_enum
 from trunk.ports import DialOutcome, EarlyMedia

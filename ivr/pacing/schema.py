@@ -7,7 +7,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from flows.parts import Name, rule_error
-from flows.sprint import Frozen
+from flows.values import Frozen
 
 Mode = Literal["fixed", "power", "predictive"]
 Priority = Annotated[int, Field(ge=1, le=9)]  # 1 is served before 2, and so on

@@ -12,7 +12,7 @@ from enum import StrEnum
 from functools import lru_cache
 
 from flows.conditions import Condition, ConditionError, compile_condition
-from flows.sprint import Scalar
+from flows.values import Scalar
 from ivr.policy.calendar import day_begun, month_before, month_of, next_day, next_month
 from ivr.policy.policy import TODAY, CampaignRules
 

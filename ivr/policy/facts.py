@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
-from flows.sprint import Scalar
+from flows.values import Scalar
 from ivr.database.among import among
 from ivr.model import (
     Attempt,

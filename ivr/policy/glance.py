@@ -13,7 +13,7 @@ from typing import Any, Self
 
 from sqlalchemy import ColumnElement, bindparam, literal_column, or_, select, true
 
-from flows.sprint import Scalar
+from flows.values import Scalar
 from ivr.model import (
     Attempt,
     Consent,

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from pydantic import AfterValidator, Field, model_validator
 
 from flows.parts import Expression, Name, Purpose, VariableType, rule_error
-from flows.sprint import Frozen
+from flows.values import Frozen
 
 SCHEMA_VERSION = 1
 PURPOSES: tuple[Purpose, ...] = get_args(Purpose)

@@ -5,7 +5,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from flows.sprint import AskWait, MessageWait, PlayWait, Result, TransferWait, Wait
+from flows.results import Result
+from flows.waits import AskWait, MessageWait, PlayWait, TransferWait, Wait
 from trunk.ports import Cause
 
 

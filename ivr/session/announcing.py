@@ -7,7 +7,7 @@ import asyncio
 import logging
 from math import ceil
 
-from flows.sprint import PromptRef, TransferWait
+from flows.waits import PromptRef, TransferWait
 from ivr.database import DatabaseError
 from ivr.errors import IvrError
 from ivr.ports import Standing

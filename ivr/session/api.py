@@ -13,7 +13,9 @@ from urllib.parse import urlsplit
 
 import aiohttp
 
-from flows.sprint import ApiReplied, ApiWait, Scalar
+from flows.results import ApiReplied
+from flows.values import Scalar
+from flows.waits import ApiWait
 from ivr.clock import Clock
 from ivr.config import ApiSettings
 

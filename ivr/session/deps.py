@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from flows.sprint import IdentityNoted, Scalar
+from flows.events import IdentityNoted
+from flows.values import Scalar
 from ivr.briefs import Brief
 from ivr.clock import Clock
 from ivr.ports import AgentSupply, HandedOver

@@ -5,7 +5,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from flows.sprint import Result, TransferEnded, Wait
+from flows.results import Result, TransferEnded
+from flows.waits import Wait
 from trunk.ports import Answered, HungUp, KeyPressed, Progress, Ringing
 
 

@@ -11,7 +11,8 @@ import asyncio
 import logging
 from collections.abc import Callable, Mapping
 
-from flows.sprint import TransferEnded, TransferStatus, TransferWait
+from flows.results import TransferEnded, TransferStatus
+from flows.waits import TransferWait
 from ivr.model import HandoffResult
 from ivr.ports import Admission, Agent, HandedOver, Request, Standing
 from ivr.session.deps import CallDeps

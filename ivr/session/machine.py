@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from flows.sprint import AskWait, HangupWait, MessageWait, PlayWait, TransferWait
+from flows.waits import AskWait, HangupWait, MessageWait, PlayWait, TransferWait
 from ivr.session.actions import (
     Action,
     BeginTalk,

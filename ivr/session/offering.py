@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
 
-from flows.sprint import PromptRef, TransferWait
+from flows.waits import PromptRef, TransferWait
 from ivr.briefs import Brief
 from ivr.model import HandoffResult
 from ivr.ports import Agent, AgentSupply, SecondLegs

@@ -124,7 +124,7 @@ class NoQueue:
 
 @dataclass(frozen=True, slots=True)
 class AgentTried:
-    """That leg is over; `status` is what it came to (`flows.sprint.TransferStatus`)."""
+    """That leg is over; `status` is what it came to (`flows.results.TransferStatus`)."""
 
     attempt_id: str
     leg_id: str

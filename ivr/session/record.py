@@ -5,16 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from flows.sprint import (
-    AnswerTaken,
-    CallbackWait,
-    DispositionSet,
-    Event,
-    FlowFailed,
-    Input,
-    NodeEntered,
-    OptedOut,
-)
+from flows.events import AnswerTaken, DispositionSet, Event, FlowFailed, NodeEntered, OptedOut
+from flows.results import Input
+from flows.waits import CallbackWait
 from ivr.model import Intention
 from ivr.strategy.grades import Facts
 from trunk.ports import Cause, DialOutcome

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import asyncio
 
-from flows.sprint import AskWait, IdentityWait, Wait
+from flows.waits import AskWait, IdentityWait, Wait
 from trunk.ports import Call
 
 LATE_KEY_S = 0.5  # after a secret: a key more, of those that keep on keying, comes sooner

@@ -11,22 +11,10 @@ from collections import deque
 
 import cel  # noqa: F401 before the first call: a flow's condition would bring it in, and stop all calls meanwhile
 
+from flows.events import Event, IdentityNoted, NodeEntered, OptedOut
 from flows.interpreter import Session, Sprint, resume, start
-from flows.sprint import (
-    CallbackBooked,
-    CallbackWait,
-    CallEnded,
-    Event,
-    IdentityNoted,
-    MachineDetected,
-    MessageWait,
-    NodeEntered,
-    OptedOut,
-    Played,
-    Result,
-    TransferEnded,
-    Wait,
-)
+from flows.results import CallbackBooked, CallEnded, MachineDetected, Played, Result, TransferEnded
+from flows.waits import CallbackWait, MessageWait, Wait
 from ivr.briefs import Asked
 from ivr.session.actions import (
     Action,

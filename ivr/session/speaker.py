@@ -16,7 +16,8 @@ from itertools import product
 from flows.flow import Flow
 from flows.nodes import AskNode, IdentityNode, MessageNode, PlayNode, SubflowNode, TransferNode
 from flows.parts import Prompt
-from flows.sprint import PromptRef, Scalar
+from flows.values import Scalar
+from flows.waits import PromptRef
 from prompts.catalogue import Catalogue
 from prompts.errors import PromptError
 from prompts.renderer import PromptRequest, Renderer

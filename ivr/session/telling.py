@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from flows.sprint import SECRET, AskWait, Command, Input, MachineDetected, NoInput, NoMatch, Result, Wait
+from flows.results import Command, Input, MachineDetected, NoInput, NoMatch, Result
+from flows.values import SECRET
+from flows.waits import AskWait, Wait
 from ivr.session.progress import Bus, PromptBegan, PromptEnded, Understood
 from speech.turn import TurnState
 

@@ -8,7 +8,8 @@ import logging
 from collections.abc import Callable
 from functools import partial
 
-from flows.sprint import TransferEnded, TransferWait
+from flows.results import TransferEnded
+from flows.waits import TransferWait
 from ivr.briefs import Brief
 from ivr.database import DatabaseError
 from ivr.model import HandoffResult

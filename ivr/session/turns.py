@@ -8,22 +8,9 @@ from collections.abc import Iterator
 
 from flows.flow import Flow
 from flows.nodes import AskNode
-from flows.sprint import (
-    AskWait,
-    BargeIn,
-    Command,
-    CommandName,
-    Expect,
-    Input,
-    MachineDetected,
-    MessageWait,
-    Modality,
-    NoInput,
-    NoMatch,
-    Played,
-    PlayWait,
-    Result,
-)
+from flows.results import Command, Input, MachineDetected, NoInput, NoMatch, Played, Result
+from flows.values import CommandName, Modality
+from flows.waits import AskWait, BargeIn, Expect, MessageWait, PlayWait
 from ivr.config import HearingSettings
 from speech.answers import AnswerSpec, build_question
 from speech.audio import PromptAudio

@@ -14,7 +14,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 
-from flows.sprint import SECRET, PromptRef, Scalar
+from flows.values import SECRET, Scalar
+from flows.waits import PromptRef
 from ivr.briefs import Brief, CameTo, Point
 from ivr.clock import Clock
 from ivr.session.faults import log_fault

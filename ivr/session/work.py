@@ -4,17 +4,8 @@ from __future__ import annotations
 
 import logging
 
-from flows.sprint import (
-    ApiWait,
-    CallbackBooked,
-    CallbackWait,
-    IdentityChecked,
-    IdentityWait,
-    Result,
-    SmsQueued,
-    SmsWait,
-    Wait,
-)
+from flows.results import CallbackBooked, IdentityChecked, Result, SmsQueued
+from flows.waits import ApiWait, CallbackWait, IdentityWait, SmsWait, Wait
 from ivr.briefs import Asked
 from ivr.identity.checking import Question
 from ivr.session.deps import CallDeps, PlacedAttempt

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from flows.conditions import Condition, ConditionError
-from flows.sprint import Scalar
+from flows.values import Scalar
 from ivr.model import Intention
 from ivr.strategy.schema import GRADES, Grade
 from ivr.strategy.strategy import Strategy

@@ -13,7 +13,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import phonenumbers
 
-from flows.sprint import Scalar
+from flows.values import Scalar
 from ivr.strategy.day_parts import Times
 from ivr.strategy.schema import duration_of
 from ivr.strategy.strategy import Strategy

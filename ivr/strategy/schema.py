@@ -10,7 +10,7 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, Field, model_validator
 
 from flows.parts import Expression, Intention, Name, Purpose, rule_error
-from flows.sprint import Frozen
+from flows.values import Frozen
 from ivr.pacing.schema import USUAL_PRIORITY, USUAL_SHARE, PaceSpec, Priority, Share
 from ivr.policy.schema import COUNTED, Span, span_of
 

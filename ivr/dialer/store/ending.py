@@ -11,7 +11,7 @@ from sqlalchemy import select
 from sqlalchemy import update as update_of
 from sqlalchemy.orm import Session
 
-from flows.sprint import Scalar
+from flows.values import Scalar
 from ivr import deliveries
 from ivr.dialer.store.following import Followed, Following, SoFar, follow, so_far, what_follows
 from ivr.dialer.store.placing import Placing, place

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from sqlalchemy.orm import Session
 
-from flows.sprint import Scalar
+from flows.values import Scalar
 from ivr.database import Database
 from ivr.dialer.store.claiming import Claim, Claimed, Terms, claim, claimed, claiming
 from ivr.dialer.store.front import Front, front_of

@@ -15,7 +15,7 @@ from pydantic import AfterValidator, BaseModel, Field, StringConstraints, model_
 
 from flows.parts import Name, rule_error
 from flows.source import read
-from flows.sprint import Frozen
+from flows.values import Frozen
 from ivr.crons import Cron, Zone, last_time, next_time
 from ivr.documents import DocumentKind
 from ivr.report.period import Every, period_of

@@ -28,7 +28,7 @@ from sqlalchemy.orm import Session
 
 import flows
 from flows.loader import load
-from flows.sprint import Modality
+from flows.values import Modality
 from ivr.database import Database
 from ivr.model import (
     Answer,

@@ -19,7 +19,7 @@ from admin.app import SERVICES, build_app
 from admin.call import Services
 from admin.handlers.session import cookie_name
 from admin.settings import AdminSettings
-from flows.sprint import Modality
+from flows.values import Modality
 from ivr.database import Database
 from ivr.model import (
     Answer,

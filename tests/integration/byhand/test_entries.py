@@ -11,7 +11,8 @@ import pytest
 from sqlalchemy import delete
 from sqlalchemy.orm import Session
 
-from flows.sprint import ApiReplied, ApiWait
+from flows.results import ApiReplied
+from flows.waits import ApiWait
 from ivr.byhand.cards import Card
 from ivr.byhand.errors import TaskError
 from ivr.database import Database, DatabaseError

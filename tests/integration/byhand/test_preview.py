@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from flows.sprint import Modality
+from flows.values import Modality
 from ivr.byhand.errors import TaskError
 from ivr.byhand.forms import FormKind
 from ivr.byhand.taking import Nothing

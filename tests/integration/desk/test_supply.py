@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from flows.sprint import TransferStatus
+from flows.results import TransferStatus
 from ivr.database import Database, DatabaseError
 from ivr.desk import leasing, supply, waiting
 from ivr.desk.dealing import Dealing

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from flows.sprint import ApiWait
+from flows.waits import ApiWait
 from ivr.clock import RealClock
 from ivr.config import ApiSettings, Settings
 from ivr.session.api import OFFLINE, ApiClient

@@ -11,7 +11,8 @@ import pytest
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
-from flows.sprint import Input, Modality
+from flows.results import Input
+from flows.values import Modality
 from ivr.database import Database
 from ivr.dialer import store
 from ivr.model import (

@@ -13,20 +13,9 @@ import pytest
 from flows import library
 from flows.interpreter import Session, Sprint, resume, start
 from flows.loader import load
-from flows.sprint import (
-    ApiReplied,
-    AskWait,
-    CallbackBooked,
-    Input,
-    Modality,
-    NoInput,
-    Played,
-    PlayWait,
-    Result,
-    Scalar,
-    SmsQueued,
-    TransferEnded,
-)
+from flows.results import ApiReplied, CallbackBooked, Input, NoInput, Played, Result, SmsQueued, TransferEnded
+from flows.values import Modality, Scalar
+from flows.waits import AskWait, PlayWait
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(240)]
 

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from flows.loader import load
-from flows.sprint import PromptRef
+from flows.waits import PromptRef
 from ivr.briefs import Brief, CameTo, Point
 from ivr.clock import RealClock
 from ivr.session import whispering

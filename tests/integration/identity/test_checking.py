@@ -13,7 +13,8 @@ from aiohttp import web
 from pydantic import ValidationError
 from sqlalchemy.orm import Session
 
-from flows.sprint import IdentityNoted, IdentityWait
+from flows.events import IdentityNoted
+from flows.waits import IdentityWait
 from ivr.config import CheckerSettings, ConfigError, IdentitySettings, Settings
 from ivr.database import Database, DatabaseError
 from ivr.identity import checking, rows

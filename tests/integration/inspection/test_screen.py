@@ -14,7 +14,7 @@ import pytest
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from flows.sprint import Modality
+from flows.values import Modality
 from ivr.database import Database
 from ivr.inspection import papers
 from ivr.inspection.files import shipped_plan

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from sqlalchemy.orm import Session
 
-from flows.sprint import Modality
+from flows.values import Modality
 from ivr.database import Database
 from ivr.model import (
     Answer,

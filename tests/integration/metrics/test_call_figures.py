@@ -11,7 +11,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy.orm import Session
 
-from flows.sprint import Modality
+from flows.values import Modality
 from ivr.database import Database
 from ivr.metrics.book import BOOK, metrics
 from ivr.metrics.filters import Filter

@@ -6,7 +6,8 @@ import json
 from datetime import UTC, datetime, timedelta
 
 from flows.loader import loads
-from flows.sprint import Input, Modality, Result
+from flows.results import Input, Result
+from flows.values import Modality
 from ivr.byhand.forms import Form, form_at
 from ivr.byhand.script import Entry, Script, Start, replay
 

@@ -7,9 +7,11 @@ from datetime import timedelta
 
 import pytest
 
+from flows.events import AnswerTaken, DispositionSet, NodeEntered
 from flows.findings import WrongResultError
 from flows.loader import loads
-from flows.sprint import AnswerTaken, AskWait, CallEnded, DispositionSet, NodeEntered, NoMatch, SmsQueued, SmsWait
+from flows.results import CallEnded, NoMatch, SmsQueued
+from flows.waits import AskWait, SmsWait
 from ivr.byhand.errors import TaskError
 from ivr.byhand.forms import FormKind, result_of, wanted
 from ivr.byhand.script import Entry, done_before, replay, without_last

@@ -8,7 +8,9 @@ import json
 import pytest
 
 from flows.loader import loads
-from flows.sprint import ApiReplied, Scalar, SmsQueued, SmsWait
+from flows.results import ApiReplied, SmsQueued
+from flows.values import Scalar
+from flows.waits import SmsWait
 from ivr.byhand.forms import Form, FormKind
 from ivr.byhand.masking import LOST_DIGIT
 from ivr.byhand.script import Entry, LostSecretError, Script, Start, done_before, replay, without_last

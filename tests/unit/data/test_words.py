@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import ivr
-from flows.sprint import Modality
+from flows.values import Modality
 from ivr.model import Base, HungUpBy, Intention
 from ivr.report.html import report_dictionary
 from ivr.report.labels import Kind, answer_label, label

@@ -8,22 +8,10 @@ from typing import Any
 
 import pytest
 
-from flows.sprint import (
-    AnswerTaken,
-    AskWait,
-    Command,
-    CommandName,
-    Expect,
-    IdentityNoted,
-    Input,
-    MachineDetected,
-    Modality,
-    NoInput,
-    NoMatch,
-    PlayWait,
-    PromptRef,
-    Result,
-)
+from flows.events import AnswerTaken, IdentityNoted
+from flows.results import Command, Input, MachineDetected, NoInput, NoMatch, Result
+from flows.values import CommandName, Modality
+from flows.waits import AskWait, Expect, PlayWait, PromptRef
 from ivr import briefs
 from ivr.briefs import CUT, MOST_CHARS, MOST_POINTS, Asked, Brief, CameTo, Point
 

@@ -6,17 +6,16 @@ from dataclasses import replace
 
 import pytest
 
-from flows.sprint import (
+from flows.results import Played, TransferEnded
+from flows.waits import (
     ApiWait,
     AskWait,
     Expect,
     HangupWait,
     MessageWait,
-    Played,
     PlayWait,
     PromptRef,
     SmsWait,
-    TransferEnded,
     TransferWait,
 )
 from ivr.session.actions import (

@@ -10,7 +10,7 @@ from flows.flow import Flow
 from flows.interpreter import Session, Sprint, resume
 from flows.linter import lint
 from flows.loader import loads
-from flows.sprint import Result
+from flows.results import Result
 from prompts.catalogue import Catalogue
 
 HEAD = "schema: 1\nflow: trial\nlanguage: zh-CN\npurpose: {purpose}\n{top}\nstart: {start}\nnodes:\n"

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from flows.events import NodeEntered
 from flows.flow import Flow
 from flows.interpreter import Sprint
-from flows.sprint import AskWait, CallEnded, Input, MessageWait, Modality, NodeEntered, PlayWait, Result
+from flows.results import CallEnded, Input, Result
+from flows.values import Modality
+from flows.waits import AskWait, MessageWait, PlayWait
 
 MakeFlow = Callable[..., Flow]
 Go = Callable[[Flow, Sprint, Result], Sprint]

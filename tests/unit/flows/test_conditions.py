@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from flows.conditions import MAX_CHARS, ConditionError, compile_condition
-from flows.sprint import Scalar
+from flows.values import Scalar
 
 pytestmark = pytest.mark.unit
 

@@ -7,21 +7,15 @@ from typing import Any
 import pytest
 
 from flows.conversations import Conversation, run_conversation
+from flows.events import IdentityNoted
 from flows.findings import WrongResultError
 from flows.flow import Flow
 from flows.interpreter import resume, start
 from flows.loader import loads
+from flows.results import CallEnded, IdentityChecked, IdentityJudged, Input, Played
 from flows.session import Session, Sprint
-from flows.sprint import (
-    CallEnded,
-    IdentityChecked,
-    IdentityJudged,
-    IdentityNoted,
-    IdentityWait,
-    Input,
-    Modality,
-    Played,
-)
+from flows.values import Modality
+from flows.waits import IdentityWait
 
 pytestmark = pytest.mark.unit
 

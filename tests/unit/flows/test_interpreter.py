@@ -5,34 +5,24 @@ from __future__ import annotations
 
 import pytest
 
+from flows.events import AnswerTaken, DispositionSet, FlowEnded, FlowFailed, NodeEntered, OptedOut, QuestionFailed
 from flows.findings import FlowError, WrongResultError, WrongSessionError
 from flows.interpreter import MAX_REPEATS, resume, start
-from flows.sprint import (
-    AnswerTaken,
+from flows.results import (
     ApiReplied,
-    AskWait,
     CallbackBooked,
     CallEnded,
     Command,
-    CommandName,
-    DispositionSet,
-    FlowEnded,
-    FlowFailed,
-    HangupWait,
     Input,
     MachineDetected,
-    Modality,
-    NodeEntered,
     NoInput,
     NoMatch,
-    OptedOut,
     Played,
-    PlayWait,
-    QuestionFailed,
     Result,
     SmsQueued,
-    TransferWait,
 )
+from flows.values import CommandName, Modality
+from flows.waits import AskWait, HangupWait, PlayWait, TransferWait
 from tests.unit.flows.interpreting import ASK, ENDED, TRANSFER, Go, MakeFlow, ids, path, said
 
 pytestmark = pytest.mark.unit

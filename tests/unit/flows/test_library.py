@@ -6,26 +6,13 @@ import pytest
 
 from flows import library
 from flows.conversations import Conversation, Outcome, beside, coverage, load_conversations, run_conversation
+from flows.events import NodeEntered, OptedOut
 from flows.flow import Flow
 from flows.interpreter import Sprint, resume, start
 from flows.loader import load
-from flows.sprint import (
-    AskWait,
-    CallbackBooked,
-    CallEnded,
-    Command,
-    CommandName,
-    Input,
-    Modality,
-    NodeEntered,
-    OptedOut,
-    Played,
-    PlayWait,
-    Result,
-    Scalar,
-    SmsQueued,
-    TransferEnded,
-)
+from flows.results import CallbackBooked, CallEnded, Command, Input, Played, Result, SmsQueued, TransferEnded
+from flows.values import CommandName, Modality, Scalar
+from flows.waits import AskWait, PlayWait
 
 pytestmark = pytest.mark.unit
 

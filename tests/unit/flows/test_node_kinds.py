@@ -4,36 +4,33 @@ from __future__ import annotations
 
 import pytest
 
+from flows.events import AnswerTaken, DispositionSet, FlowEnded, NodeEntered, OptedOut, VariableSet
 from flows.interpreter import start
 from flows.nodes import KINDS
-from flows.sprint import (
-    AnswerTaken,
+from flows.results import (
     ApiReplied,
-    ApiWait,
-    AskWait,
     CallbackBooked,
-    CallbackWait,
     CallEnded,
-    DispositionSet,
-    Expect,
-    FlowEnded,
-    HangupWait,
     IdentityChecked,
     Input,
-    MessageWait,
-    Modality,
-    NodeEntered,
-    OptedOut,
     Played,
-    PlayWait,
     Result,
     SmsQueued,
-    SmsWait,
     TransferEnded,
-    TransferWait,
-    VariableSet,
 )
+from flows.values import Modality
 from flows.visits import VISITS
+from flows.waits import (
+    ApiWait,
+    AskWait,
+    CallbackWait,
+    Expect,
+    HangupWait,
+    MessageWait,
+    PlayWait,
+    SmsWait,
+    TransferWait,
+)
 from tests.unit.flows.interpreting import ASK, ENDED, TRANSFER, Go, MakeFlow, ids, path, said
 
 pytestmark = pytest.mark.unit

@@ -9,34 +9,27 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from flows import library
+from flows.events import DispositionSet, FlowEnded, FlowFailed, NodeEntered, OptedOut
 from flows.flow import Flow
 from flows.interpreter import MAX_REPEATS, Session, Sprint, resume, start
 from flows.loader import load
-from flows.sprint import (
+from flows.results import (
     ApiReplied,
-    AskWait,
     CallbackBooked,
     CallEnded,
     Command,
-    CommandName,
-    DispositionSet,
-    FlowEnded,
-    FlowFailed,
     Input,
     MachineDetected,
-    Modality,
-    NodeEntered,
     NoInput,
     NoMatch,
-    OptedOut,
     Played,
     Result,
-    Scalar,
     SmsQueued,
     TransferEnded,
     TransferStatus,
-    Wait,
 )
+from flows.values import CommandName, Modality, Scalar
+from flows.waits import AskWait, Wait
 
 pytestmark = pytest.mark.unit
 

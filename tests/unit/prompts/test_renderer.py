@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from flows.sprint import PromptRef
+from flows.waits import PromptRef
 from prompts.errors import PromptError
 from prompts.renderer import PromptRequest, Renderer
 from speech.audio import FRAME_BYTES, SAMPLE_RATE_HZ

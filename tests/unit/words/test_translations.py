@@ -20,7 +20,7 @@ from babel.messages.pofile import read_po
 import ivr
 from flows import library
 from flows.loader import load
-from flows.sprint import Modality
+from flows.values import Modality
 from ivr.model import Intention
 from ivr.policy.decide import Rule
 from ivr.report.labels import Kind, label
