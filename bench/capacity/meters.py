@@ -47,7 +47,7 @@ class Meters:
             cpu_s={
                 "engine": sum(map(cpu_s, self.workers)),
                 "decoding": decoding_s,
-                "encoding": sum(programs[pid] for pid in self.workers) - decoding_s,
+                "encoding": max(0.0, round(sum(programs[pid] for pid in self.workers) - decoding_s, 2)),
                 "asterisk": cpu_s(self.asterisk) + programs[self.asterisk],
                 "generator": cpu_s(self.generator),
                 "database": cpu_s(self.database) + programs[self.database] if self.database else 0.0,
