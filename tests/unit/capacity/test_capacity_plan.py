@@ -125,7 +125,8 @@ def test_a_file_that_isnt_costs(tmp_path: Path, text: str, said: str) -> None:
 @pytest.mark.parametrize(
     ("before", "after", "where"),
     [
-        ("per_spoken_answer = 66.4", "per_speaking_call = 6.6", "decoding.per_speaking_call"),
+        ("per_spoken_answer = 59.8", "per_speaking_call = 6.6", "decoding.per_speaking_call"),
+        ("[decoding_memory]", "[unknown]", "decoding_memory"),
         ("[encoding]", "[unknown]", "encoding"),
     ],
 )
