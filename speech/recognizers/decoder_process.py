@@ -15,6 +15,8 @@ import time
 from contextlib import suppress
 from multiprocessing.connection import Connection
 
+from speech.ports import SpeechError
+
 READY = "ready"
 ORPHAN_CHECK_S = 1.0
 
@@ -23,16 +25,12 @@ class DecoderProcess:
     """The parent's side. Every method may block; none is for the event loop."""
 
     def __init__(self, module: str, *arguments: str, ready_within_s: float) -> None:
-        """Started and ready. Raises EOFError when it can't be, with what it said of it."""
-        ours, theirs = socket.socketpair()
-        with theirs:
-            self._process = subprocess.Popen(  # noqa: S603 - our own module
-                [sys.executable, "-m", module, str(theirs.fileno()), *arguments],
-                stdin=subprocess.DEVNULL,
-                pass_fds=[theirs.fileno()],
-                start_new_session=True,  # Ctrl-C is for us
-            )
-        self.connection = Connection(ours.detach())
+        """Started and ready. Raises EOFError when it isn't, with what it said of it; SpeechError when the machine
+        has no room for one more process."""
+        try:
+            self._process, self.connection = _start(module, arguments)
+        except OSError as error:
+            raise SpeechError("no process can be started that decodes: {reason}", reason=error.strerror) from error
         try:
             said = self.connection.recv() if self.connection.poll(ready_within_s) else "it isn't ready in time"
         except (OSError, EOFError):
@@ -57,6 +55,25 @@ class DecoderProcess:
         self._process.kill()
         self._process.wait()
         self.connection.close()
+
+
+def _start(module: str, arguments: tuple[str, ...]) -> tuple[subprocess.Popen[bytes], Connection]:
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        process = subprocess.Popen(  # noqa: S603 - our own module
+            [sys.executable, "-P", "-m", module, str(theirs.fileno()), *arguments],
+            stdin=subprocess.DEVNULL,
+            pass_fds=[theirs.fileno()],
+            env={**os.environ, "PYTHONPATH": _importable()},
+            start_new_session=True,  # Ctrl-C is for us
+        )
+        return process, Connection(ours.detach())
+
+
+def _importable() -> str:
+    """It imports from where we do. By itself `-m` would look into the working directory first, which is the
+    user's: a queue.py there would be taken for the library's."""
+    return os.pathsep.join(path or os.getcwd() for path in sys.path)
 
 
 def parent() -> Connection:

@@ -54,13 +54,16 @@ class VoskRecognizer:
         link = VoskLink(partial(DecoderProcess, MODULE, *given, ready_within_s=READY_WITHIN_S))
         try:
             await asyncio.to_thread(link.open)
+            self._link = link
         except EOFError as error:
             raise SpeechError(
                 "the Vosk model {path} can't be loaded: run `ivr models fetch {short} --again`",
                 path=model,
                 short=short,
             ) from error
-        self._link = link
+        finally:
+            if self._link is None:  # above all when it was cancelled: the thread goes on, and nobody knows of it
+                link.close()
 
     def open(self, question: Question) -> VoskStream:
         """A new utterance. Past `max_waiting` open ones per thread it is turned away: its result is not accepted,

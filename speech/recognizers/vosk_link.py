@@ -11,12 +11,15 @@ from contextlib import suppress
 from queue import SimpleQueue
 from typing import Any
 
+from speech.ports import SpeechError
 from speech.recognizers.decoder_process import DecoderProcess
 from speech.recognizers.vosk_messages import AskUnknown, Drop, Failed, Finish, Heard, Reply, Request
 
-# A result takes 20 ms. A process that says nothing twice for so long while one is awaited is killed; once may be
-# the machine's fault, which slept or was stopped.
+# A result takes 20 ms. A process that says nothing for so long is asked something, and killed when it says nothing
+# for so long again; once may be the machine's fault, which slept or was stopped. What speakers ask is no measure:
+# they give up after their deadlines, which are shorter.
 STUCK_S = 15.0
+PROBE = AskUnknown(-1, ())  # answered by the threads that decode; utterances have numbers from 0
 LONGEST_PAUSE_S = 60.0  # between two tries to start one, which double from a second on
 
 _log = logging.getLogger(__name__)
@@ -30,7 +33,7 @@ class VoskLink:
     """Sending never blocks: a thread does it, and another one reads."""
 
     def __init__(self, start: Callable[[], DecoderProcess]) -> None:
-        """`start` blocks until a process is ready; raises EOFError when it can't be."""
+        """`start` blocks until a process is ready; raises EOFError or SpeechError when it can't be."""
         self._start = start
         self._process: DecoderProcess | None = None
         self._requests: SimpleQueue[Request | None] = SimpleQueue()
@@ -49,7 +52,7 @@ class VoskLink:
         return process.pid if process is not None else None
 
     def open(self) -> None:
-        """Start the process. Blocks; raises EOFError when it can't be started."""
+        """Start the process. Blocks; raises what `start` does. Closed meanwhile, it ends once it is ready."""
         self._process = self._start()
         for thread in self._threads:
             thread.start()
@@ -87,8 +90,9 @@ class VoskLink:
     def _send(self) -> None:
         while (request := self._requests.get()) is not None:
             with self._sending, suppress(OSError):  # it is dying: the other thread sees to it
-                if self._process is not None:
-                    self._process.connection.send(request)
+                process = self._process
+                if process is not None:
+                    process.connection.send(request)
 
     def _keep(self) -> None:
         """There is a process as long as there can be one; without one nobody waits, and keys are offered."""
@@ -101,24 +105,23 @@ class VoskLink:
             elif not self._replace():
                 failures += 1
             if failures and self._process is None:
-                self._closed.wait(min(LONGEST_PAUSE_S, 2.0 ** (failures - 1)))
+                self._closed.wait(pause_s(failures))
         if self._process is not None:
             self._bury(self._process)
 
     def _read(self, process: DecoderProcess) -> bool:
         """Until it ends; whether it ever replied."""
-        replied = False
-        oldest: int | None = None  # that was awaited when it was last silent
+        replied = probed = False
         with suppress(OSError, EOFError):
             while True:
                 if process.connection.poll(STUCK_S):
                     self._settle(process.connection.recv())
-                    replied = True
-                    oldest = None
-                elif oldest is not None and oldest in self._awaited:
+                    replied, probed = True, False
+                elif probed:
                     process.kill()
                 else:
-                    oldest = next(iter(self._awaited.copy()), None)
+                    probed = True
+                    self.tell(PROBE)
         return replied
 
     def _settle(self, reply: Reply) -> None:
@@ -146,8 +149,14 @@ class VoskLink:
     def _replace(self) -> bool:
         try:
             process = self._start()
-        except EOFError:
+        except (EOFError, SpeechError) as error:
+            _log.warning("vosk_process_missing", extra={"reason": str(error)})
             return False
         with self._changing:
             self._process = process
         return True
+
+
+def pause_s(failures: int) -> float:
+    """Before the next try to start a process, after so many in a row that failed."""
+    return min(LONGEST_PAUSE_S, 2.0 ** min(failures - 1, 10))  # a float has an end, in a night without a process

@@ -4,11 +4,13 @@ becomes of it when the worker dies."""
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import select
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from queue import SimpleQueue
@@ -21,8 +23,9 @@ from bench.capacity.meters import children, decodes
 from speech.answers import AnswerSpec, build_question
 from speech.ports import SpeechError
 from speech.recognizers import RecognizerOptions, vosk_link
+from speech.recognizers.decoder_process import DecoderProcess
 from speech.recognizers.vosk import VoskRecognizer, VoskStream
-from speech.recognizers.vosk_link import VoskLink
+from speech.recognizers.vosk_link import LONGEST_PAUSE_S, VoskLink, pause_s
 from tests.integration.recognition.conftest import PATIENT_S
 
 pytestmark = pytest.mark.integration
@@ -96,6 +99,96 @@ async def test_a_process_that_hangs_is_killed_and_replaced(
     await changed()
     await changed()
     assert (await says(recognizer, caller(YES)).result()).meaning == "yes"
+
+
+async def test_a_process_that_hangs_is_found_whose_speakers_give_up_before(
+    recognizer: VoskRecognizer,
+    caller: Callable[[str], bytes],
+    monkeypatch: pytest.MonkeyPatch,
+    changed: Callable[[], Awaitable[None]],
+) -> None:
+    """Their deadlines are shorter than the time after which a process counts as stuck."""
+    monkeypatch.setattr(vosk_link, "STUCK_S", 0.2)
+    assert (await says(recognizer, caller(YES)).result()).meaning == "yes"
+    (pid,) = recognizer.process_ids()
+    os.kill(pid, signal.SIGSTOP)
+    recognizer.options = RecognizerOptions(workers=1, deadline_s=0.0)
+    assert (await says(recognizer, caller(YES)).result()).rule == "deadline"
+    await changed()
+    monkeypatch.setattr(vosk_link, "STUCK_S", PATIENT_S)
+    await changed()
+    assert recognizer.process_ids() not in ((), (pid,))
+
+
+async def test_a_process_that_could_not_be_started_for_a_moment_is_there_later(
+    recognizer: VoskRecognizer,
+    caller: Callable[[str], bytes],
+    monkeypatch: pytest.MonkeyPatch,
+    changed: Callable[[], Awaitable[None]],
+) -> None:
+    (pid,) = recognizer.process_ids()
+    with monkeypatch.context() as full:
+        full.setattr("speech.recognizers.decoder_process.subprocess.Popen", _no_room)
+        os.kill(pid, signal.SIGKILL)
+        await changed()  # it is buried,
+        await changed()  # and no other one is there
+    await changed()
+    assert (await says(recognizer, caller(YES)).result()).meaning == "yes"
+
+
+def _no_room(*given: Any, **more: Any) -> None:
+    del given, more
+    raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+
+
+async def test_a_machine_without_room_for_a_process_is_an_error_in_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("speech.recognizers.decoder_process.subprocess.Popen", _no_room)
+    with pytest.raises(SpeechError, match="no process can be started that decodes: Resource temporarily"):
+        await VoskRecognizer("ko").start()
+
+
+def test_however_long_there_is_no_process_it_is_tried_again_each_minute() -> None:
+    assert [pause_s(failures) for failures in (1, 2, 3)] == [1.0, 2.0, 4.0]
+    assert pause_s(5000) == LONGEST_PAUSE_S
+
+
+async def test_a_start_that_is_cancelled_leaves_no_process(
+    monkeypatch: pytest.MonkeyPatch, changed: Callable[[], Awaitable[None]]
+) -> None:
+    begun: SimpleQueue[None] = SimpleQueue()
+    cancelled = threading.Event()
+    made: list[DecoderProcess] = []
+
+    def start(*given: Any, **more: Any) -> DecoderProcess:
+        begun.put(None)
+        cancelled.wait(PATIENT_S)
+        made.append(DecoderProcess(*given, **more))
+        return made[-1]
+
+    monkeypatch.setattr("speech.recognizers.vosk.DecoderProcess", start)
+    recognizer = VoskRecognizer("ko", RecognizerOptions(workers=1))
+    starting = asyncio.ensure_future(recognizer.start())
+    await asyncio.to_thread(begun.get, timeout=PATIENT_S)
+    starting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await starting
+    await recognizer.close()
+    cancelled.set()
+    await changed()  # it is buried
+    assert not made[0].alive
+
+
+async def test_what_lies_in_the_working_directory_is_not_imported(
+    tmp_path: Path, caller: Callable[[str], bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "queue.py").write_text("raise SystemExit('a file of the user')\n", "utf-8")
+    monkeypatch.chdir(tmp_path)
+    recognizer = VoskRecognizer("ko", RecognizerOptions(workers=1, deadline_s=PATIENT_S))
+    await recognizer.start()
+    try:
+        assert (await says(recognizer, caller(YES)).result()).meaning == "yes"
+    finally:
+        await recognizer.close()
 
 
 async def test_without_a_process_nobody_waits_for_a_deadline(
