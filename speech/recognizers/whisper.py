@@ -165,6 +165,12 @@ class _Seat:
         self._let_go()
 
     def _run(self) -> None:
+        try:
+            self._serve()
+        finally:
+            self._let_go()  # stopped before it was there, nobody else does
+
+    def _serve(self) -> None:
         failures = 0
         while not self._stopping.is_set() and failures <= RESTARTS_MAX:
             if self._process is None or not self._process.alive:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from queue import SimpleQueue
 
 import pytest
 
@@ -99,3 +101,33 @@ async def test_a_model_that_cannot_be_loaded_is_an_error_with_its_mend(
     with pytest.raises(SpeechError, match=r"can't load .*whisper-base: remove it, it will be made again"):
         await recognizer.start()
     await recognizer.close()
+
+
+async def test_a_start_that_is_cancelled_leaves_no_worker(
+    models_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    del models_dir
+    begun: SimpleQueue[None] = SimpleQueue()
+    ended: SimpleQueue[None] = SimpleQueue()
+    cancelled = threading.Event()
+
+    class Worker:
+        pid, alive = 1, True
+
+        def __init__(self, *given: object, **more: object) -> None:
+            begun.put(None)
+            cancelled.wait(SOON_S)
+
+        def end(self) -> None:
+            ended.put(None)
+
+    monkeypatch.setattr("speech.recognizers.whisper.DecoderProcess", Worker)
+    recognizer = WhisperRecognizer("zh-CN", RecognizerOptions(workers=1))
+    starting = asyncio.ensure_future(recognizer.start())
+    await asyncio.to_thread(begun.get, timeout=SOON_S)
+    starting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await starting
+    await recognizer.close()
+    cancelled.set()
+    await asyncio.to_thread(ended.get, timeout=SOON_S)
