@@ -10,6 +10,7 @@ import json
 import threading
 import time
 from collections import deque
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -138,8 +139,9 @@ class Utterance:
 
     def _accept_waiting(self) -> None:
         chunks: list[bytes] = []
-        while self._pending:
-            chunks.append(self._pending.popleft())
+        with suppress(IndexError):  # none is left; a look before would miss a drop between it and the taking
+            while True:
+                chunks.append(self._pending.popleft())
         if not chunks:
             return
         began = time.thread_time()

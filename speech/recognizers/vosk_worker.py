@@ -136,8 +136,8 @@ def main() -> None:
     threads = DecodingThreads(int(workers), f"vosk-{language}")
     threads.each(partial(decoder.warm_up, language))
     decoding = Decoding(decoder, threads, float(late_s), reply)
-    connection.send(READY)
     with suppress(EOFError, OSError):
+        connection.send(READY)
         while True:
             decoding.take(connection.recv())
     os._exit(0)  # nobody is left to decode for

@@ -24,8 +24,8 @@ def main() -> None:
         connection.send(repr(error))
         return
     units("好", "zh-CN")  # its dictionaries, 0.3 s, are loaded before the first call
-    connection.send(READY)
     with suppress(EOFError, OSError):
+        connection.send(READY)
         while True:
             pcm, question = connection.recv()
             connection.send(decoder.decode(pcm, question))

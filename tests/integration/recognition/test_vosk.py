@@ -6,6 +6,7 @@ import asyncio
 import json
 import threading
 import weakref
+from collections import deque
 from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -21,7 +22,7 @@ from speech.ports import Hypothesis, Phrase, Question, Recognizer, SpeechError
 from speech.recognizers import RecognizerOptions
 from speech.recognizers.decoding_threads import DecodingThreads
 from speech.recognizers.vosk import MAX_UTTERANCE_S, VoskRecognizer
-from speech.recognizers.vosk_decoder import CONFIDENCE_MIN, VoskDecoder, judge
+from speech.recognizers.vosk_decoder import CONFIDENCE_MIN, Utterance, VoskDecoder, judge
 from speech.recognizers.vosk_messages import AskUnknown, Begin, Drop, Failed, Finish, Heard, Reply, Sound, Unknown
 from speech.recognizers.vosk_settings import for_short_answers
 from speech.recognizers.vosk_worker import Decoding
@@ -203,6 +204,17 @@ async def test_a_language_without_a_model_is_an_error_with_its_mend() -> None:
     with pytest.raises(SpeechError, match="no Vosk model for language zh-CN: run `ivr models fetch zh`"):
         await recognizer.start()
     await recognizer.close()
+
+
+def test_who_is_dropped_while_a_thread_takes_the_sound_is_no_fault(decoder: VoskDecoder) -> None:
+    class Dropped(deque[bytes]):
+        def popleft(self) -> bytes:
+            utterance.drop()
+            return super().popleft()
+
+    utterance = Utterance(decoder, YES_NO)
+    utterance._pending = Dropped([bytes(1600)])
+    assert not utterance.finish().accepted
 
 
 class Counted:
