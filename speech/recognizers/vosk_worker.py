@@ -111,8 +111,9 @@ class Decoding:
                 return
             error = done.exception()
             if error is not None:
-                traceback.print_exception(error)
-                self._reply(Failed(number, repr(error)))
+                fault = type(error).__name__  # its text may hold what was said
+                sys.stderr.write("".join(traceback.format_tb(error.__traceback__)) + f"{fault}\n")
+                self._reply(Failed(number, fault))
             else:
                 self._reply(reply(done.result()))
 
