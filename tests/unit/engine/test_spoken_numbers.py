@@ -54,7 +54,7 @@ def english_hundreds(data: st.DataObject, number: int) -> str:
 
 
 def chinese(data: st.DataObject, number: int, *, ends: bool = True) -> str:
-    """三千四百五十六; 两万零五; 十五; 三万五, which is 35000: the last unit may go unsaid where the number ends."""
+    """三千四百五十六; 两万零五; 三万五, which is 35000: the last unit may go unsaid where the number ends."""
     if number >= 10_000:
         head, rest = divmod(number, 10_000)
         before = f"{one_of(data, '两', '二') if head == 2 else chinese(data, head, ends=False)}万"
