@@ -6,6 +6,7 @@ from trunk.ports import Cause, DialOutcome
 
 CHANNELS_IN_USE = Cause(DialOutcome.CONGESTION, "all channels of the trunk in use", "us", refused=True)
 CANCELLED = Cause(DialOutcome.CANCELLED, "cancelled, sip 487, q850 16 Normal clearing", "us")
+CALLER_LEFT = Cause(DialOutcome.CANCELLED, "the caller hung up before we answered", "callee")
 WE_HUNG_UP = Cause(DialOutcome.ANSWERED, "sip bye, q850 16 Normal clearing", "us")
 
 

@@ -53,6 +53,15 @@ class OriginateRequest:
 
 
 @dataclass(frozen=True, slots=True)
+class Incoming:
+    """A call that somebody makes to us: they hear ringing until it is answered, or the network gives up."""
+
+    call_id: str  # the network's own; whoever answers has an attempt of this id
+    caller: str  # their number as the network shows it; what isn't one: it is withheld
+    trunk: str
+
+
+@dataclass(frozen=True, slots=True)
 class Cause:
     """Why a call ended: mapped, and raw as the network said it."""
 
@@ -191,6 +200,13 @@ class Trunk(Protocol):
 
     async def originate(self, request: OriginateRequest, handler: CallHandler) -> Call:
         """Place the call and return at once, before the answer; the outcome comes as events."""
+
+    def receive(self, came: Callable[[Incoming], None]) -> None:
+        """From now on call `came()`, on the loop, for each call that comes in by this trunk, where the network
+        gives it such calls. Other processes may hear of the same one: one of them answers."""
+
+    async def answer(self, incoming: Incoming, handler: CallHandler) -> Call:
+        """Take a call that came in and return at once; Answered follows, or HungUp when the caller has left."""
 
     async def reconcile(self) -> frozenset[str]:
         """attempt_ids of the calls that the network still holds, those of dead processes included.

@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import Self
 
 from tests.softphone.call import Line, SipCall
+from tests.softphone.calling import OutgoingCall
 from tests.softphone.errors import CallEndedError, MessageError
 from tests.softphone.messages import Request, parse, reply, token, user_of
 from tests.softphone.sdp import Codec
@@ -103,6 +104,15 @@ class Softphone:
     def missed_ticks(self) -> int:
         """How often the clock came a whole tick late or more: this machine was too busy."""
         return self._ticker.missed_ticks
+
+    def call(self, caller: str, user: str, port: int) -> OutgoingCall:
+        """Call somebody at that port of this machine, as `caller`."""
+        there = (self.host, port)
+        line = Line(self.host, self.port, lambda datagram: self._send(datagram, there), self._set_ticking)
+        call = OutgoingCall(caller, user, line, port, self.codecs)
+        self._dialogs[call.invite.call_id] = call
+        call.dial()
+        return call
 
     async def next_call(self, user: str | None = None, timeout_s: float = WAIT_S) -> SipCall:
         """The oldest call (to that user) that wasn't asked for yet. Raises TimeoutError."""

@@ -52,6 +52,25 @@ def choose(offer: Offer, ours: Sequence[Codec]) -> Codec | None:
     return next((codec for codec in offer.codecs if codec in ours), None)
 
 
+def offer(codecs: Sequence[Codec], host: str, port: int, key_type: int) -> bytes:
+    """What somebody who calls can do."""
+    types = [*(PAYLOAD_TYPES[codec] for codec in codecs), key_type]
+    lines = [
+        "v=0",
+        f"o=softphone 1 1 IN IP4 {host}",
+        "s=-",
+        f"c=IN IP4 {host}",
+        "t=0 0",
+        f"m=audio {port} RTP/AVP {' '.join(map(str, types))}",
+        *(f"a=rtpmap:{PAYLOAD_TYPES[codec]} {_NAMES[codec]}/8000" for codec in codecs),
+        f"a=rtpmap:{key_type} telephone-event/8000",
+        f"a=fmtp:{key_type} 0-15",
+        "a=ptime:20",
+        "a=sendrecv",
+    ]
+    return ("\r\n".join(lines) + "\r\n").encode()
+
+
 def answer(offer: Offer, codec: Codec, host: str, port: int, version: int = 1) -> bytes:
     """The answer to an offer: one codec, and keys if they were offered."""
     payload_type = PAYLOAD_TYPES[codec]

@@ -139,7 +139,8 @@ class Ami:
     async def _log_in(self, link: _Link) -> None:
         config = self._config
         where = {"host": config.host, "port": config.port}
-        login = {"Action": "Login", "Username": config.user, "Secret": config.secret, "Events": EVENTS}
+        events = f"{EVENTS},user" if config.return_calls else EVENTS
+        login = {"Action": "Login", "Username": config.user, "Secret": config.secret, "Events": events}
         try:
             await link.ask(login, ANSWER_S)
         except AmiRefusedError as error:

@@ -16,13 +16,14 @@ from typing import TYPE_CHECKING
 
 from speech.audio import FRAME_BYTES
 from trunk.asterisk.ami import AmiError, AmiLostError, AmiRefusedError, Fields, whole_number
+from trunk.asterisk.answering import answer
 from trunk.asterisk.causes import Signs, cause_of, failed, given_up, lost
 from trunk.asterisk.deadline import Deadline
 from trunk.asterisk.hanging_up import hang_up
 from trunk.asterisk.monitor import Monitor
 from trunk.asterisk.pbx import ORIGINATE
 from trunk.asterisk.tapping import AsteriskTap
-from trunk.causes import CANCELLED, WE_HUNG_UP
+from trunk.causes import CALLER_LEFT, CANCELLED, WE_HUNG_UP
 from trunk.handled import HandledCall
 from trunk.ports import (
     NOBODY,
@@ -52,6 +53,7 @@ MEETING_S = 2.0  # between Asterisk's answer and the socket; 80 ms was the most 
 AUDIO_GAP_S = 5.0  # without a socket while talking: the dialplan attaches again within a second, or never
 LAST_WORD_S = 0.5  # Hangup and OriginateResponse come within 10 ms of each other, in either order
 RING_GRACE_S = 5.0  # after the ring time, for Asterisk to end the call; then we do
+ACCEPT_S = 5.0  # from our answering a call that came in to its sound
 UP = "6"  # ChannelState
 RINGING = "5"
 
@@ -87,6 +89,7 @@ class AsteriskCall(HandledCall):
         self._seen = False  # Asterisk has, or had, a channel for it
         self._originated: bool | None = None  # what OriginateResponse said
         self._hung_up = False  # Hangup was heard
+        self._came_in = False  # they call us
         self._deadline = Deadline()  # the one that counts in this state
         self._over = asyncio.Event()  # the channel is gone
         self._monitor = Monitor(trunk.pbx, request.attempt_id)
@@ -144,6 +147,13 @@ class AsteriskCall(HandledCall):
         self._deadline.set(self._request.ring_timeout_s + RING_GRACE_S, self._rang_out)
         self._pbx.spawn(self._originate({**action, "ActionID": ORIGINATE + self.attempt_id}))
 
+    def accept(self) -> None:
+        """Answer a call that came in: Asterisk goes on with it where calls talk, with this process. The first
+        event comes from the loop."""
+        self._came_in = self._seen = self._signs.channel = self._originated = True
+        self._deadline.set(ACCEPT_S, self._not_met)
+        self._pbx.spawn(self._accept())
+
     def refuse(self, cause: Cause) -> None:
         """End the call before it has begun."""
         self._state, self._cause = _State.GONE, cause
@@ -158,6 +168,16 @@ class AsteriskCall(HandledCall):
         except AmiLostError as error:
             if self._pbx.ami.connected:  # else the comparison after the reconnect says what became of it
                 self._end(lost(f"originate: {error}"))
+
+    async def _accept(self) -> None:
+        try:
+            await answer(self._pbx, self.attempt_id, self.socket_id)
+        except AmiRefusedError:
+            self._decide(CALLER_LEFT)
+            self._gone()
+        except AmiLostError as error:
+            if self._pbx.ami.connected:
+                self._end(lost(f"answer: {error}"))
 
     # ---- trunk.asterisk.pbx.Leg ------------------------------------------------------------------------------
 
@@ -207,6 +227,8 @@ class AsteriskCall(HandledCall):
     def _on_hangup(self, fields: Fields) -> None:
         self._hung_up = True
         self._signs.hung_up(fields)
+        if self._came_in and not self._signs.answered:
+            self._decide(CALLER_LEFT)
         if self._state is _State.DIALLING and self._signs.answered:
             self._end_before_sound()
         elif self._signs.answered or self._originated is not None or self._state is not _State.DIALLING:

@@ -20,6 +20,7 @@ class PbxConfig:
     media_dir: Path = Path("/var/spool/asterisk/ivr")
     media_dir_here: Path = Path("/var/spool/asterisk/ivr")
     dialplan: str = "ivr"  # prefix of our contexts' names
+    return_calls: bool = False  # some trunk takes calls that come in
 
 
 @dataclass(frozen=True, slots=True)

@@ -65,6 +65,7 @@ MODULES = (
     *("res_pjsip_authenticator_digest", "res_pjsip_outbound_authenticator_digest"),
     *("res_pjsip_endpoint_identifier_ip", "res_pjsip_endpoint_identifier_user", "chan_pjsip"),
     *("app_audiosocket", "app_chanspy", "app_echo", "app_exec", "app_mixmonitor", "app_senddtmf"),
+    "app_userevent",
     *("bridge_simple", "bridge_native_rtp", "bridge_softmix", "bridge_holding", "bridge_builtin_features"),
     *("codec_alaw", "codec_ulaw", "codec_a_mu", "codec_resample", "format_pcm", "format_sln", "format_wav"),
     *("func_callerid", "func_channel", "func_logic", "func_strings", "func_timeout", "pbx_config"),

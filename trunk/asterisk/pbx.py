@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 import sys
 from collections import OrderedDict
 from collections.abc import Callable, Coroutine
@@ -28,6 +29,8 @@ ABANDONED = 10_000  # calls given up, remembered so that they are ended when Ast
 # writes a socket it lets go of the lock, and waits so long when one of them took it (docs/decisions/0198).
 SWITCH_S = 0.0005
 ORIGINATE = "originate/"  # begins the ActionID of an Originate; its attempt follows
+INCOMING = "IvrIncoming"  # the user event by which the dialplan tells of a call that has come in
+_CHANNEL = re.compile(r"PJSIP/(.+)-[0-9a-f]{8}")  # of an endpoint
 
 
 class Leg(Protocol):
@@ -60,6 +63,7 @@ class Pbx:
         self._abandoned: OrderedDict[str, None] = OrderedDict()
         self._tasks: set[asyncio.Task[None]] = set()
         self._watchers: list[Callable[[], None]] = []
+        self._receivers: dict[str, Callable[[str, str], None]] = {}  # of calls that come in, by endpoint
         self._agreed = False  # both sides' lists of calls are the same
 
     @property
@@ -102,6 +106,10 @@ class Pbx:
         self.audio.expect(socket_id, audio)
         self._legs[leg.attempt_id] = leg
 
+    def receive(self, endpoint: str, came: Callable[[str, str], None]) -> None:
+        """From now on call `came(channel, caller)` for each call that comes in over this endpoint."""
+        self._receivers[endpoint] = came
+
     def release(self, leg: Leg, socket_id: UUID) -> None:
         """The call is over."""
         self._legs.pop(leg.attempt_id, None)
@@ -136,6 +144,9 @@ class Pbx:
         if name == "ContactStatus":
             self.contacts.on_event(fields)
             return
+        if name == "UserEvent":
+            self._on_incoming(fields)
+            return
         if name == "OriginateResponse":
             attempt_id = str(fields.get("ActionID", "")).removeprefix(ORIGINATE)
         else:
@@ -145,6 +156,15 @@ class Pbx:
             leg.on_ami(name, fields)
         elif attempt_id in self._abandoned and name != "Hangup":
             self.spawn(self._end_abandoned(attempt_id))
+
+    def _on_incoming(self, fields: Fields) -> None:
+        """Everything is taken from what Asterisk itself says of the channel: a caller may write what they like."""
+        if fields.get("UserEvent") != INCOMING or fields.get("Context") != f"{self.config.dialplan}-returns":
+            return
+        channel = _CHANNEL.fullmatch(str(fields.get("Channel", "")))
+        came = self._receivers.get(channel[1]) if channel else None
+        if came is not None:
+            came(str(fields.get("Uniqueid", "")), str(fields.get("CallerIDNum", "")))
 
     async def _end_abandoned(self, attempt_id: str) -> None:
         if attempt_id not in self._abandoned:

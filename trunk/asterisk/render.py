@@ -52,6 +52,7 @@ class SipTrunk:
     username: str | None = None  # None: the operator knows us by our IP address
     password: str | None = field(default=None, repr=False)
     codecs: tuple[str, ...] = ("alaw", "ulaw")
+    return_calls: bool = False  # calls that come in are taken, where the Pbx's configuration says so too
     qualify_s: int = 30  # an OPTIONS this often; a trunk that doesn't answer is out of service
 
     @property
@@ -70,8 +71,8 @@ def render(pbx: PbxConfig, trunks: Sequence[SipTrunk]) -> dict[str, str]:
     values = {
         "pbx": pbx,
         "trunks": trunks,
-        "events": EVENTS,
-        "read": READ,
+        "events": (*EVENTS, *(("UserEvent",) if pbx.return_calls else ())),
+        "read": (*READ, *(("user",) if pbx.return_calls else ())),
         "write": WRITE,
         "permit": _permit(pbx),
         "uri_user": _uri_user,

@@ -15,9 +15,10 @@ from trunk.asterisk.config import EndpointConfig
 from trunk.asterisk.listening import Listening
 from trunk.asterisk.pbx import Pbx
 from trunk.causes import CHANNELS_IN_USE
-from trunk.ports import CallHandler, OriginateRequest, TrunkError
+from trunk.ports import CallHandler, Incoming, OriginateRequest, TrunkError
 
 _NUMBER = re.compile(r"\+?[0-9*#]{1,32}")  # nothing that Asterisk would read as more than a number
+ID_CHARS = 36  # of an attempt's id; Asterisk's own ids of calls that come in are shorter
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
@@ -72,6 +73,31 @@ class AsteriskTrunk:
                 *action.get("Variable", ()),
             ]
             call.place(action)
+        return call
+
+    def receive(self, came: Callable[[Incoming], None]) -> None:
+        def heard(call_id: str, caller: str) -> None:
+            if self._open and len(call_id) <= ID_CHARS:
+                came(Incoming(call_id, caller, self.name))
+
+        self.pbx.receive(self.config.endpoint, heard)
+
+    async def answer(self, incoming: Incoming, handler: CallHandler) -> AsteriskCall:
+        """Raises TrunkError when the trunk isn't open, or the call is answered already."""
+        if not self._open:
+            raise TrunkError("the trunk isn't open (fix: start it first)")
+        if incoming.call_id in self._live:
+            raise TrunkError("attempt {attempt} is already being called", attempt=incoming.call_id)
+        call = AsteriskCall(self, OriginateRequest(incoming.call_id, incoming.caller), handler)
+        self._calls[call] = None
+        if not self.pbx.in_service:
+            call.refuse(OUT_OF_SERVICE)
+        elif len(self._live) >= self.channels:
+            call.refuse(CHANNELS_IN_USE)
+        else:
+            self._live[incoming.call_id] = call
+            self.pbx.adopt(call, call.socket_id, call)
+            call.accept()
         return call
 
     async def reconcile(self) -> frozenset[str]:

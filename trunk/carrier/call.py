@@ -178,6 +178,10 @@ class CarrierCall(HandledCall):
         else:
             self.refuse(ending.cause)
 
+    def accept(self) -> None:
+        """They called us and are answered; the first event comes from the loop."""
+        self._after(0.0, self._answer)
+
     def refuse(self, cause: Cause) -> None:
         """End the call before it has begun."""
         self._end(cause)

@@ -17,8 +17,8 @@ from trunk.carrier.line import Line, quality_of
 from trunk.carrier.script import Script
 from trunk.carrier.sounds import Sound, Speak, render_sounds
 from trunk.carrier.stage import StageEvent
-from trunk.causes import CHANNELS_IN_USE
-from trunk.ports import CallHandler, OriginateRequest
+from trunk.causes import CALLER_LEFT, CHANNELS_IN_USE
+from trunk.ports import CallHandler, Incoming, OriginateRequest
 from trunk.ticker import Ticker
 
 ATTEMPT_NUMBER = "attempt_number"  # OriginateRequest.variables: which try of this contact it is, from 1
@@ -56,6 +56,8 @@ class Carrier:
         self._heard: dict[str, list[bytes]] = {}
         self._open = False
         self._watchers: list[Callable[[], None]] = []
+        self._receivers: list[Callable[[Incoming], None]] = []
+        self._waiting: set[str] = set()  # calls that came in and that nobody has answered
 
     @property
     def in_service(self) -> bool:
@@ -85,6 +87,39 @@ class Carrier:
         if call.heard is not None:
             self._heard[request.attempt_id] = call.heard
         call.place()
+        return call
+
+    def receive(self, came: Callable[[Incoming], None]) -> None:
+        self._receivers.append(came)
+
+    def call_in(self, call_id: str, phone: str) -> None:
+        """Somebody of the book calls us, and does on the call what the book says; they wait to be answered."""
+        self._waiting.add(call_id)
+        for came in self._receivers:
+            came(Incoming(call_id, phone, self.name))
+
+    def caller_leaves(self, call_id: str) -> None:
+        """Whoever waits hangs up."""
+        self._waiting.discard(call_id)
+
+    async def answer(self, incoming: Incoming, handler: CallHandler) -> CarrierCall:
+        if not self._open:
+            raise CarrierError("the trunk isn't open (fix: start it first)")
+        if incoming.call_id in self._live:
+            raise CarrierError("attempt {attempt} is already being called", attempt=incoming.call_id)
+        request = OriginateRequest(incoming.call_id, incoming.caller)
+        call = CarrierCall(self, request, handler, self._party(request))
+        self._calls[call] = None
+        if len(self._live) >= self.channels:
+            call.refuse(CHANNELS_IN_USE)
+        elif incoming.call_id not in self._waiting:
+            call.refuse(CALLER_LEFT)
+        else:
+            self._waiting.discard(incoming.call_id)
+            self._live[incoming.call_id] = call
+            if call.heard is not None:
+                self._heard[incoming.call_id] = call.heard
+            call.accept()
         return call
 
     async def reconcile(self) -> frozenset[str]:

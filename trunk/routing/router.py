@@ -16,6 +16,7 @@ from trunk.routing.pace import Pace
 from trunk.routing.rules import TrunkRules
 
 FULL_S = 1.0  # when every channel is in use: a call's end can't be foreseen
+NO_TICKET = Ticket(-1)
 AWAY_S = 60.0  # when one of several trunks is away: a number that needs it needn't be asked for sooner
 
 
@@ -140,6 +141,17 @@ class Router:
         lane.on += 1
         return Hold(lane, lane.breaker.began(), shown=None, at_once=True)
 
+    def take_incoming(self, trunk: str) -> Hold | Refusal:
+        """Hold a channel for a call that has come in by the trunk. It is there already, so nothing but the
+        channels counts, and it says nothing about whether calls can be placed."""
+        lane = self.lanes.get(trunk)
+        if lane is None:
+            return Refusal("there is no such trunk", None)
+        if lane.full:
+            return Refusal("all channels are in use", FULL_S)
+        lane.on += 1
+        return Hold(lane, NO_TICKET, shown=None, at_once=True, left=True, judged=True)
+
     def _fitting(self, use: Use, phone: str) -> list[Lane]:
         found = [
             (-length, lane.rules.priority, lane.on / lane.rules.channels, lane.name, lane)
@@ -172,6 +184,8 @@ class Router:
 
     def leave(self, hold: Hold, now_s: float) -> float:
         """The call is ready: place it after so many seconds."""
+        if hold.left:  # it has come in
+            return 0.0
         hold.left = True
         wait_s = hold.lane.pace.use(now_s)
         return 0.0 if hold.at_once else wait_s

@@ -258,3 +258,16 @@ def test_whatever_happens_no_limit_is_passed_and_all_is_given_back(
     for hold in holds:
         lanes.release(hold)
     assert all(lane.on == 0 for lane in lanes.lanes.values())
+
+
+def test_a_call_that_came_in_holds_a_channel_and_nothing_else() -> None:
+    """It is there already: neither the pace nor a trunk that rests keeps it away; it says nothing of either."""
+    trunks = router(rules("one", channels=2, calls_per_s=1.0))
+    held = trunks.take_incoming("one")
+    assert isinstance(held, Hold)
+    assert trunks.leave(held, 0.0) == 0.0
+    assert took(trunks.take(SERVICE, MOBILE, NOBODY, 0.0)) == "one", "the pace has its token still"
+    assert isinstance(trunks.take_incoming("one"), Refusal), "both channels are in use"
+    trunks.release(held)
+    assert isinstance(trunks.take_incoming("one"), Hold)
+    assert isinstance(trunks.take_incoming("two"), Refusal)

@@ -81,6 +81,21 @@ def test_contexts_carry_the_prefix() -> None:
     ]
 
 
+def test_calls_that_come_in_are_taken_where_a_trunk_says_so_and_declined_elsewhere() -> None:
+    back = replace(BY_ADDRESS, return_calls=True)
+    files = render(replace(PBX, return_calls=True), [back, REGISTERED])
+    assert "context = ivr-returns" in section(files["pjsip.conf"], "ivr-unicom", "endpoint")
+    assert "trust_id_inbound = yes" in section(files["pjsip.conf"], "ivr-unicom", "endpoint")
+    assert "context = ivr-incoming" in section(files["pjsip.conf"], "ivr-mobile", "endpoint")
+    assert "trust_id_inbound = yes" not in section(files["pjsip.conf"], "ivr-mobile", "endpoint")
+    assert "[ivr-returns]" in files["extensions.conf"]
+    assert "UserEvent(IvrIncoming)\n" in files["extensions.conf"], "nothing that a caller wrote goes into it"
+    assert "read = system,call,dtmf,user" in files["manager.conf"]
+    assert "|UserEvent)" in files["manager.conf"]
+    without = render(PBX, [BY_ADDRESS])
+    assert not any("UserEvent" in text or "-returns" in text for text in without.values())
+
+
 @given(st.text(min_size=1))
 def test_no_secret_adds_a_line(secret: str) -> None:
     plain = render(PBX, [])["manager.conf"].splitlines()

@@ -33,6 +33,10 @@ CONTEXTS = {"call": "AudioSocket", "agent": "AudioSocket", "echo": "Echo"}  # ->
 # Needed too where a trunk listens to early media (live_early_media).
 LIVE_MODULES = ("app_chanspy",)
 LIVE_CONTEXTS = {"listen": "AudioSocket"}
+# … and where one takes calls that come in (return_calls).
+RETURN_ACTIONS = ("Setvar", "Redirect")
+RETURN_MODULES = ("app_userevent",)
+RETURN_CONTEXTS = {"returns": "UserEvent"}
 
 
 async def check(
@@ -63,16 +67,20 @@ async def check(
 
 
 async def _proofs(pbx: Pbx, endpoints: Sequence[EndpointConfig], now: Callable[[], float]) -> AsyncIterator[Proof]:
-    allowed = await _permissions(pbx)
+    returns = pbx.config.return_calls
+    allowed = await _permissions(pbx, (*ACTIONS, *(RETURN_ACTIONS if returns else ())))
     yield allowed
     if not allowed.ok:
         return
     yield await _version(pbx)
     yield await _clock(pbx, now)
     live = any(endpoint.live_early_media for endpoint in endpoints)
-    modules = await _modules(pbx, (*MODULES, *(LIVE_MODULES if live else ())))
+    modules = await _modules(
+        pbx, (*MODULES, *(LIVE_MODULES if live else ()), *(RETURN_MODULES if returns else ()))
+    )
     yield modules
-    dialplan = await _dialplan(pbx, CONTEXTS | (LIVE_CONTEXTS if live else {}))
+    contexts = CONTEXTS | (LIVE_CONTEXTS if live else {}) | (RETURN_CONTEXTS if returns else {})
+    dialplan = await _dialplan(pbx, contexts)
     yield dialplan
     for endpoint in endpoints:
         yield await endpoint_proof(pbx, endpoint)
@@ -81,14 +89,14 @@ async def _proofs(pbx: Pbx, endpoints: Sequence[EndpointConfig], now: Callable[[
             yield proof
 
 
-async def _permissions(pbx: Pbx) -> Proof:
+async def _permissions(pbx: Pbx, needed: Sequence[str]) -> Proof:
     """What Asterisk lists for this user is what it may do; actions of a missing module aren't listed either."""
     commands = await pbx.ami.ask({"Action": "ListCommands"})
     allowed = {name.lower() for name in commands}
-    missing = [name for name in ACTIONS if name.lower() not in allowed]
+    missing = [name for name in needed if name.lower() not in allowed]
     if missing:
         return denied("permissions", "the manager user may not: {actions}", {"actions": ", ".join(missing)})
-    return Proof("permissions", True, "{count} actions", params={"count": len(ACTIONS)})
+    return Proof("permissions", True, "{count} actions", params={"count": len(needed)})
 
 
 async def _version(pbx: Pbx) -> Proof:
