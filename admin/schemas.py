@@ -9,7 +9,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstrai
 
 from ivr.briefs import CameTo
 from ivr.feeds.single import Stage
-from ivr.model import AttemptState, CampaignState, HungUpBy, Intention, Role, SegmentKind
+from ivr.model import AttemptState, CampaignState, Direction, HungUpBy, Intention, Role, SegmentKind
 from ivr.policy.decide import Verdict
 from trunk.ports import DialOutcome
 
@@ -177,7 +177,9 @@ class ContactAnswer(_Model):
 
 
 class AttemptPath(_Input):
-    attempt_id: Annotated[str, StringConstraints(pattern=r"^[0-9a-f-]{36}$")] = Field(description="A UUID.")
+    attempt_id: Annotated[str, StringConstraints(pattern=r"^[0-9A-Za-z.-]{1,36}$")] = Field(
+        description="A UUID; of a call that came in the network's own id."
+    )
 
 
 class AttemptQuery(_Input):
@@ -196,6 +198,7 @@ class AttemptRow(_Model):
     id: str
     phone: str = Field(description="E.164; masked for roles that don't see numbers.")
     number: int = Field(description="1 is the contact's first try.")
+    direction: Direction = Field(description="return: the customer called back.")
     state: AttemptState
     outcome: DialOutcome | None = Field(description="null while it goes on.")
     disposition: str | None
@@ -261,6 +264,7 @@ class AttemptAnswer(_Model):
     campaign: CampaignRef
     phone: str
     number: int
+    direction: Direction
     state: AttemptState
     outcome: DialOutcome | None
     cause: str = Field(description="Raw, as the network said it.")

@@ -26,6 +26,7 @@ def pbx_config(settings: Settings) -> PbxConfig:
         media_dir=section.media_dir,
         media_dir_here=section.media_dir_here or section.media_dir,
         dialplan=section.dialplan,
+        return_calls=any(trunk.return_calls for trunk in settings.trunks.values()),
     )
 
 
@@ -50,6 +51,7 @@ def sip_trunks(settings: Settings) -> tuple[SipTrunk, ...]:
             username=trunk.username,
             password=trunk.password.get_secret_value() if trunk.password else None,
             codecs=trunk.codecs,
+            return_calls=trunk.return_calls,
         )
         for name, trunk in settings.trunks.items()
         if trunk.server is not None

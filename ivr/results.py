@@ -69,6 +69,7 @@ class AttemptResult(_Model):
     attempt_id: str
     phone: str  # E.164
     number: int  # 1 is the first try of this contact
+    direction: Literal["out", "return"] = "out"  # return: the customer called back
     outcome: str  # trunk.ports.DialOutcome
     cause: str  # raw, as the network said it
     disposition: str  # business result: the flow's, or the network outcome's name when nobody answered
@@ -116,6 +117,8 @@ class Summary(_Model):
     finished: bool
     successes: int = 0  # attempts; gross: acceptances that are still to be confirmed count
     confirmed_successes: int = 0
+    returned: int = 0  # attempts: customers who called back
+    returned_successes: int = 0  # … of these, gross
     unconfirmed_successes: int = 0  # accepted by voice, nobody has confirmed or rejected it yet
 
 

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from flows.values import Modality
 from ivr.briefs import Brief
-from ivr.model import AttemptState, CampaignState, HungUpBy, Intention, SegmentKind
+from ivr.model import AttemptState, CampaignState, Direction, HungUpBy, Intention, SegmentKind
 from trunk.ports import DialOutcome
 
 
@@ -88,6 +88,7 @@ class AttemptRow:
     id: str
     phone: str
     number: int
+    direction: Direction
     state: AttemptState
     outcome: DialOutcome | None
     disposition: str | None
@@ -141,6 +142,7 @@ class AttemptView:
     campaign: str
     phone: str
     number: int
+    direction: Direction
     state: AttemptState
     outcome: DialOutcome | None
     cause: str

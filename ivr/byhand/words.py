@@ -39,6 +39,7 @@ _WHYS: Mapping[CallWhy, str] = {
     CallWhy.UNFINISHED: "they hung up before the question",
     CallWhy.FOLLOW_UP: "to follow up the last call",
     CallWhy.CALLBACK: "they asked to be called back",
+    CallWhy.RETURN: "they called back",
     CallWhy.BETTER_HOUR: "such numbers answer more often at this hour",
 }
 

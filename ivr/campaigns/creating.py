@@ -36,6 +36,7 @@ from ivr.model import (
 )
 from ivr.model.types import NAME_CHARS
 from ivr.policy.policy import Policy
+from ivr.returns.flows import return_flow
 from ivr.strategy import Strategy
 
 CREATED = "campaign.create"  # in the audit trail
@@ -213,6 +214,7 @@ def _check_rows(session: Session, actor: Actor, draft: Draft) -> None:
     if draft.organisation is not None:
         place = find_organisation(session, draft.organisation)
         may_manage(session, Campaign(name=draft.name, organisation_id=place.id), actor)
+    return_flow(session, draft.flow, draft.strategy)
     for one in draft.lists:
         check_fields(session, find_list(session, one), draft.flow)
     if draft.people is not None:

@@ -135,7 +135,8 @@ def feeds_of(session: Session, campaign_id: int) -> list[tuple[str, str]]:
 
 
 def _versions(session: Session, campaign: Campaign) -> list[tuple[FlowVersion, tuple[Path, ...]]]:
-    """The campaign's flow version, and those of its strategy's arms with the prompts that are theirs alone."""
+    """The campaign's flow version, those of its strategy's arms with the prompts that are theirs alone, and that
+    which who calls back hears."""
     own = session.get_one(FlowVersion, campaign.flow_version_id)
     found: list[tuple[FlowVersion, tuple[Path, ...]]] = [(own, ())]
     split = load_strategy(campaign.strategy).spec.split if campaign.strategy else None
@@ -146,6 +147,10 @@ def _versions(session: Session, campaign: Campaign) -> list[tuple[FlowVersion, t
                 select(FlowVersion).where(FlowVersion.flow == own.flow, FlowVersion.version == arm.flow_version)
             ).one()
         found.append((version, () if arm.prompts is None else (Path(arm.prompts),)))
+    returns = load_strategy(campaign.strategy).spec.return_calls if campaign.strategy else None
+    if returns is not None and returns.flow is not None:
+        named = FlowVersion.flow == returns.flow.name, FlowVersion.version == returns.flow.version
+        found.append((session.scalars(select(FlowVersion).where(*named)).one(), ()))
     return found
 
 

@@ -64,6 +64,9 @@ COMMANDS = {
     "report": Elsewhere(
         "ivr.cli.report", "A campaign's results, reports of days, weeks and months, advice on strategy."
     ),
+    "returns": Elsewhere(
+        "ivr.cli.returns", "Count the calls that came in over the trunks: customers who called back, and others."
+    ),
     "serve": Elsewhere("ivr.cli.serve", "Serve the web pages and the API."),
     "stop": Elsewhere(
         "ivr.cli.stop", "End all dialling, in every process, within a second; without options: show."

@@ -75,6 +75,7 @@ def show_summary(console: Console, summary: Summary) -> None:
             for question, values in summary.answers.items()
         },
         "answered by": _counts(summary.modalities, partial(label, "modality", language=language)),
+        "returned calls": _returned(summary),
         "successes": str(summary.successes),
         "of them confirmed": str(summary.confirmed_successes),
         "not confirmed yet": str(summary.unconfirmed_successes),
@@ -84,6 +85,13 @@ def show_summary(console: Console, summary: Summary) -> None:
     for name, value in rows.items():
         table.add_row(translate(name), value)
     console.print(table)
+
+
+def _returned(summary: Summary) -> str:
+    if not summary.returned:
+        return "0"
+    return translate("{calls}, of which successful: {successes}", calls=summary.returned,
+                     successes=summary.returned_successes)  # fmt: skip
 
 
 def _counts(counts: dict[str, int], name: Callable[[str], str]) -> str:

@@ -28,6 +28,7 @@ from ivr.config.installation import (
 from ivr.config.mail import MailSettings
 from ivr.config.network import AsteriskSettings, CallerIdSettings, TrunkSettings
 from ivr.config.page import describe
+from ivr.config.returns import ReturnSettings
 from ivr.config.section import ConfigError
 from ivr.config.settings import AMI_SECRET, DEFAULT_FILE, ENVIRONMENT, Settings, load_settings, parse_settings
 from ivr.config.systems import (
@@ -68,6 +69,7 @@ __all__ = [
     "PathSettings",
     "RecordingKindName",
     "ReportSettings",
+    "ReturnSettings",
     "Settings",
     "TaskSettings",
     "TrunkSettings",

@@ -78,6 +78,11 @@ class TrunkSettings(Section):
         le=100,
         description="So many unanswered calls at once are listened to: one that hears a busy tone is given up.",
     )
+    return_calls: bool = Field(
+        default=False,
+        description="Take the calls of customers who call back (docs/returns.md); off: calls that come in are "
+        "declined. Render Asterisk's files anew after a change.",
+    )
     failures: int = Field(default=5, ge=1, description="So many failures of the trunk itself …")
     failures_within_s: float = Field(
         default=60.0,

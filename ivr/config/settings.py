@@ -29,6 +29,7 @@ from ivr.config.installation import (
 )
 from ivr.config.mail import MailSettings
 from ivr.config.network import AsteriskSettings, TrunkSettings
+from ivr.config.returns import ReturnSettings
 from ivr.config.section import ConfigError, Section
 from ivr.config.systems import CheckerSettings, DeliverySettings, EligibilitySettings, IdentitySettings
 from ivr.config.tasks import TaskSettings
@@ -63,6 +64,7 @@ class Settings(Section):
     trunks: dict[Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]*$")], TrunkSettings] = Field(
         default_factory=dict, description="One table per trunk."
     )
+    returns: ReturnSettings = ReturnSettings()
     deliveries: dict[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")], DeliverySettings] = Field(
         default_factory=dict, description="One table per system."
     )

@@ -165,6 +165,7 @@ def payload(event: str, row: _Row, now: datetime) -> dict[str, Any]:
     return told | {
         "attempt_id": attempt.id,
         "attempt_number": attempt.number,
+        "direction": attempt.direction.value,
         "started_at": _moment(attempt.started_at),
         "answered_at": _moment(attempt.answered_at),
         "ended_at": _moment(attempt.ended_at),

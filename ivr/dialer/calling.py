@@ -42,7 +42,7 @@ SOONEST_S = 10.0  # … for at least this, so that numbers of other trunks get t
 
 
 @dataclass(frozen=True, slots=True)
-class _Placed:
+class Placed:
     """An attempt with its row; a cause instead of a route says why it ends before it leaves."""
 
     attempt: PlacedAttempt
@@ -113,7 +113,7 @@ class Caller:
                 await self._give_back(lease, way.reason, max(SOONEST_S, way.again_in_s))
                 return
             way = Cause(DialOutcome.FAILED, way.reason, "us")
-        placed = await self._place(lease, _Placed(self._attempt(lease, contact, asked_for), way))
+        placed = await self._place(lease, Placed(self._attempt(lease, contact, asked_for), way))
         tried = NOBODY
         while placed is not None:
             record, refused = await self._talk(placed)
@@ -126,7 +126,7 @@ class Caller:
             if isinstance(other, NoRoute):
                 await self._finish(placed.attempt, record)
                 return
-            placed = await self._place(lease, _Placed(self._attempt(lease, contact, asked_for), other), record)
+            placed = await self._place(lease, Placed(self._attempt(lease, contact, asked_for), other), record)
 
     # ---- before the call ------------------------------------------------------------------------------------
 
@@ -187,10 +187,16 @@ class Caller:
         owner = self._station.worker
         await self._database.run(lambda session: store.release(session, lease.task_id, again, owner))
 
-    def _attempt(self, lease: store.Lease, contact: Mapping[str, Scalar], asked_for: bool) -> PlacedAttempt:
+    def _attempt(
+        self,
+        lease: store.Lease,
+        contact: Mapping[str, Scalar],
+        asked_for: bool,
+        attempt_id: str | None = None,
+    ) -> PlacedAttempt:
         number = lease.attempts + 1
         return PlacedAttempt(
-            attempt_id=self._options.attempt_id(lease.phone, number),
+            attempt_id=attempt_id or self._options.attempt_id(lease.phone, number),
             task_id=lease.task_id,
             phone=lease.phone,
             number=number,
@@ -199,9 +205,7 @@ class Caller:
             asked_for=asked_for,
         )
 
-    async def _place(
-        self, lease: store.Lease, placed: _Placed, before: CallRecord | None = None
-    ) -> _Placed | None:
+    async def _place(self, lease: store.Lease, placed: Placed, before: CallRecord | None = None) -> Placed | None:
         """Write the attempt, and with it the end of the one `before` it, whose trunk refused it.
 
         None: the number isn't to be called after all; its task has been given back or closed."""
@@ -247,7 +251,7 @@ class Caller:
         """Who talks on the call: the robot."""
         return CallSession(attempt, self._deps_of(attempt.phone))
 
-    async def _talk(self, placed: _Placed) -> tuple[CallRecord, Route | None]:
+    async def _talk(self, placed: Placed) -> tuple[CallRecord, Route | None]:
         """The attempt from its row to its end; with the route, if its trunk refused the call before it rang."""
         session = self._session(placed.attempt)
         attempt_id, way = placed.attempt.attempt_id, placed.way
@@ -362,7 +366,7 @@ class Caller:
         unsure = False
         while True:
             try:
-                return await store.finish_at_once(self._database, ending)
+                return await self._write_once(ending)
             except store.AlreadyEnded:
                 if not unsure:
                     self._ended_elsewhere(attempt_id)
@@ -371,6 +375,9 @@ class Caller:
                 unsure = unsure or error.unsure
                 log_fault(log, "outcome_waits", error, attempt_id=attempt_id)
                 await asyncio.sleep(DATABASE_WAIT_S)
+
+    async def _write_once(self, ending: store.Ending) -> datetime | None:
+        return await store.finish_at_once(self._database, ending)
 
     def _ended_elsewhere(self, attempt_id: str) -> None:
         """Another process took this one for dead and has closed the attempt: what it wrote stands."""

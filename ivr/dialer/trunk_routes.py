@@ -25,6 +25,7 @@ from trunk.ports import (
     CallHandler,
     Cause,
     DialOutcome,
+    Incoming,
     OriginateRequest,
     Progress,
     Ringing,
@@ -194,6 +195,16 @@ class TrunkAccount:
 
     def take_beside(self, route: Route, trunk: str | None) -> Route | NoRoute:
         return self._route(self.router.take_beside(trunk or route.name, self._loop.time()))
+
+    def receive(self, came: Callable[[Incoming], None], trunks: Iterable[str]) -> None:
+        """From now on call `came()` for each call that comes in by these trunks, as far as they are ours."""
+        for name in trunks:
+            if name in self._trunks:
+                self._trunks[name].receive(came)
+
+    def take_incoming(self, incoming: Incoming) -> Route | NoRoute:
+        """Hold a channel for a call that has come in."""
+        return self._route(self.router.take_incoming(incoming.trunk))
 
     async def turn(self, route: Route) -> None:
         wait_s = self.router.leave(self._holds[route], self._loop.time())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ivr.metrics.metric import Metric, Said, Unit
 from ivr.metrics.relations import CALLS, CUSTOMERS
-from ivr.metrics.terms import NOT_TALKED, NOTHING, TALKED, count, tasks
+from ivr.metrics.terms import NOT_PLACED, NOT_TALKED, NOTHING, PLACED, RETURNED, TALKED, count, tasks
 
 COMPLAINED = "(a.disposition = 'complaint' OR EXISTS (SELECT 1 FROM complaint m WHERE m.attempt_id = a.id))"
 NOT_VALID = (
@@ -46,7 +46,7 @@ CUSTOMERS_AND_CALLS: tuple[Metric, ...] = (
     Metric(
         name="attempts",
         title=Said("Call attempts"),
-        formula=Said("Tries over the network that have ended."),
+        formula=Said("Tries over the network that have ended, and customers' calls back."),
         excluded=Said("Calls that are still going on."),
         unit=Unit.COUNT,
         source="S3",
@@ -100,24 +100,34 @@ CUSTOMERS_AND_CALLS: tuple[Metric, ...] = (
     Metric(
         name="connection_rate",
         title=Said("Connection rate"),
-        formula=Said("Connected calls / attempts."),
-        excluded=Said("Attempts that another trunk took over before anything rang."),
+        formula=Said("Connected calls that we placed / attempts that we made."),
+        excluded=NOT_PLACED,
         unit=Unit.SHARE,
         source="S1d",
         relation=CALLS,
-        part=count(TALKED),
-        whole=count("NOT a.failed_over"),
+        part=count(f"{TALKED} AND NOT {RETURNED}"),
+        whole=count(PLACED),
     ),
     Metric(
         name="attempts_per_customer",
         title=Said("Attempts per customer"),
         formula=Said("Attempts / customers dialled."),
-        excluded=Said("Attempts that another trunk took over before anything rang."),
+        excluded=NOT_PLACED,
         unit=Unit.NUMBER,
         source="S6",
         relation=CALLS,
-        part=count("NOT a.failed_over"),
+        part=count(PLACED),
         whole="COUNT(DISTINCT a.task_id)",
+    ),
+    Metric(
+        name="returned_calls",
+        title=Said("Returned calls"),
+        formula=Said("Calls in which a customer called back and got the campaign's conversation."),
+        excluded=Said("Callers whom no campaign that takes calls back has called lately."),
+        unit=Unit.COUNT,
+        source="S4",
+        relation=CALLS,
+        part=count(RETURNED),
     ),
     Metric(
         name="talk_time",
@@ -149,13 +159,14 @@ CUSTOMERS_AND_CALLS: tuple[Metric, ...] = (
             "course."
         ),
         excluded=Said(
-            "Attempts that another trunk took over before anything rang; slots in which nobody was called."
+            "Attempts that another trunk took over before anything rang; customers' calls back; slots in which "
+            "nobody was called."
         ),
         unit=Unit.PER_HOUR,
         source="S3",
         relation=CALLS,
-        part=count("NOT a.failed_over"),
-        whole=f"COUNT(DISTINCT {TEN_MINUTES}) / 6.0",
+        part=count(PLACED),
+        whole=f"COUNT(DISTINCT {TEN_MINUTES}) FILTER (WHERE NOT {RETURNED}) / 6.0",
     ),
     Metric(
         name="hang_ups_under_5_s",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ivr.metrics.metric import Metric, Said, Unit
 from ivr.metrics.relations import CALLS
-from ivr.metrics.terms import NOT_TALKED, NOTHING, TALKED, count, tasks
+from ivr.metrics.terms import NOT_TALKED, NOTHING, RETURNED, TALKED, count, tasks
 
 # What a flow calls a success, what a callee has accepted and is still to confirm, and whatever was a success
 # before somebody confirmed or rejected it: a word is only ever given on a success.
@@ -26,6 +26,16 @@ SUCCESSES: tuple[Metric, ...] = (
         source="S3, S8",
         relation=CALLS,
         part=count(GROSS),
+    ),
+    Metric(
+        name="returned_successes",
+        title=Said("Successes in returned calls (gross)"),
+        formula=Said("Successes (gross) of customers who called back."),
+        excluded=NOTHING,
+        unit=Unit.COUNT,
+        source="S4",
+        relation=CALLS,
+        part=count(f"{RETURNED} AND {GROSS}"),
     ),
     Metric(
         name="success_rate",

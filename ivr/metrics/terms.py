@@ -6,7 +6,11 @@ from ivr.metrics.metric import Said
 
 TALKED = "a.talk_ms > 0"
 
+RETURNED = "COALESCE(a.why, '') = 'return'"  # the customer called back
+PLACED = f"NOT a.failed_over AND NOT {RETURNED}"
+
 NOTHING = Said("Nothing.")
+NOT_PLACED = Said("Attempts that another trunk took over before anything rang; customers' calls back.")
 NOT_TALKED = Said(
     "Calls without talk time. An answering machine's talk counts; the outcomes say how many those were."
 )

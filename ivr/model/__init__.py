@@ -9,6 +9,7 @@ from ivr.model.calls import (
     Attempt,
     AttemptState,
     Callback,
+    Direction,
     HungUpBy,
     Intention,
     Outbox,
@@ -16,6 +17,8 @@ from ivr.model.calls import (
     Recording,
     Segment,
     SegmentKind,
+    dialled,
+    direction_of,
 )
 from ivr.model.campaigns import (
     CAMPAIGN_ENDED,
@@ -87,6 +90,7 @@ from ivr.model.people import AuditEntry, Role, User
 from ivr.model.policy import Consent, ContactDecision, DecisionStage, Engagement, EngagementState, HoldOut
 from ivr.model.reports import ReportRun, ReportRunState, ReportSchedule, ScheduleState
 from ivr.model.results import Confirmation, ConfirmationState, ConfirmedBy, InvariantCheck, SmsRating
+from ivr.model.returns import IncomingCall, IncomingKind
 from ivr.model.strategy import CallWhy, GradeChange, HourRate, InvalidNumber
 from ivr.model.supervision import (
     IdentityCheck,
@@ -139,6 +143,7 @@ __all__ = [
     "DecisionStage",
     "Delivery",
     "DeliveryState",
+    "Direction",
     "DoNotDisturb",
     "EmergencyStop",
     "Engagement",
@@ -169,6 +174,8 @@ __all__ = [
     "IdentityResult",
     "ImportBatch",
     "ImportMode",
+    "IncomingCall",
+    "IncomingKind",
     "Inspection",
     "InspectionAppeal",
     "InspectionDocument",
@@ -216,4 +223,6 @@ __all__ = [
     "UtcDateTime",
     "Worker",
     "WorkerState",
+    "dialled",
+    "direction_of",
 ]

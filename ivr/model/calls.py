@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint, false, text
+from sqlalchemy import ColumnElement, ForeignKey, Index, String, Text, UniqueConstraint, false, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from flows.values import Modality
@@ -39,8 +39,16 @@ class HungUpBy(StrEnum):
     NETWORK = "network"
 
 
+class Direction(StrEnum):
+    """Who called whom."""
+
+    OUT = "out"
+    RETURN = "return"  # the customer called back
+
+
 class Attempt(Base):
-    """One try over the network. Committed before its originate; closed once; never deleted or reopened.
+    """One try over the network, or a customer's call back. Committed before its originate, or its answer; closed
+    once; never deleted or reopened.
 
     The two unique constraints are what makes "at most once" true whatever the code does: a task has one attempt
     of each number, and a phone has one live attempt (one without `ended_at`) at a time, in all campaigns."""
@@ -59,7 +67,8 @@ class Attempt(Base):
         Index("ix_attempt_phone", "phone"),
     )
 
-    id: Mapped[str] = mapped_column(String(UUID_CHARS), primary_key=True)  # uuid4 as text; the network's call id
+    # The network's call id: a uuid4 as text; of a call that came in the network's own choice.
+    id: Mapped[str] = mapped_column(String(UUID_CHARS), primary_key=True)
     task_id: Mapped[int] = mapped_column(ForeignKey("task.id"))
     campaign_id: Mapped[int] = mapped_column(ForeignKey("campaign.id"))  # of the task; here for lists and counts
     number: Mapped[int]  # 1 is the task's first try
@@ -92,6 +101,19 @@ class Attempt(Base):
     # attempt. Retry rules don't count this one.
     failed_over: Mapped[bool] = mapped_column(default=False, server_default=false())
     early_media: Mapped[EarlyMedia | None] = mapped_column(text_enum(EarlyMedia))  # of a call that wasn't answered
+
+    @property
+    def direction(self) -> Direction:
+        return direction_of(self.why)
+
+
+def direction_of(why: CallWhy | None) -> Direction:
+    return Direction.RETURN if why is CallWhy.RETURN else Direction.OUT
+
+
+def dialled() -> ColumnElement[bool]:
+    """Of attempts: those that we placed, not customers' calls back."""
+    return Attempt.why.is_distinct_from(CallWhy.RETURN)
 
 
 class SegmentKind(StrEnum):

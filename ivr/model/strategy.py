@@ -19,6 +19,7 @@ class CallWhy(StrEnum):
     UNFINISHED = "unfinished"  # somebody was, and hung up before the flow's key question was answered
     FOLLOW_UP = "follow_up"  # the grade asks for it
     CALLBACK = "callback"  # the customer did
+    RETURN = "return"  # none of ours: the customer called back (docs/returns.md)
     BETTER_HOUR = "better_hour"  # the first call, put off to an hour at which such numbers answer more often
 
 

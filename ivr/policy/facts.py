@@ -15,6 +15,7 @@ from flows.values import Scalar
 from ivr.database.among import among
 from ivr.model import (
     Attempt,
+    CallWhy,
     Campaign,
     Consent,
     Contact,
@@ -67,7 +68,7 @@ def gather(session: Session, rules: CampaignRules, asked: Sequence[Asked], now: 
             attributes=one.attributes,
             # What never reached for the phone (a trunk's refusal, a failure of ours) uses up nothing.
             attempts=one.attempts
-            - sum(row.task_id == one.task_id and not _reached(row) for row in calls[one.phone]),
+            - sum(row.task_id == one.task_id and not _counts(row) for row in calls[one.phone]),
             opt_outs=tuple(opt_outs[one.phone]),
             consents=tuple(consents[one.phone]),
             engagements=tuple(
@@ -87,7 +88,7 @@ def gather(session: Session, rules: CampaignRules, asked: Sequence[Asked], now: 
                 and row.flow == rules.flow
                 and (one.task_id is None or row.task_id != one.task_id)
             ),
-            calls=tuple(row.started_at for row in calls[one.phone] if _reached(row)),
+            calls=tuple(row.started_at for row in calls[one.phone] if _counts(row)),
             held_out=one.phone in held,
             paid_at=paid.get(one.task_id),
             removed=one.task_id in removed,
@@ -116,6 +117,11 @@ def _invalid(session: Session, phones: list[str], now: datetime) -> Mapping[str,
         .order_by(InvalidNumber.until)
     )
     return {phone: Invalid(since, until) for phone, since, until in rows}
+
+
+def _counts(row: Any) -> bool:
+    """Whether limits count it: a customer who calls back isn't called."""
+    return _reached(row) and row.why is not CallWhy.RETURN
 
 
 def _reached(row: Any) -> bool:
@@ -187,6 +193,7 @@ def _calls(session: Session, rules: CampaignRules, phones: list[str], now: datet
             Attempt.outcome,
             Attempt.intention,
             Attempt.failed_over,
+            Attempt.why,
             Campaign.purpose,
             FlowVersion.flow,
         )

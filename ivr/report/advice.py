@@ -31,6 +31,7 @@ _RETRIES = """
 SELECT a.outcome AS outcome, COUNT(*) AS retries, COUNT(*) FILTER (WHERE b.talk_ms > 0) AS connected
 FROM attempt a JOIN attempt b ON b.task_id = a.task_id AND b.number = a.number + 1
 WHERE a.campaign_id = :campaign AND b.ended_at IS NOT NULL AND NOT a.failed_over
+    AND COALESCE(b.why, '') <> 'return'
 GROUP BY a.outcome ORDER BY a.outcome
 """
 

@@ -216,6 +216,7 @@ def _attempt(row: Attempt, start: datetime, details: _Details) -> AttemptResult:
         attempt_id=row.id,
         phone=row.phone,
         number=row.number,
+        direction=row.direction.value,
         outcome=outcome.value,
         cause=row.cause,
         disposition=row.disposition or outcome.value,
@@ -254,6 +255,8 @@ _COUNTED = {
     "opted_out": "opt_outs",
     "successes": "successes",
     "confirmed_successes": "confirmed_successes",
+    "returned": "returned_calls",
+    "returned_successes": "returned_successes",
 }
 _RATES = {"contact_rate": "contact_rate", "mean_talk_s": "mean_talk_time", "talk_s": "talk_time"}
 _WAITING = ("pending_successes", "overdue_successes")

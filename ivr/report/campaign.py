@@ -31,6 +31,8 @@ HEADLINES = (
     "contact_rate",
     "connection_rate",
     "attempts_per_customer",
+    "returned_calls",
+    "returned_successes",
     "talk_time",
     "mean_talk_time",
     "calls_per_hour",

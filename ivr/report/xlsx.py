@@ -124,6 +124,8 @@ class _Writer:
         yield _Figure(say("Contact rate"), summary.contact_rate, RATE)
         yield _Figure(say("Talk time (s)"), summary.talk_s, SECONDS)
         yield _Figure(say("Mean talk time (s)"), summary.mean_talk_s, SECONDS)
+        yield _Figure(say("Returned calls"), summary.returned)
+        yield _Figure(say("Successes in returned calls (gross)"), summary.returned_successes)
         yield _Figure(say("Successes (gross)"), summary.successes)
         yield _Figure(say("Successes (confirmed)"), summary.confirmed_successes)
         yield _Figure(say("Successes not confirmed yet"), summary.unconfirmed_successes)

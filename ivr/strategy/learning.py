@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 
 from ivr.database import Database
 from ivr.database.locks import is_postgresql, lock_name
-from ivr.model import Attempt, Campaign, CampaignState, Contact, HourRate, Task
+from ivr.model import Attempt, Campaign, CampaignState, Contact, HourRate, Task, dialled
 from ivr.model.types import json_type
 from ivr.policy.calendar import is_working_day, timezone_of
 from ivr.policy.loader import default_policy
@@ -161,7 +161,7 @@ def _counts(session: Session, strategy: Strategy, now: datetime) -> Any:
         hour.label("hour"),
         (Attempt.outcome == DialOutcome.ANSWERED).label("answered"),
         *traits,
-    ).where(Attempt.started_at > now - timedelta(days=spec.days), Attempt.outcome.in_(TOLD_BY_HOUR))
+    ).where(Attempt.started_at > now - timedelta(days=spec.days), Attempt.outcome.in_(TOLD_BY_HOUR), dialled())
     if names:  # else there is no need for the contacts' rows
         calls = calls.join(Task, Attempt.task_id == Task.id).join(Contact, Task.contact_id == Contact.id)
     each = calls.subquery().c

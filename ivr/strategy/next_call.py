@@ -34,7 +34,9 @@ class Tried:
 
     @property
     def reached(self) -> bool:
-        """It reached for the phone: limits count it."""
+        """It reached for the phone: limits count it. A call back is the customer's own."""
+        if self.why is CallWhy.RETURN:
+            return False
         return self.rang or not (self.failed_over or self.outcome in NOT_REACHED)
 
     @property

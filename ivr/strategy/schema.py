@@ -138,6 +138,21 @@ class InvalidNumbersSpec(Frozen):
     closed_for: Duration = "180d"
 
 
+class ReturnFlowSpec(Frozen):
+    """A published flow."""
+
+    name: Name
+    version: int = Field(ge=1)
+
+
+class ReturnCallsSpec(Frozen):
+    """Customers who call back: how long after a call of ours they get its conversation, and by which flow (none
+    named: the campaign's own)."""
+
+    within: Duration = "3d"
+    flow: ReturnFlowSpec | None = None
+
+
 class ArmSpec(Frozen):
     """What the numbers of one arm hear in place of the campaign's own."""
 
@@ -165,6 +180,7 @@ class StrategySpec(Frozen):
     classes: dict[Grade, Intention]
     follow_ups: dict[Grade, FollowUpSpec] = Field(default_factory=dict)
     callbacks: CallbacksSpec = CallbacksSpec()
+    return_calls: ReturnCallsSpec | None = None
     best_hour: BestHourSpec = BestHourSpec()
     invalid_numbers: InvalidNumbersSpec = InvalidNumbersSpec()
     split: SplitSpec | None = None

@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import time
+from typing import Any
 
 from flows.conditions import Condition, compile_condition
 from ivr.errors import IvrError
@@ -40,7 +41,10 @@ _FOR_PEOPLE = {"queues", "lines_per_agent", "abandoned"}
 def strategy_of(spec: StrategySpec) -> Strategy:
     """Compile what the file says. Raises flows.conditions.ConditionError for a condition that isn't CEL."""
     silent = set() if spec.pace.by_people else _FOR_PEOPLE
-    document = spec.model_dump_json(by_alias=True, exclude={"pace": silent})
+    left_out: dict[str, Any] = {"pace": silent}
+    if spec.return_calls is None:  # a strategy keeps the name that it had before there were any
+        left_out["return_calls"] = True
+    document = spec.model_dump_json(by_alias=True, exclude=left_out)
     spans = sorted((span_of(text), name) for name, text in spec.day_parts.items())
     return Strategy(
         spec=spec,

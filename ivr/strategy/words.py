@@ -15,6 +15,7 @@ CALLS: Mapping[CallWhy, str] = {
     CallWhy.UNFINISHED: "the conversation broke off",
     CallWhy.FOLLOW_UP: "follow-up",
     CallWhy.CALLBACK: "the customer asked for it",
+    CallWhy.RETURN: "the customer called back",
     CallWhy.BETTER_HOUR: "first call, at a better hour",
 }
 FIRST_CALL = "first call"

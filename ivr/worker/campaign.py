@@ -107,6 +107,42 @@ def plan_of(session: Session, campaign_id: int, parts: WorkerParts) -> CampaignP
     )
 
 
+def check_prompts(plan: CampaignPlan) -> None:
+    """Raises CampaignNotHere."""
+    if not plan.prompts_hold:
+        raise CampaignNotHere(
+            "The prompts on this machine aren't those that {campaign} was approved with; bring them here, or "
+            "submit the campaign again.",
+            campaign=plan.name,
+        )
+
+
+async def robots_deps(stack: AsyncExitStack, plan: CampaignPlan, parts: WorkerParts, bus: Bus) -> CallDeps:
+    """What the robot's calls hear, say and ask with; `stack` closes what is opened. Raises what can't be had."""
+    recognizer = await parts.hearing(plan.flow.language, plan.recognizer)
+    speaker = await parts.studio.speaker(plan.flow)
+    deps = parts.studio.deps(plan.flow, speaker, recognizer, parts.database, bus)
+    checks = await identity_checks(parts.studio.settings, plan.rules, parts.database)
+    stack.push_async_callback(checks.close)
+    return replace(deps, agent_within_s=plan.strategy.spec.pace.abandoned.within_s, identity=checks)
+
+
+def dialer_options(plan: CampaignPlan, parts: WorkerParts) -> DialerOptions:
+    return DialerOptions(
+        rules=plan.rules,
+        concurrency=plan.edition.concurrency,
+        ring_timeout_s=parts.studio.settings.dialer.ring_timeout_s,
+        call_limit_s=float(plan.flow.spec.limits.call_s),
+        strategy=plan.strategy,
+        attempt_id=lambda _phone, _number: str(uuid.uuid4()),
+        agents_talk_s=parts.studio.longest_talk_s,
+        compressor=parts.compressor,
+        may_finish=lambda: finish_if_done(parts.database, plan.id),
+        ends_at=plan.edition.ends_at,
+        look_again_s=parts.look_again_s,
+    )
+
+
 class HostedCampaign:
     """A campaign that runs in this process. `run` until it is finished, held or stopped."""
 
@@ -171,7 +207,7 @@ class HostedCampaign:
         elif plan.edition.people_mode is PeopleMode.PREDICTIVE:
             await self._run_ahead(plan, bus, stack)
         else:
-            deps = await self._deps(plan, bus, stack)
+            deps = await robots_deps(stack, plan, parts, bus)
             options = await self._options(plan, stack)
             arms = await arm_deps(stack, parts.studio, parts.database, plan.strategy, deps)
             await self._run_calls(plan, replace(options, arms=arms), deps)
@@ -184,7 +220,7 @@ class HostedCampaign:
         through = PutThrough(parts.database, parts.studio.settings, parts.station.worker, self.id)
         bus.subscribe(through.observe)
         await stack.enter_async_context(through)
-        deps = await self._deps(plan, bus, stack)
+        deps = await robots_deps(stack, plan, parts, bus)
         options = await self._options(plan, stack)
         await self._run_calls(plan, replace(options, ending=through.ending), deps)
 
@@ -229,12 +265,7 @@ class HostedCampaign:
         await dialer.run()
 
     def _check(self, plan: CampaignPlan) -> None:
-        if not plan.prompts_hold:
-            raise CampaignNotHere(
-                "The prompts on this machine aren't those that {campaign} was approved with; bring them here, or "
-                "submit the campaign again.",
-                campaign=plan.name,
-            )
+        check_prompts(plan)
         trunks = set(plan.edition.trunks)
         rules = [one for one in self._parts.account.rules() if not trunks or one.name in trunks]
         if not any(one.prefixes for one in rules):
@@ -245,33 +276,10 @@ class HostedCampaign:
             )
         check_caller_ids(rules, plan.rules.purpose)
 
-    async def _deps(self, plan: CampaignPlan, bus: Bus, stack: AsyncExitStack) -> CallDeps:
-        """What its calls hear, say and ask with."""
-        parts = self._parts
-        recognizer = await parts.hearing(plan.flow.language, plan.recognizer)
-        speaker = await parts.studio.speaker(plan.flow)
-        deps = parts.studio.deps(plan.flow, speaker, recognizer, parts.database, bus)
-        checks = await identity_checks(parts.studio.settings, plan.rules, parts.database)
-        stack.push_async_callback(checks.close)
-        return replace(deps, agent_within_s=plan.strategy.spec.pace.abandoned.within_s, identity=checks)
-
     async def _options(self, plan: CampaignPlan, stack: AsyncExitStack) -> DialerOptions:
         parts = self._parts
         eligibility = await eligibility_of(parts.studio.settings, plan.rules, parts.database)
         if eligibility is not None:
             stack.push_async_callback(eligibility.close)
-        return DialerOptions(
-            rules=plan.rules,
-            concurrency=plan.edition.concurrency,
-            ring_timeout_s=parts.studio.settings.dialer.ring_timeout_s,
-            call_limit_s=float(plan.flow.spec.limits.call_s),
-            strategy=plan.strategy,
-            hours=await parts.database.read(lambda session: hours_for(session, plan.strategy)),
-            attempt_id=lambda _phone, _number: str(uuid.uuid4()),
-            agents_talk_s=parts.studio.longest_talk_s,
-            eligibility=eligibility,
-            compressor=parts.compressor,
-            may_finish=lambda: finish_if_done(parts.database, self.id),
-            ends_at=plan.edition.ends_at,
-            look_again_s=parts.look_again_s,
-        )
+        hours = await parts.database.read(lambda session: hours_for(session, plan.strategy))
+        return replace(dialer_options(plan, parts), eligibility=eligibility, hours=hours)

@@ -185,6 +185,7 @@ async def _work(parts: WorkerParts, host: Host, housekeeping: Housekeeping) -> N
         collecting_between_calls(lambda: bool(parts.station.sessions)),
         supervising(parts.database, parts.station, parts.bus),
         following(parts.database, parts.bus, parts.studio.settings.paths.prompts),
+        host.returns.here(),
     ):
         housekeeping.start()
         try:

@@ -21,6 +21,7 @@ from ivr.model import Campaign, CampaignState
 from ivr.session.faults import log_fault
 from ivr.worker.campaign import HostedCampaign, edition_of
 from ivr.worker.parts import WorkerParts
+from ivr.worker.returning import Returns
 
 log = logging.getLogger(__name__)
 AGAIN_S = 30.0  # a campaign that couldn't be run here is tried again after this
@@ -54,15 +55,17 @@ class Host:
         self._news = asyncio.Event()
         self._draining = False
         self._hung_up = False
+        self.returns = Returns(parts)
 
     @property
     def calls(self) -> int:
-        return sum(campaign.calls for campaign, _ in self._hosted.values())
+        return sum(campaign.calls for campaign, _ in self._hosted.values()) + self.returns.calls
 
     def drain(self) -> None:
         """No more calls; `run` returns when those that are on are over."""
         self._draining = True
         self._parts.presence.drain()
+        self.returns.drain()
         for campaign, _ in self._hosted.values():
             campaign.hold(ringing=False)
         self._news.set()
@@ -70,12 +73,14 @@ class Host:
     def stop(self) -> None:
         """No more calls; those that are on are hung up."""
         self.drain()
+        self.returns.stop()
         for campaign, _ in self._hosted.values():
             campaign.stop()
 
     def give_up(self) -> None:
         """As `stop`, without waiting for the network."""
         self.stop()
+        self.returns.give_up()
         for campaign, _ in self._hosted.values():
             campaign.give_up()
 
@@ -93,7 +98,7 @@ class Host:
 
     async def _over(self) -> bool:
         self._collect()
-        if self._hosted:
+        if self._hosted or self.returns.calls:
             return False
         if self._draining:
             return True
@@ -117,6 +122,8 @@ class Host:
             return
         if self._draining:
             return
+        if seen.hang_up:
+            self.returns.hang_up()
         for campaign_id, (campaign, _) in self._hosted.items():
             if campaign_id in seen.campaigns:
                 await self._resume(campaign)

@@ -5,7 +5,7 @@ const ROUTES = [
   [/^\/$/, "campaigns"],
   [/^\/campaigns\/(\d+)(?:\/(overview|live|attempts|report))?$/, "campaign"],
   [/^\/live$/, "live"],
-  [/^\/attempts\/([\w-]+)$/, "attempt"],
+  [/^\/attempts\/([\w.-]+)$/, "attempt"],
   [/^\/api-reference$/, "reference"],
 ];
 

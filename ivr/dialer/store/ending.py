@@ -47,6 +47,7 @@ class Ending:
     recording: RecordingFacts | None = None
     hours: Hours = NO_HOURS
     contact: Mapping[str, Scalar] = field(default_factory=dict)  # what segments of numbers go by
+    why: CallWhy | None = None  # what the call was; None: as its task says
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +80,7 @@ def conclude(ending: Ending, so_far: SoFar) -> Concluded:
     grade = grade_of(strategy, facts)
     ended_at = record.ended_at or record.started_at
     ended = Ended(
-        tried=[*so_far.tried, _tried(record, ended_at, so_far.why)],
+        tried=[*so_far.tried, _tried(record, ended_at, ending.why or so_far.why)],
         at=ended_at,
         grade=grade,
         unfinished=is_unfinished(strategy, facts, ending.rules.purpose),
@@ -105,7 +106,7 @@ def finish(session: Session, ending: Ending) -> datetime | None:
     record = ending.record
     concluded = conclude(ending, so_far(session, ending.task_id, record.attempt_id))
     ended_at = concluded.ended_at
-    _write_end(session, ending, grade=concluded.grade, intention=concluded.intention)
+    write_end(session, ending, grade=concluded.grade, intention=concluded.intention)
     if record.outcome is DialOutcome.INVALID_NUMBER:
         _close_number(session, ending, ended_at)
     if concluded.reached:
@@ -158,19 +159,19 @@ def fail_over(session: Session, ending: Ending, placing: Placing) -> bool:
 
     Returns what `place` returns: False when the number isn't to be called after all; then the task is given back.
     Raises AlreadyEnded like `finish`."""
-    _write_end(session, ending, intention=Intention.UNREACHABLE, failed_over=True)
+    write_end(session, ending, intention=Intention.UNREACHABLE, failed_over=True)
     return place(session, placing)
 
 
-def _write_end(session: Session, ending: Ending, **more: object) -> None:
-    """Close the attempt's row, once."""
+def write_end(session: Session, ending: Ending, **more: object) -> None:
+    """Close the attempt's row, once. Raises AlreadyEnded."""
     record = ending.record
     ended_at = record.ended_at or record.started_at
-    made_for = select(task_table.c.next_why).where(task_table.c.id == ending.task_id).scalar_subquery()
+    of_task = select(task_table.c.next_why).where(task_table.c.id == ending.task_id).scalar_subquery()
     written = session.execute(
         update_of(attempt_table)
         .where(attempt_table.c.id == record.attempt_id, attempt_table.c.ended_at.is_(None))
-        .values(**attempt_values(record, ended_at), why=made_for, **more)
+        .values(**attempt_values(record, ended_at), why=ending.why or of_task, **more)
         .returning(attempt_table.c.id)
     ).all()
     if len(written) != 1:

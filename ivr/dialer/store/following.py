@@ -207,6 +207,7 @@ def plan(session: Session, following: Following, found: Next) -> None:
         "state": TaskState.WAITING,
         "next_at": found.at,
         "next_why": found.why,
+        "result": None,  # of who was done before they called back
         "lease_owner": None,
         "lease_until": None,
     }

@@ -102,12 +102,19 @@ def close_unknown(session: Session, ids: Sequence[str], now: datetime) -> int:
         .scalars()
         .all()
     )
-    close_tasks(session, tasks, DialOutcome.UNKNOWN.value)
+    close_tasks(session, _not_done(session, tasks), DialOutcome.UNKNOWN.value)
     engagements.commit(session, tasks, now)
     wait = keep_promises(session, ids) if tasks else frozenset()
     deliveries.attempts_ended(session, ids)
     deliveries.tasks_done(session, [task for task in tasks if task not in wait])
     return len(tasks)
+
+
+def _not_done(session: Session, tasks: Sequence[int]) -> list[int]:
+    """Whoever called back after their task had its result keeps that."""
+    table = task_table.c
+    open_ones = select(table.id).where(table.id.in_(tasks), table.state != TaskState.DONE)
+    return list(session.execute(open_ones).scalars())
 
 
 def _without_people(session: Session, ids: Sequence[str]) -> list[str]:

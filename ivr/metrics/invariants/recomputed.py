@@ -15,7 +15,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from ivr.metrics.invariants.scope import Scope
-from ivr.model import Attempt, Campaign, ContactDecision, Engagement, EngagementState, HoldOut, Task
+from ivr.model import Attempt, Campaign, ContactDecision, Engagement, EngagementState, HoldOut, Task, dialled
 from ivr.policy.calendar import day_begun
 from ivr.policy.decide import FIVE_MINUTES, THIRTY_DAYS
 from ivr.policy.facts import NOT_REACHED
@@ -69,7 +69,7 @@ def _calls(session: Session, since: datetime) -> Iterator[Any]:
             Attempt.outcome,
             Attempt.failed_over,
         )
-        .where(Attempt.started_at >= since)
+        .where(Attempt.started_at >= since, dialled())
         .order_by(Attempt.phone, Attempt.started_at, Attempt.number)
         .execution_options(yield_per=ROWS_AT_ONCE)
     )

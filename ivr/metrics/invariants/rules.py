@@ -97,7 +97,8 @@ RULES: tuple[Invariant, ...] = (
             "SELECT e.task_id FROM engagement e JOIN task t ON t.id = e.task_id"
             " WHERE (e.state = 'committed' AND NOT EXISTS (SELECT 1 FROM attempt a WHERE a.task_id = e.task_id))"
             " OR (e.state <> 'committed' AND EXISTS (SELECT 1 FROM attempt a WHERE a.task_id = e.task_id"
-            " AND a.outcome = 'answered' AND a.talk_ms > 0 AND a.ended_at > e.changed_at))"
+            " AND a.outcome = 'answered' AND a.talk_ms > 0 AND a.ended_at > e.changed_at"
+            " AND COALESCE(a.why, '') <> 'return'))"
             " OR (e.state = 'reserved' AND t.state = 'done')",
         ),
     ),
@@ -144,7 +145,7 @@ RULES: tuple[Invariant, ...] = (
         query(
             "call",
             "SELECT a.id FROM attempt a JOIN campaign c ON c.id = a.campaign_id WHERE a.started_at >= :since"
-            " AND (a.started_at < c.starts_at OR a.started_at >= c.ends_at"
+            " AND COALESCE(a.why, '') <> 'return' AND (a.started_at < c.starts_at OR a.started_at >= c.ends_at"
             " OR (c.state = 'finished' AND a.started_at > c.finished_at))",
         ),
     ),

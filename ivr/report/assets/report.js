@@ -56,6 +56,8 @@ function headline({ summary }, words) {
     ["talk", words.duration(summary.mean_talk_s), words.t("tile.talk_note", { total: words.duration(summary.talk_s) })],
     summary.successes ? ["success", words.count(summary.successes), words.t("tile.success_note", {
       confirmed: words.count(summary.confirmed_successes), waiting: words.count(summary.unconfirmed_successes) })] : null,
+    summary.returned ? ["returned", words.count(summary.returned), words.t("tile.returned_note", {
+      successes: words.count(summary.returned_successes) })] : null,
     ["opted_out", words.count(summary.opted_out), words.t("tile.opted_out_note")],
   ].filter(Boolean);
   return element("div", { class: "rep-tiles" }, tiles.map(([key, figure, note]) => element("div", { class: "rep-tile" },

@@ -58,6 +58,8 @@ async def test_every_figure_by_hand(db: Database, campaign_id: int) -> None:
         "successes": 1,
         "confirmed_successes": 1,
         "unconfirmed_successes": 0,
+        "returned": 0,
+        "returned_successes": 0,
     }
     assert results.charts.model_dump() == {
         "funnel": {"contacts": 4, "dialled": 3, "connected": 2, "answered": 2, "success": 1},
@@ -84,6 +86,7 @@ async def test_attempts_in_the_order_of_the_calls(db: Database, campaign_id: int
         "attempt_id": "c",
         "phone": PHONES[0],
         "number": 2,
+        "direction": "out",
         "outcome": "answered",
         "cause": "200",
         "disposition": "consented",

@@ -15,6 +15,7 @@ from ivr.metrics.measure import Question, measure, measure_all, statement_text
 from ivr.metrics.people_book import PEOPLE
 from ivr.metrics.slices import SLICES
 from ivr.model import (
+    CallWhy,
     Complaint,
     Confirmation,
     ConfirmationState,
@@ -49,17 +50,19 @@ BY_HAND = {
     "connected_calls": 5,
     "customers_reached": 5,
     "contact_rate": 5 / 6,
-    "connection_rate": 5 / 8,  # one of the nine was taken over by another trunk
-    "attempts_per_customer": 8 / 6,
+    "connection_rate": 4 / 7,  # of the nine one was taken over by another trunk, one a call back
+    "attempts_per_customer": 7 / 6,
+    "returned_calls": 1,
     "talk_time": 40 + 4 + 30 + 20 + 10,
     "mean_talk_time": 104 / 5,
-    "calls_per_hour": 8 / (4 / 6),  # four ten-minute slots
+    "calls_per_hour": 7 / (3 / 6),  # three ten-minute slots in which we called
     "hang_ups_under_5_s": 1 / 5,
     "conversation_completion": 3 / 4,
     "opt_out_rate": 1 / 5,
     "opt_outs": 1,
     "complaint_rate": 1 / 5,
     "successes": 3,
+    "returned_successes": 1,
     "success_rate": 3 / 5,
     "confirmed_successes": 1,
     "confirmed_success_rate": 1 / 5,
@@ -103,11 +106,12 @@ def fill(session: Session) -> None:
     books.contact(phone(9), "removed_from_list")
     waiting = books.contact(phone(8))
     books.add(_month_full(waiting.id))
-    # 1: busy, then a success. 2: hung up at once. 3: accepted, taken away by an inspection. 4: accepted, nobody
-    # confirmed it. 5: a machine. 6: refused by the first trunk, suspended on the second; then busy, before that.
+    # 1: busy, then called back: a success. 2: hung up at once. 3: accepted, taken away by an inspection.
+    # 4: accepted, nobody confirmed it. 5: a machine. 6: refused by the first trunk, suspended on the second; then
+    # busy, before that.
     books.call("1a", phone(1), 0, BUSY, arm="x")
     books.call("1b", phone(1), 60, ANSWERED, talk_s=40, disposition="consented", intention=Intention.SUCCESS,
-               grade="A", arm="x", trunk="north")  # fmt: skip
+               grade="A", arm="x", trunk="north", why=CallWhy.RETURN)  # fmt: skip
     books.call("2", phone(2), 1, ANSWERED, talk_s=4, hung_up_by=HungUpBy.CALLEE, opted_out=True,
                intention=Intention.DECLINED)  # fmt: skip
     books.call("3", phone(3), 2, ANSWERED, talk_s=30, disposition="offered", pending=True,

@@ -18,6 +18,7 @@ from ivr.metrics.filters import Filter
 from ivr.metrics.measure import Question, measure_all
 from ivr.metrics.people_book import PEOPLE
 from ivr.model import (
+    CallWhy,
     Complaint,
     Confirmation,
     ConfirmationState,
@@ -78,6 +79,7 @@ class Event:
     words: list[ConfirmationState]
     said: list[Said]
     mark: int | None
+    returned: bool = False  # the customer called back
 
 
 @dataclass
@@ -99,6 +101,8 @@ def campaign(seed: int) -> list[Customer]:
         customer = Customer(f"+86138000000{number:02}", dice.choice(results), dice.random() < 0.2, paid)
         begins = sorted(dice.sample(range(1500), dice.randrange(4)))
         customer.calls = [_call(dice, f"{number} {at_}", at_) for at_ in begins]
+        for one in customer.calls[1:]:
+            one.returned = not one.failed_over and dice.random() < 0.3
         made.append(customer)
     return made
 
@@ -137,7 +141,7 @@ def store(made: list[Customer], session: Session) -> None:
             books.call(one.id, customer.phone, one.minute, one.outcome, talk_s=one.talk_s, hung_up_by=one.by,
                        intention=one.intention, grade=one.grade, pending=one.pending, opted_out=one.opted_out,
                        disposition=one.disposition, failed_over=one.failed_over,
-                       abandoned=one.abandoned)  # fmt: skip
+                       abandoned=one.abandoned, why=CallWhy.RETURN if one.returned else None)  # fmt: skip
             for number, said in enumerate(one.said, start=1):
                 books.answer(one.id, number, said.question, said.value, modality=said.modality,
                              reaction_ms=said.reaction_ms)  # fmt: skip
@@ -188,13 +192,15 @@ def counted(made: list[Customer]) -> dict[str, tuple[float, float | None]]:
             paid = customer.paid_min
             n["paid"] += paid is not None and calls[0].minute <= paid < calls[0].minute + WEEK_MIN
         for one in calls:
-            slots.add(f"{at(one.minute):%Y-%m-%d %H:%M}"[:-1])
+            if not one.returned:
+                slots.add(f"{at(one.minute):%Y-%m-%d %H:%M}"[:-1])
             _count(one, n)
     return {
         "customer_data_volume": (n["data"], None), "valid_number_rate": (n["valid"], n["data"]),
         "attempts": (n["tries"], None), "customers_dialled": (n["dialled"], None),
         "connected_calls": (n["talked"], None), "customers_reached": (n["reached"], None),
-        "contact_rate": (n["reached"], n["dialled"]), "connection_rate": (n["talked"], n["tried"]),
+        "contact_rate": (n["reached"], n["dialled"]), "connection_rate": (n["got through"], n["tried"]),
+        "returned_calls": (n["returned"], None), "returned_successes": (n["returned won"], None),
         "attempts_per_customer": (n["tried"], n["dialled"]), "talk_time": (n["talk_s"], None),
         "mean_talk_time": (n["talk_s"], n["talked"]), "calls_per_hour": (n["tried"], len(slots) / 6),
         "hang_ups_under_5_s": (n["short"], n["talked"]),
@@ -232,7 +238,10 @@ def shared_out(made: list[Customer]) -> dict[str, Counter[tuple[str, ...]]]:
 def _count(one: Event, n: defaultdict[str, float]) -> None:
     talked = one.talk_s > 0
     n["tries"] += 1
-    n["tried"] += not one.failed_over
+    n["tried"] += not (one.failed_over or one.returned)
+    n["got through"] += talked and not one.returned
+    n["returned"] += one.returned
+    n["returned won"] += one.returned and won(one)
     n["talked"] += talked
     n["talk_s"] += one.talk_s
     n["short"] += talked and one.talk_s < 5 and one.by is HungUpBy.CALLEE

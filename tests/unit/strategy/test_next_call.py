@@ -300,3 +300,13 @@ def test_whatever_happens_it_comes_to_an_end_and_never_outside_the_window(
         assert case.times.opening(found.at) == found.at
         now, why = found.at, found.why
     pytest.fail("it went on for 60 calls")
+
+
+def test_a_customers_call_back_uses_up_no_try_and_bounds_nothing() -> None:
+    back = tried(O.ANSWERED, talked=True, disposition="asked", why=CallWhy.RETURN)
+    assert not back.reached
+    assert not back.uses_up
+    bounded = at_any_time(strategy("follow_ups: {B: {wait: 1d}}"), most=2)
+    after = bounded.after(ended(tried(O.NO_ANSWER), back, grade="B"))
+    assert isinstance(after, Next), "the policy's two attempts aren't used up"
+    assert after.why is CallWhy.FOLLOW_UP

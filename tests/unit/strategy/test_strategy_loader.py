@@ -46,6 +46,8 @@ def told(text: str) -> list[str]:
         (HEAD + "follow_ups: {G: {wait: 1d}}", "G"),
         (HEAD + "split: {name: voice, arms: {a: {}}}", "arms"),
         (HEAD + "invalid_numbers: {closed_for: forever}", "forever is no time to wait"),
+        (HEAD + "return_calls: {within: 72}", "within"),
+        (HEAD + "return_calls: {flow: {name: other}}", "version"),
     ],
 )
 def test_what_is_wrong_is_said_in_one_sentence_with_its_place(text: str, sentence: str) -> None:
@@ -65,6 +67,15 @@ def test_comments_and_layout_do_not_count_and_values_do() -> None:
     one, same = loads(HEAD.encode()), loads(b"# mine\nstrategy:   mine\nschema: 1\n")
     other = loads((HEAD + "priority: 4").encode())
     assert one.version == same.version != other.version
+
+
+def test_calls_back_are_off_unless_the_file_has_them_and_its_name_is_then_what_it_was() -> None:
+    off, on = loads(HEAD.encode()), loads((HEAD + "return_calls: {}").encode())
+    assert off.spec.return_calls is None
+    assert "return_calls" not in off.document, "approvals of stored strategies hold"
+    assert on.spec.return_calls is not None
+    assert (on.spec.return_calls.within, on.spec.return_calls.flow) == ("3d", None)
+    assert load_document(on.document).spec == on.spec
 
 
 def test_a_file_that_leaves_them_out_has_the_shipped_grades_classes_and_day_parts() -> None:

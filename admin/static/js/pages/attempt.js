@@ -22,7 +22,7 @@ function Page({ attempt }) {
       <${Link} href=${`/campaigns/${attempt.campaign.id}`}>${attempt.campaign.name}<//>
       <${Link} href=${`/campaigns/${attempt.campaign.id}/attempts`}>${words.t("tab.attempts")}<//></nav>
     <header class="page-head"><div><h1 class="phone">${phone(attempt.phone)} <${Outcome} attempt=${attempt} /></h1>
-      <p class="facts"><span>${words.full(attempt.started_at)}</span><span>${words.t("attempt.number", { number: attempt.number })}</span>
+      <p class="facts"><span>${words.full(attempt.started_at)}</span><span>${words.t("attempt.number", { number: attempt.number })}</span>${attempt.direction === "return" && html`<span>${words.t("attempt.returned")}</span>`}
         ${attempt.talk_s > 0 && html`<span>${words.t("attempt.talked", { time: words.duration(attempt.talk_s) })}</span>`}</p></div></header>
     ${attempt.recording ? html`<section class="card" aria-label=${words.t("detail.recording")}>
         <${Player} recording=${attempt.recording} marks=${marks} seek=${seek} /></section>`

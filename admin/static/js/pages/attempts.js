@@ -51,7 +51,7 @@ function List({ rows }) {
       <td data-label=${words.t("column.started")}>${words.moment(row.started_at)}</td>
       <td data-label=${words.t("column.phone")}><${Link} href=${`/attempts/${row.id}`} class="title">${phone(row.phone)}<//></td>
       <td data-label=${words.t("column.number")} class="number">${row.number}</td>
-      <td data-label=${words.t("column.outcome")}><${Outcome} attempt=${row} /></td>
+      <td data-label=${words.t("column.outcome")}><${Outcome} attempt=${row} />${row.direction === "return" && html` <span class="chip">${words.t("attempt.returned")}</span>`}</td>
       <td data-label=${words.t("column.disposition")}>${row.disposition ? words.label("disposition", row.disposition) : html`<span class="faint">–</span>`}</td>
       <td data-label=${words.t("column.intention")}><${IntentionBadge} intention=${row.intention} /></td>
       <td data-label=${words.t("column.answers")} class="wide">${Object.entries(row.answers).map(([question, value]) => html`<span class="chip" key=${question}>
