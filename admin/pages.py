@@ -25,7 +25,7 @@ PAGES = (
     r"/campaigns/{id:\d+}",
     r"/campaigns/{id:\d+}/{tab:overview|live|attempts|report}",
     "/live",
-    r"/attempts/{id:[\w-]+}",
+    r"/attempts/{id:[\w.-]+}",
     "/api-reference",
 )
 _IMPORT_MAP = re.compile(r'<script type="importmap">(.*?)</script>', re.DOTALL)

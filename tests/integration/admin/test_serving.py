@@ -32,6 +32,11 @@ async def test_every_answer_carries_the_security_headers(web: Web, path: str) ->
     assert "Server" not in headers
 
 
+async def test_a_call_that_came_in_has_a_page_by_the_networks_id(web: Web) -> None:
+    assert (await web.client.get("/attempts/1795394748.14")).status == 200
+    assert (await web.client.get("/attempts/17953947/48")).status == 404
+
+
 async def test_what_the_api_gives_is_not_kept_by_browsers(signed_in: Web) -> None:
     assert (await signed_in.client.get("/api/campaigns")).headers["Cache-Control"] == "no-store"
 
