@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import wave
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -14,6 +15,9 @@ import uvloop
 from ivr.virtual_loop import VirtualClock, run_virtual
 from tests.asterisk_rig.returning import ReturningRig
 from tests.softphone import Listener, Softphone
+from trunk.asterisk.check import check
+from trunk.asterisk.check.proof import Proof
+from trunk.asterisk.config import PbxConfig
 from trunk.asterisk.pbx import Pbx
 from trunk.asterisk.trunk import AsteriskTrunk
 from trunk.carrier import CalleeBook, Carrier, CarrierConfig
@@ -148,3 +152,17 @@ def test_over_the_simulated_network(tmp_path: Path) -> None:
         await trunk.close()
 
     run_virtual(main, datetime(2026, 11, 23, 2, 0, tzinfo=UTC))
+
+
+def test_the_check_proves_what_it_takes(returning_rig: ReturningRig) -> None:
+    async def proofs(config: PbxConfig) -> dict[str, Proof]:
+        return {proof.title: proof async for proof in check(config, [])}
+
+    def found(config: PbxConfig) -> dict[str, Proof]:
+        return uvloop.run(proofs(config))
+
+    ready = found(returning_rig.config)
+    assert all(proof.ok for proof in ready.values()), ready
+    without = found(replace(returning_rig.config, return_calls=False))
+    for what in ("permissions", "modules", "dialplan"):
+        assert ready[what].params["count"] > without[what].params["count"], what  # type: ignore[operator]
