@@ -36,6 +36,7 @@ from ivr.policy.facts import NOT_REACHED, Asked, gather
 from ivr.returns.matching import Called, Match, matching
 from ivr.strategy import load_document
 from ivr.strategy.schema import duration_of
+from ivr.strategy.split import arm_of
 from trunk.ports import Incoming
 
 OWNER = " return"  # ends the lease owners of calls back: no dialer takes such a lease for its own
@@ -133,9 +134,10 @@ def _is_first(session: Session, heard: Heard, kind: IncomingKind) -> bool:
 
 def _begin(session: Session, heard: Heard, phone: str, found: Called) -> Lease:
     """The attempt's row, before the call is answered. A task that is done stays so."""
-    task, contact = session.execute(
-        select(Task, Contact)
+    task, contact, strategy = session.execute(
+        select(Task, Contact, Campaign.strategy)
         .join(Contact, Contact.id == Task.contact_id)
+        .join(Campaign, Campaign.id == Task.campaign_id)
         .where(Task.id == found.task_id)
         .with_for_update(of=Task)
     ).one()
@@ -156,6 +158,7 @@ def _begin(session: Session, heard: Heard, phone: str, found: Called) -> Lease:
             path=[],
             worker=heard.worker,
             trunk=heard.incoming.trunk,
+            arm=_arm(strategy, phone),
             why=CallWhy.RETURN,
             failed_over=False,
         )
@@ -166,6 +169,16 @@ def _begin(session: Session, heard: Heard, phone: str, found: Called) -> Lease:
         values |= {"state": TaskState.LEASED, "lease_owner": heard.owner, "lease_until": until}
     session.execute(update(task_table).where(task_table.c.id == task.id).values(**values))
     return Lease(task.id, contact.id, phone, contact.attributes, task.attempts, heard.owner)
+
+
+def _arm(strategy: str | None, phone: str) -> str | None:
+    """Which arm's flow the customer hears; None: there is no test, or callers hear a flow of their own."""
+    if strategy is None:
+        return None
+    loaded = load_document(strategy)
+    named = loaded.spec.return_calls is not None and loaded.spec.return_calls.flow is not None
+    arm = None if named else arm_of(loaded, phone)
+    return None if arm is None else arm.name
 
 
 def _match(session: Session, phone: str, now: datetime) -> Called | Match:

@@ -37,6 +37,7 @@ from ivr.returns.rows import Heard, Taken, campaign_meant, settle, take
 from ivr.session.record import CallRecord
 from ivr.strategy import Strategy
 from ivr.strategy import loads as load_strategy
+from ivr.strategy.split import arm_of
 from tests.worker_rig.scene import FLOW, anytime
 from trunk.ports import Cause, DialOutcome, Incoming
 
@@ -150,6 +151,20 @@ async def test_a_conversation_settles_the_task_and_nobody_is_called_again(rows: 
     ]
     assert await rows.kinds() == {IncomingKind.RETURNED: 1}
     await rows.books_balance()
+
+
+@pytest.mark.parametrize(("flow", "heard"), [("", True), (", flow: {name: win_back, version: 1}", False)])
+async def test_the_arm_of_a_test_is_credited_where_its_customers_hear_it(
+    rows: Rows, flow: str, heard: bool
+) -> None:
+    split = f"split: {{name: voice, arms: {{a: {{}}, b: {{}}}}}}\nreturn_calls: {{within: 1h{flow}}}\n"
+    strategy = load_strategy(b"schema: 1\nstrategy: two\n" + split.encode())
+    await rows.change(strategy=strategy.document)
+    await rows.missed()
+    expected = arm_of(strategy, PHONE)
+    assert expected is not None
+    assert await rows.comes_in() is not None
+    assert (await rows.attempts())[1].arm == (expected.name if heard else None)
 
 
 async def test_one_process_takes_the_call(rows: Rows) -> None:
