@@ -117,7 +117,7 @@ CUSTOMERS_AND_CALLS: tuple[Metric, ...] = (
         source="S6",
         relation=CALLS,
         part=count(PLACED),
-        whole="COUNT(DISTINCT a.task_id)",
+        whole=f"COUNT(DISTINCT a.task_id) FILTER (WHERE NOT {RETURNED})",
     ),
     Metric(
         name="returned_calls",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ivr.metrics.metric import Metric, Said, Unit
 from ivr.metrics.relations import ANSWERS, CALLS, FIRST_CALLS, LAST_CALLS, RATINGS
-from ivr.metrics.terms import NOTHING, count
+from ivr.metrics.terms import NOTHING, RETURNED, count
 
 BY_PERSON = "EXISTS (SELECT 1 FROM segment s WHERE s.attempt_id = a.id AND s.kind = 'agent')"
 PAID = (
@@ -33,12 +33,14 @@ RESULTS: tuple[Metric, ...] = (
         name="abandoned_rate",
         title=Said("Abandoned rate"),
         formula=Said("Calls that wanted a person and got none in time / calls that wanted a person."),
-        excluded=Said("Callees who left within two seconds, calls that never asked for a person."),
+        excluded=Said(
+            "Callees who left within two seconds, calls that never asked for a person; customers' calls back."
+        ),
         unit=Unit.SHARE,
         source="S1d",
         relation=CALLS,
-        part=count("a.abandoned"),
-        whole=count(f"a.abandoned OR {BY_PERSON}"),
+        part=count(f"a.abandoned AND NOT {RETURNED}"),
+        whole=count(f"(a.abandoned OR {BY_PERSON}) AND NOT {RETURNED}"),
     ),
     Metric(
         name="transfer_answer_rate",

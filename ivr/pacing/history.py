@@ -7,11 +7,13 @@ from datetime import datetime
 from sqlalchemy import exists, or_, select
 from sqlalchemy.orm import Session
 
-from ivr.model import Attempt, Segment, SegmentKind
+from ivr.model import Attempt, Segment, SegmentKind, dialled
 
 
 def needed(session: Session, campaign_id: int, since: datetime) -> list[tuple[datetime, bool]]:
-    """When callees who needed a person answered, since then, and whether they were abandoned."""
+    """When callees who needed a person answered, since then, and whether they were abandoned.
+
+    Who called back isn't a callee: no pace of ours made them wait."""
     talked = exists().where(Segment.attempt_id == Attempt.id, Segment.kind == SegmentKind.AGENT)
     asked = (
         select(Attempt.answered_at, Attempt.abandoned)
@@ -20,6 +22,7 @@ def needed(session: Session, campaign_id: int, since: datetime) -> list[tuple[da
             Attempt.started_at >= since,
             Attempt.answered_at.is_not(None),
             or_(Attempt.abandoned.is_(True), talked),
+            dialled(),
         )
         .order_by(Attempt.answered_at)
     )

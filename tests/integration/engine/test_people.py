@@ -10,14 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import create_engine, select
+from sqlalchemy import create_engine, select, update
 from sqlalchemy.orm import Session
 
 from ivr import run as running
 from ivr.config import DeskSettings, Settings
 from ivr.desk.presence import Change, set_by_run
 from ivr.desk.supply import DeskAgents
-from ivr.model import AgentPresence, AgentState
+from ivr.model import AgentPresence, AgentState, Attempt, CallWhy
 from ivr.pacing.factory import PacingError
 from ivr.pacing.history import needed
 from ivr.pacing.schema import PaceSpec
@@ -78,6 +78,8 @@ def test_who_finds_nobody_in_time_is_abandoned_and_the_flow_goes_on(paced: Any) 
         counted = needed(session, 1, datetime(2026, 1, 1, tzinfo=UTC))
         assert sorted(abandoned for _, abandoned in counted) == [False, True, True]
         assert needed(session, 1, datetime(2026, 1, 6, tzinfo=UTC)) == []
+        session.execute(update(Attempt).where(Attempt.abandoned.is_(True)).values(why=CallWhy.RETURN))
+        assert [abandoned for _, abandoned in needed(session, 1, datetime(2026, 1, 1, tzinfo=UTC))] == [False]
 
 
 def test_who_finds_somebody_after_a_short_wait_is_not_abandoned(paced: Any) -> None:

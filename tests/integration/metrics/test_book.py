@@ -217,6 +217,9 @@ async def test_slices_in_the_campaigns_own_time(db: Database) -> None:
     assert await by("attempts", "grade") == {"": 8, "A": 1}
     assert await by("attempts", "trunk") == {"": 8, "north": 1}
     assert await by("attempts", "campaign") == {"November": 9}
+    per_customer = Question(now=LATER, wanted=Filter(("November",)), by="trunk")
+    found = await db.read(lambda session: measure(session, metric("attempts_per_customer"), per_customer))
+    assert {one.slice: (one.part, one.whole) for one in found} == {"": (7, 6), "north": (0, 0)}, "one called back"
     assert await by("customer_data_volume", "segment", segment="tariff") == {"": 1, "a": 3, "b": 4}
     assert await by("connected_calls", "segment", segment="tariff") == {"a": 3, "b": 2}
     assert await by("connected_calls", "segment") == {"+86138": 5}

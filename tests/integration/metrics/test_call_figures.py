@@ -212,7 +212,7 @@ def counted(made: list[Customer]) -> dict[str, tuple[float, float | None]]:
         "customers_won": (n["won"], n["dialled"]), "customers_won_confirmed": (n["won_confirmed"], n["dialled"]),
         "rejected_successes": (n["rejected"], None), "pending_successes": (n["waiting"] - n["overdue"], None),
         "overdue_successes": (n["overdue"], None), "success_value": (n["successes"] ** 2, n["talked"]),
-        "payment_rate_after_call": (n["paid"], n["known"]), "abandoned_rate": (n["left"], n["wanted"]),
+        "payment_rate_after_call": (n["paid"], n["known"]), "abandoned_rate": (n["left"], n["wanted of us"]),
         "transfer_answer_rate": (n["person"], n["wanted"]), "voice_satisfaction": (n["rating good"], n["rating"]),
         "agent_satisfaction": (n["agent_rating good"], n["agent_rating"]),
         "sms_satisfaction": (n["happy"], n["marks"]),
@@ -256,9 +256,10 @@ def _count(one: Event, n: defaultdict[str, float]) -> None:
     waits = one.pending and not one.words
     n["waiting"] += waits
     n["overdue"] += waits and LATER - at(one.minute) - timedelta(seconds=5 + one.talk_s) > timedelta(days=7)
-    n["left"] += one.abandoned
+    n["left"] += one.abandoned and not one.returned
     n["person"] += one.person
     n["wanted"] += one.abandoned or one.person
+    n["wanted of us"] += (one.abandoned or one.person) and not one.returned
     n["marks"] += one.mark is not None
     n["happy"] += one.mark is not None and one.mark >= 4
     for said in last_words(one):
