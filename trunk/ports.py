@@ -214,7 +214,8 @@ class Trunk(Protocol):
         Raises TrunkError while the network can't be asked."""
 
     async def drop(self, attempt_ids: frozenset[str]) -> None:
-        """Hang up calls that the network still holds and that nobody of us talks on: a dead process left them."""
+        """Hang up calls that the network still holds and that nobody of us talks on: a dead process left them, or
+        they came in and aren't to be answered."""
 
     async def close(self) -> None:
         """Hang up what is left; every handler gets its HungUp before this returns."""

@@ -40,7 +40,7 @@ class ReturnCaller(Caller):
         self, options: DialerOptions, database: Database, routes: Routes, deps: CallDeps, station: Station
     ) -> None:
         super().__init__(options, database, routes, deps, station)
-        self._incoming: dict[str, Incoming] = {}  # calls that are being answered, by attempt id
+        self._incoming: dict[str, Incoming] = {}  # calls that nobody has answered yet, by attempt id
 
     async def converse(self, returned: Returned) -> None:
         """From the answer to the written end. What only they hear is made while it rings at their end."""
@@ -56,7 +56,9 @@ class ReturnCaller(Caller):
         try:
             record, _ = await self._talk(Placed(attempt, way))
         finally:
-            del self._incoming[attempt_id]
+            unanswered = self._incoming.pop(attempt_id, None)
+        if unanswered is not None:  # nobody else answers it: its row says that it is ours
+            await returned.route.trunk.drop(frozenset({attempt_id}))
         await self._finish(attempt, record)
 
     # ---- what is another's way of the dialer's ----------------------------------------------------------------
@@ -69,6 +71,7 @@ class ReturnCaller(Caller):
     async def _originate(self, attempt: PlacedAttempt, route: Route, session: OnCall) -> None:
         try:
             call = await route.trunk.answer(self._incoming[attempt.attempt_id], session)
+            del self._incoming[attempt.attempt_id]
             session.attach(call, RoutedLegs(self._routes, route))
         except Exception as error:  # noqa: BLE001 the attempt is written: it must get its end
             log_fault(log, "answer_failed", error, attempt_id=attempt.attempt_id)

@@ -147,6 +147,8 @@ class Returns:
 
     async def _answer(self, heard: rows.Heard, meant: int | None, ready: _Open | None) -> None:
         parts, incoming = self._parts, heard.incoming
+        if self._draining:  # since it came
+            return
         route = parts.account.take_incoming(incoming)
         if isinstance(route, NoRoute):
             log.info("incoming_left", extra={"call_id": incoming.call_id, "reason": route.reason})

@@ -98,6 +98,11 @@ class Carrier:
         for came in self._receivers:
             came(Incoming(call_id, phone, self.name))
 
+    @property
+    def waiting(self) -> frozenset[str]:
+        """Calls that came in and that nobody has answered or hung up."""
+        return frozenset(self._waiting)
+
     def caller_leaves(self, call_id: str) -> None:
         """Whoever waits hangs up."""
         self._waiting.discard(call_id)
@@ -126,6 +131,7 @@ class Carrier:
         return frozenset(self._live)
 
     async def drop(self, attempt_ids: frozenset[str]) -> None:
+        self._waiting -= attempt_ids
         for attempt_id in attempt_ids & self._live.keys():
             self._live[attempt_id].hangup()
 
