@@ -113,7 +113,7 @@ def test_over_asterisk(returning_rig: ReturningRig, tmp_path: Path) -> None:
                 keys.append(asyncio.create_task(press()))
 
             async def call_in_and_leave() -> None:
-                call = phone.call(PHONE, "4001", returning_rig.sip_port)
+                call = phone.call(PHONE, "account", returning_rig.sip_port)  # a registered trunk's name
                 await call.ringing.wait()
                 call.cancel()
                 await call.ended.wait()
