@@ -2,7 +2,8 @@
 
 `_end` is the only place where we decide an end, `_gone` the only one that hears of Asterisk's, `_say_hung_up` the
 only one that says HungUp. Answered means both: Asterisk says so, and the call's socket is there. They come in
-either order within MEETING_S. The end of the socket is no hang-up: in a bridge it goes and comes back."""
+either order within MEETING_S. The end of the socket is no hang-up: in a bridge it goes and comes back. All of a
+call's states stand together, hence the length of this module."""
 
 from __future__ import annotations
 

@@ -13,10 +13,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from speech.audio import FRAME_BYTES, SILENCE_FRAME, PromptAudio, alaw_round_trip, gain, mix, rms_dbfs
+from speech.audio import FRAME_BYTES, FRAME_S, SILENCE_FRAME, PromptAudio, alaw_round_trip, gain, mix, rms_dbfs
 from speech.ports import Recognizer
 from speech.tts import EspeakSynthesizer
 from speech.turn import Ear, Turn, TurnPlan, TurnResult
+from speech.turn.utterance import UtteranceState
 
 T = TypeVar("T")
 
@@ -80,7 +81,7 @@ class Line:
             self.said.append(turn.on_tick(alaw_round_trip(frame)))
             if results:
                 return results[0]
-            await asyncio.sleep(0.002 if any_decoding(turn) else 0)
+            await asyncio.sleep(FRAME_S if decodes(turn) else 0)
         raise AssertionError("the turn hasn't ended")
 
     def _echo(self, tick: int) -> bytes:
@@ -94,10 +95,10 @@ class Line:
         return (self.said[tick] if 0 <= tick < len(self.said) else None) or SILENCE_FRAME
 
 
-def any_decoding(turn: Turn) -> bool:
-    """Whether a decode is under way: then ticks must not outrun the decoder's threads."""
+def decodes(turn: Turn) -> bool:
+    """Whether a result is waited for: its decoder works in real time, which ticks must not outrun."""
     utterance = turn._utterance  # only a test paces itself by it
-    return utterance is not None
+    return utterance is not None and utterance.state is UtteranceState.DECODING
 
 
 @pytest.fixture
