@@ -28,7 +28,9 @@ class Verdict(StrEnum):
     UNSURE = "unsure"
 
 
-Reason = Literal["short_greeting", "key", "answer", "long_greeting", "beep", "no_greeting", "window_over"]
+Reason = Literal[
+    "short_greeting", "key", "answer", "called_us", "long_greeting", "beep", "no_greeting", "window_over"
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +84,8 @@ class AnsweringMachineDetector:
         if self.listening:
             self._decide(Verdict.MACHINE, "beep")
 
-    def person(self, reason: Literal["key", "answer"]) -> None:
-        """Somebody pressed a key or answered a question."""
+    def person(self, reason: Literal["key", "answer", "called_us"]) -> None:
+        """Somebody pressed a key or answered a question, or it is they who called."""
         if self.listening:
             self._decide(Verdict.HUMAN, reason)
 

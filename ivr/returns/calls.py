@@ -4,7 +4,7 @@ and what their end means for the task."""
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from ivr.database import Database
@@ -46,7 +46,8 @@ class ReturnCaller(Caller):
         """From the answer to the written end. What only they hear is made while it rings at their end."""
         lease, attempt_id = returned.lease, returned.incoming.call_id
         contact = self._contact(lease)
-        attempt = self._attempt(lease, contact, asked_for=False, attempt_id=attempt_id)
+        dialled = self._attempt(lease, contact, asked_for=False, attempt_id=attempt_id)
+        attempt = replace(dialled, called_us=True)
         now = self._deps.clock.now()
         self._deps.bus.publish(CallPlaced(attempt_id, attempt.phone, attempt.number, now))
         way = await self._prepare(lease, contact) or returned.route

@@ -35,6 +35,7 @@ class PlacedAttempt:
     contact: Mapping[str, Scalar]  # with `phone`
     slot_times: SlotTimes = field(default_factory=SlotTimes)  # when they may be called back
     asked_for: bool = False  # the callee asked for this call: the flow begins at its `on_callback`
+    called_us: bool = False  # it is they who called: no answering machine does that, however long they talk
 
 
 class Ledger(Protocol):

@@ -81,6 +81,8 @@ class CallSession(BaseSession):
         self._wait: Wait | None = None
         self._asked = Asked()  # for the brief of whoever goes on with the callee
         self._ear = Ear(hears=deps.recognizer.name != NONE)
+        if attempt.called_us:
+            self._ear.amd.person("called_us")
         self._turn: Turn | None = None
         self._telling = PromptTelling(attempt.attempt_id, deps.bus)
         self._next: tuple[SpokenWait, PromptAudio] | None = None

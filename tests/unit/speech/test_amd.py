@@ -31,6 +31,16 @@ def test_hello_who_are_you_stays_a_person(sounds: Any) -> None:
     assert verdict_of(audio + sounds.silence(11), sounds).verdict is Verdict.HUMAN
 
 
+def test_who_called_us_is_a_person_however_long_they_talk(sounds: Any) -> None:
+    ear = Ear()
+    ear.amd.person("called_us")
+    for frame in sounds.frames(alaw_round_trip(sounds.silence(0.5) + sounds.voice(6.0) + sounds.silence(1.0))):
+        ear.hear(frame)
+    assert ear.onset_tick > 0  # they were heard
+    assert not ear.takes_machine()
+    assert (ear.amd.result and ear.amd.result.verdict) is Verdict.HUMAN
+
+
 def test_a_long_greeting_is_a_machine_though_it_pauses_between_sentences(sounds: Any) -> None:
     audio = sounds.silence(0.8) + sounds.voice(1.4) + sounds.silence(0.5) + sounds.voice(4.0, seed=3)
     result = verdict_of(audio, sounds)

@@ -1,4 +1,4 @@
-"""A call that is ours by its row and that can't be answered: the caller isn't left ringing."""
+"""Conversations with who calls back: nobody is left ringing whom we can't answer, nor taken for a machine."""
 
 from __future__ import annotations
 
@@ -16,7 +16,9 @@ from ivr.dialer.station import OnCall
 from ivr.dialer.store.leasing import Lease
 from ivr.returns.calls import ReturnCaller, Returned
 from ivr.session.deps import PlacedAttempt
+from ivr.session.progress import Bus
 from ivr.session.record import CallRecord
+from ivr.session.session import CallSession
 from trunk.carrier import CalleeBook, Carrier, CarrierConfig
 from trunk.ports import Cause, DialOutcome, Incoming
 
@@ -60,6 +62,7 @@ class Caller(ReturnCaller):
         )
         super().__init__(*parts)
         self._unsayable = unsayable
+        self.begun: list[PlacedAttempt] = []
         self.written: list[CallRecord] = []
 
     async def _at_once(self, route: Route) -> None:
@@ -75,6 +78,7 @@ class Caller(ReturnCaller):
         return self._unsayable
 
     def _session(self, attempt: PlacedAttempt) -> OnCall:
+        self.begun.append(attempt)
         return cast(OnCall, Talk(attempt))
 
     async def _finish(self, attempt: PlacedAttempt, record: CallRecord) -> None:
@@ -95,3 +99,17 @@ async def test_a_caller_whom_nobody_can_answer_is_hung_up_on(why: str) -> None:
     assert len(caller.written) == 1
     assert caller.written[0].cause is not None
     assert caller.written[0].answered_at is None
+    assert [one.called_us for one in caller.begun] == [True]
+
+
+@pytest.mark.parametrize("called_us", [False, True])
+async def test_a_machine_is_looked_for_on_our_own_calls_alone(called_us: bool) -> None:
+    deps: Any = SimpleNamespace(
+        clock=SimpleNamespace(now=lambda: NOW),
+        flow=SimpleNamespace(key_questions=frozenset()),
+        recognizer=SimpleNamespace(name="vosk"),
+        bus=Bus(),
+        call_limit_s=60.0,
+    )
+    session = CallSession(PlacedAttempt("a1", 1, PHONE, 1, {}, called_us=called_us), deps)
+    assert session._ear.amd.listening is not called_us
