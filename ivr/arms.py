@@ -9,13 +9,12 @@ from contextlib import AsyncExitStack
 from dataclasses import replace
 from pathlib import Path
 
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from flows.flow import Flow
 from flows.loader import load_document
 from ivr.database import Database
-from ivr.model import FlowVersion
+from ivr.flow_versions import version_of
 from ivr.session.deps import CallDeps
 from ivr.strategy.schema import ArmSpec
 from ivr.strategy.strategy import Strategy, StrategyError
@@ -57,16 +56,14 @@ def arm_flows(session: Session, flow: Flow, strategy: Strategy) -> Mapping[str, 
 def _flow(session: Session, flow: Flow, name: str, arm: ArmSpec) -> Flow:
     if arm.flow_version is None:
         return flow
-    source = session.execute(
-        select(FlowVersion.source).where(FlowVersion.flow == flow.name, FlowVersion.version == arm.flow_version)
-    ).scalar_one_or_none()
+    version = version_of(session, flow.name, arm.flow_version)
     told = {"arm": name, "version": arm.flow_version, "flow": flow.name}
-    if source is None:
+    if version is None:
         sentence = (
             "The arm {arm} hears version {version} of {flow}, which isn't there; publish it, or name another."
         )
         raise StrategyError(sentence, **told)
-    other = load_document(source)
+    other = load_document(version.source)
     if (other.language, other.purpose) != (flow.language, flow.purpose):
         raise StrategyError(
             "The arm {arm} hears version {version} of {flow}, whose language or purpose isn't the campaign's.",

@@ -209,6 +209,13 @@ async def _checked(db: Database, path: Path, rules: PublishRules) -> Flow:
     return await db.clock.outside(asyncio.to_thread(load_checked, path, rules.book))
 
 
+def version_of(session: Session, flow: str, version: int) -> FlowVersion | None:
+    """The published version with this number; None: there is none."""
+    return session.scalars(
+        select(FlowVersion).where(FlowVersion.flow == flow, FlowVersion.version == version)
+    ).one_or_none()
+
+
 def version_row(session: Session, flow: Flow, by: str, now: datetime) -> FlowVersion:
     """The row of this very content, written when there is none yet; being there doesn't make a version active."""
     known = session.scalars(

@@ -139,17 +139,18 @@ def _versions(session: Session, campaign: Campaign) -> list[tuple[FlowVersion, t
     which who calls back hears."""
     own = session.get_one(FlowVersion, campaign.flow_version_id)
     found: list[tuple[FlowVersion, tuple[Path, ...]]] = [(own, ())]
-    split = load_strategy(campaign.strategy).spec.split if campaign.strategy else None
-    for _, arm in sorted(split.arms.items()) if split is not None else ():
+    if not campaign.strategy:
+        return found
+    spec = load_strategy(campaign.strategy).spec
+    for _, arm in sorted(spec.split.arms.items()) if spec.split is not None else ():
         version = own
         if arm.flow_version is not None:
             version = session.scalars(
                 select(FlowVersion).where(FlowVersion.flow == own.flow, FlowVersion.version == arm.flow_version)
             ).one()
         found.append((version, () if arm.prompts is None else (Path(arm.prompts),)))
-    returns = load_strategy(campaign.strategy).spec.return_calls if campaign.strategy else None
-    if returns is not None and returns.flow is not None:
-        named = FlowVersion.flow == returns.flow.name, FlowVersion.version == returns.flow.version
+    if (returns := spec.return_flow) is not None:
+        named = FlowVersion.flow == returns.name, FlowVersion.version == returns.version
         found.append((session.scalars(select(FlowVersion).where(*named)).one(), ()))
     return found
 

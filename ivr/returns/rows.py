@@ -176,8 +176,7 @@ def _arm(strategy: str | None, phone: str) -> str | None:
     if strategy is None:
         return None
     loaded = load_document(strategy)
-    named = loaded.spec.return_calls is not None and loaded.spec.return_calls.flow is not None
-    arm = None if named else arm_of(loaded, phone)
+    arm = arm_of(loaded, phone) if loaded.spec.return_flow is None else None
     return None if arm is None else arm.name
 
 

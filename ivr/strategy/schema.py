@@ -188,6 +188,11 @@ class StrategySpec(Frozen):
     priority: Priority = USUAL_PRIORITY
     share: Share = USUAL_SHARE
 
+    @property
+    def return_flow(self) -> ReturnFlowSpec | None:
+        """What customers hear who call back; None: the campaign's own flow, if anything."""
+        return None if self.return_calls is None else self.return_calls.flow
+
     @model_validator(mode="after")
     def _every_grade_has_a_class(self) -> Self:
         missing = [grade for grade in GRADES if grade not in self.classes]

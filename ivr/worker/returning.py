@@ -251,8 +251,8 @@ class Returns:
     async def _caller(self, stack: AsyncExitStack, plan: CampaignPlan) -> ReturnCaller:
         parts = self._parts
         deps = await robots_deps(stack, plan, parts, parts.bus)
-        named = plan.strategy.spec.return_calls is not None and plan.strategy.spec.return_calls.flow is not None
-        arms = {} if named else await arm_deps(stack, parts.studio, parts.database, plan.strategy, deps)
+        own = plan.strategy.spec.return_flow is None
+        arms = await arm_deps(stack, parts.studio, parts.database, plan.strategy, deps) if own else {}
         hours = await parts.database.read(lambda session: hours_for(session, plan.strategy))
         options = replace(dialer_options(plan, parts), arms=arms, hours=hours)
         routes = parts.account.routes(plan.rules.purpose, plan.edition.trunks)
